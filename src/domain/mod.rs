@@ -1,0 +1,22 @@
+//! The words of the product: ids, time, scores, decisions, consent, quality. Plain data, no I/O.
+
+pub mod audio_format;
+pub mod consent;
+pub mod decision;
+pub mod ids;
+pub mod quality;
+pub mod score;
+pub mod time;
+pub mod version;
+
+pub use audio_format::{AudioEncoding, AudioFormat};
+pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
+pub use decision::{Decision, PadStatus, Reason};
+pub use ids::{
+    ApiKeyId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId, TenantId,
+    UtteranceId, VoiceprintId,
+};
+pub use quality::{Bandwidth, Quality};
+pub use score::{Llr, Probability, RawScore, ScoreBand};
+pub use time::{DurationMs, Timestamp};
+pub use version::{ArtifactRef, LicenseClass, Versions};
