@@ -5,3 +5,5 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+
+pub mod audio;
