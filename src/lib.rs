@@ -5,5 +5,6 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod audio;
 pub mod features;
 pub mod usecase;
