@@ -7,4 +7,5 @@
 pub mod domain;
 pub mod audio;
 pub mod features;
+pub mod scoring;
 pub mod usecase;
