@@ -5,4 +5,7 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod engine;
+pub mod policy;
+pub mod session;
 pub mod usecase;
