@@ -5,7 +5,8 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
-pub mod engine;
+pub mod features;
 pub mod policy;
 pub mod session;
+pub mod engine;
 pub mod usecase;
