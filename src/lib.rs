@@ -6,6 +6,7 @@
 
 pub mod domain;
 pub mod features;
+pub mod scoring;
 pub mod policy;
 pub mod session;
 pub mod engine;
