@@ -4,4 +4,6 @@
 //! everything above, and the edges (`grpc`, `cli`), which use `usecase` and `domain`.
 //! `tests/architecture.rs` holds this.
 
+pub mod crypto;
 pub mod domain;
+pub mod store;

@@ -3,8 +3,10 @@
 pub mod audio_format;
 pub mod consent;
 pub mod decision;
+pub mod event;
 pub mod ids;
 pub mod quality;
+pub mod role;
 pub mod score;
 pub mod time;
 pub mod version;
@@ -12,11 +14,13 @@ pub mod version;
 pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
+pub use event::{AuditKind, Event, EventScore};
 pub use ids::{
     ApiKeyId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId, TenantId,
     UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
+pub use role::Role;
 pub use score::{Llr, Probability, RawScore, ScoreBand};
 pub use time::{DurationMs, Timestamp};
 pub use version::{ArtifactRef, LicenseClass, Versions};
