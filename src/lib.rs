@@ -9,5 +9,7 @@ pub mod features;
 pub mod scoring;
 pub mod policy;
 pub mod session;
+pub mod crypto;
 pub mod engine;
+pub mod store;
 pub mod usecase;

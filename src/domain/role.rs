@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Roles of API keys.
 
 /// What the holder of a key may do. Each right names the roles that have it, in `usecase::access`.
@@ -19,3 +20,70 @@ pub enum Role {
     /// Everything within the tenant.
     Admin,
 }
+=======
+//! What an API key may do.
+
+/// Role of an API key. A key has exactly one; what a role may do stands at the edge that checks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// An application: enrolls, verifies, identifies; sees decisions and coarse bands.
+    Client,
+    /// A contact-centre desktop: as a client, on behalf of a person.
+    Agent,
+    /// Sees fine scores.
+    Analyst,
+    /// Reviews decisions.
+    Reviewer,
+    /// Reads the audit log.
+    Auditor,
+    /// Consent, opt-out, erasure.
+    Privacy,
+    /// Keys, tenants, renewal; everything above.
+    Admin,
+}
+
+impl Role {
+    /// Every role, in order of declaration.
+    pub const ALL: &'static [Role] = &[
+        Role::Client,
+        Role::Agent,
+        Role::Analyst,
+        Role::Reviewer,
+        Role::Auditor,
+        Role::Privacy,
+        Role::Admin,
+    ];
+
+    /// The name in configuration, on the command line and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Client => "client",
+            Role::Agent => "agent",
+            Role::Analyst => "analyst",
+            Role::Reviewer => "reviewer",
+            Role::Auditor => "auditor",
+            Role::Privacy => "privacy",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// The role with that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|r| r.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Some(*role));
+        }
+        assert_eq!(Role::parse("root"), None);
+    }
+}
+>>>>>>> store
