@@ -5,6 +5,7 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod audio;
 pub mod features;
 pub mod scoring;
 pub mod policy;
