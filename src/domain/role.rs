@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Roles of API keys.
 
 /// What the holder of a key may do. Each right names the roles that have it, in `usecase::access`.
@@ -18,28 +17,6 @@ pub enum Role {
     /// Data protection: consent, opt-out, erasure.
     Privacy,
     /// Everything within the tenant.
-    Admin,
-}
-=======
-//! What an API key may do.
-
-/// Role of an API key. A key has exactly one; what a role may do stands at the edge that checks it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// An application: enrolls, verifies, identifies; sees decisions and coarse bands.
-    Client,
-    /// A contact-centre desktop: as a client, on behalf of a person.
-    Agent,
-    /// Sees fine scores.
-    Analyst,
-    /// Reviews decisions.
-    Reviewer,
-    /// Reads the audit log.
-    Auditor,
-    /// Consent, opt-out, erasure.
-    Privacy,
-    /// Keys, tenants, renewal; everything above.
     Admin,
 }
 
@@ -86,4 +63,3 @@ mod tests {
         assert_eq!(Role::parse("root"), None);
     }
 }
->>>>>>> store
