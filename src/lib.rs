@@ -5,3 +5,4 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod voice;
