@@ -5,4 +5,5 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod features;
 pub mod voice;
