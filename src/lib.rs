@@ -6,3 +6,5 @@
 
 pub mod domain;
 pub mod usecase;
+
+pub mod grpc;
