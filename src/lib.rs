@@ -5,6 +5,14 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
+pub mod audio;
+pub mod features;
+pub mod scoring;
+pub mod policy;
+pub mod session;
+pub mod crypto;
+pub mod engine;
+pub mod store;
 pub mod usecase;
 
 pub mod grpc;

@@ -1,0 +1,17 @@
+//! From embeddings to evidence: back-end, score normalization, calibration, and the metrics that
+//! judge them.
+
+pub mod backend;
+pub mod calibration;
+pub mod error;
+pub mod metrics;
+pub mod tail;
+pub mod vector;
+
+pub use backend::{
+    BackEnd, BackEndInfo, BackEndParts, IdentificationThreshold, MAX_UTTERANCES, Side,
+    UtteranceView,
+};
+pub use calibration::{Calibration, Conditions};
+pub use error::ScoringError;
+pub use vector::cosine;
