@@ -15,3 +15,5 @@ pub mod crypto;
 pub mod engine;
 pub mod store;
 pub mod usecase;
+
+pub mod grpc;
