@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod error;
+pub mod extract_features;
 pub mod output;
 
 pub use error::UseCaseError;
