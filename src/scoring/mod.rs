@@ -1,0 +1,3 @@
+//! Scores: comparison, normalization, calibration, and search.
+
+pub mod search;
