@@ -1,5 +1,6 @@
 //! Four-bit codes of vectors and eight-bit codes of queries.
 
+use super::fine::{encode, padded};
 use super::norm;
 
 /// Vectors in a block: the 32-bit lanes of a 512-bit register.
@@ -64,12 +65,17 @@ impl Codes {
         self.lines.capacity() * size_of::<Line>() + self.scales.capacity() * size_of::<Scales>()
     }
 
-    /// Blocks in slot order.
+    /// Number of blocks.
+    pub(super) fn blocks(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// One block.
     #[inline(always)]
-    pub(super) fn blocks(&self) -> impl Iterator<Item = (&[Line], &Scales)> {
-        self.lines
-            .chunks_exact(lines_per_block(self.dim))
-            .zip(&self.scales)
+    pub(super) fn block(&self, n: usize) -> (&[Line], &Scales) {
+        let per_block = lines_per_block(self.dim);
+        let lines = &self.lines[n * per_block..(n + 1) * per_block];
+        (lines, &self.scales[n])
     }
 
     /// Encodes a vector into a slot: one in use, or the first free one.
@@ -183,6 +189,8 @@ impl Quantizer {
 pub(super) struct QueryCode {
     /// For each line: the 4 bytes that meet its low halves, and those that meet its high halves.
     pub(super) lines: Vec<[i32; 2]>,
+    /// The same codes in order, for the 8-bit codes of vectors.
+    pub(super) fine: Vec<i8>,
     /// Value of one step of the query's code.
     pub(super) step: f32,
     /// What the middle of the vectors' codes adds to every sum, in steps times values.
@@ -198,26 +206,25 @@ impl QueryCode {
     /// Encodes a unit vector.
     pub(super) fn set(&mut self, query: &[f32]) {
         /// Rounding of `f32` sums over at most 1,024 terms of unit vectors, generously.
-        const ROUNDING: f64 = 1e-4;
-        /// A code is the projection of its vector, so no longer than it.
-        const LONGEST: f64 = 1.0 + super::NORM_TOLERANCE as f64;
-        let largest = query.iter().fold(0.0f32, |max, x| max.max(x.abs()));
-        self.step = largest / 127.0;
+        const ROUNDING: f32 = 1e-4;
+        /// How long the code of a unit vector can be: longer than it by half an 8-bit step a value.
+        const LONGEST: f32 = 1.2;
+        self.fine.clear();
+        self.fine.resize(padded(query.len()), 0);
+        let (step, rest) = encode(query, |at, code| self.fine[at] = code);
         self.lines.clear();
         self.lines.resize(lines_per_block(query.len()), [0, 0]);
-        let (mut sum, mut rest) = (0i32, 0.0f64);
-        for (line, values) in self.lines.iter_mut().zip(query.chunks(LINE_DIMS)) {
+        for (line, codes) in self.lines.iter_mut().zip(self.fine.chunks(LINE_DIMS)) {
             let mut bytes = [[0u8; 4]; 2];
-            for (n, &x) in values.iter().enumerate() {
-                let code = (x / self.step).round().clamp(-127.0, 127.0) as i8;
+            for (n, &code) in codes.iter().enumerate() {
                 bytes[n / 4][n % 4] = code as u8;
-                sum += i32::from(code);
-                rest += (f64::from(x) - f64::from(code) * f64::from(self.step)).powi(2);
             }
             *line = bytes.map(i32::from_le_bytes);
         }
-        self.offset = MIDDLE * sum as f32 * self.step;
+        let sum: i32 = self.fine.iter().map(|&code| i32::from(code)).sum();
+        self.step = step;
+        self.offset = MIDDLE * sum as f32 * step;
         self.norm = norm(query) as f32;
-        self.slack = (rest.sqrt() * LONGEST + ROUNDING) as f32;
+        self.slack = rest * LONGEST + ROUNDING;
     }
 }

@@ -3,14 +3,19 @@
 use pulp::{Arch, Scalar, Simd, WithSimd};
 
 use super::code::{Codes, LANES, LINES_PER_SUM, Line, QueryCode, Scales};
+use super::fine::FineCodes;
 use super::top::Top;
 
 /// Vectors that wait for full comparison: enough that their reads from memory overlap.
 const PENDING: usize = 64;
 
+/// Places in memory read in turn: one stream of reads alone leaves the memory idle half the time.
+const STREAMS: usize = 4;
+
 /// One search over all codes.
 pub(super) struct Scan<'a, K> {
     pub(super) codes: &'a Codes,
+    pub(super) fine: &'a FineCodes,
     pub(super) rows: &'a [f32],
     pub(super) keys: &'a [K],
     pub(super) query: &'a [f32],
@@ -77,7 +82,11 @@ impl<T: Kernel, K: Ord> WithSimd for Run<'_, T, K> {
         let mut pending = [(0u32, 0.0f32); PENDING + LANES];
         let mut waiting = 0;
         let mut threshold = f32::NEG_INFINITY;
-        for (n, (lines, scales)) in scan.codes.blocks().enumerate() {
+        let blocks = scan.codes.blocks();
+        let stride = blocks.div_ceil(STREAMS);
+        let order = (0..stride).flat_map(|n| (n..blocks).step_by(stride));
+        for n in order {
+            let (lines, scales) = scan.codes.block(n);
             let sums = kernel.sums(lines, &scan.query_code.lines);
             let bounds = bounds(sums, scales, scan.query_code);
             let reached = bounds.iter().fold(false, |any, b| any | (*b >= threshold));
@@ -119,6 +128,9 @@ impl<K: Ord> Scan<'_, K> {
         let dim = self.query.len();
         for &(slot, bound) in pending {
             if bound < self.top.threshold() {
+                continue;
+            }
+            if self.fine.bound(slot as usize, self.query_code) < self.top.threshold() {
                 continue;
             }
             let start = slot as usize * dim;
@@ -204,4 +216,11 @@ impl Kernel for pulp::x86::V3 {
         }
         pulp::cast(sums)
     }
+}
+
+/// Upper bound of the first vector's cosine.
+#[cfg(test)]
+pub(super) fn coarse_bound(codes: &Codes, query: &QueryCode) -> f32 {
+    let (lines, scales) = codes.block(0);
+    bounds(Scalar.sums(lines, &query.lines), scales, query)[0]
 }
