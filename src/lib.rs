@@ -15,5 +15,4 @@ pub mod crypto;
 pub mod engine;
 pub mod store;
 pub mod usecase;
-
 pub mod grpc;

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod calibration;
 pub mod error;
 pub mod metrics;
+pub mod search;
 pub mod tail;
 pub mod vector;
 
