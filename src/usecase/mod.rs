@@ -1,0 +1,7 @@
+//! Where the parts meet.
+
+pub mod calibrate;
+pub mod embed_file;
+pub mod evaluate;
+pub mod fit_backend;
+pub mod score_trials;
