@@ -1,0 +1,3 @@
+//! Sealing, keys, digests and signatures.
+
+pub mod digest;
