@@ -31,12 +31,28 @@ const ROOT: &[&str] = &["config", "telemetry", "app", "main", "lib"];
 
 /// What an edge may use beside `usecase` and `domain`. The command line starts the server, so it sees
 /// the configuration and the composition root.
-const EDGE_MAY_USE: &[(&str, &[&str])] =
-    &[("grpc", &["usecase", "domain"]), ("cli", &["usecase", "domain", "config", "telemetry", "app", "grpc"])];
+const EDGE_MAY_USE: &[(&str, &[&str])] = &[
+    ("grpc", &["usecase", "domain"]),
+    (
+        "cli",
+        &["usecase", "domain", "config", "telemetry", "app", "grpc"],
+    ),
+];
 
 /// External crates and the rooms that may name them.
 const ROOMS: &[(&[&str], &[&str])] = &[
-    (&["tonic", "prost", "prost_types", "tonic_prost", "tonic_health", "tonic_reflection", "tonic_types"], &["grpc"]),
+    (
+        &[
+            "tonic",
+            "prost",
+            "prost_types",
+            "tonic_prost",
+            "tonic_health",
+            "tonic_reflection",
+            "tonic_types",
+        ],
+        &["grpc"],
+    ),
     (&["sqlx"], &["store"]),
     (&["ring"], &["crypto"]),
     (&["rustfft", "realfft"], &["audio", "features"]),
@@ -47,15 +63,32 @@ const ROOMS: &[(&[&str], &[&str])] = &[
 ];
 
 /// Modules that may know tokio: the engine and everything after it.
-const TOKIO: &[&str] =
-    &["engine", "store", "audit", "usecase", "grpc", "web", "cli", "config", "telemetry", "app", "main"];
+const TOKIO: &[&str] = &[
+    "engine",
+    "store",
+    "audit",
+    "usecase",
+    "grpc",
+    "web",
+    "cli",
+    "config",
+    "telemetry",
+    "app",
+    "main",
+];
 
 /// Modules that know no clock, disk or network: those come as arguments. `audio` and `voice` open the
 /// files they are asked to read.
 const PURE: &[&str] = &["domain", "features", "scoring", "policy", "session"];
 
 /// What a pure module must not name.
-const IMPURE: &[&str] = &["std::fs", "std::net", "SystemTime::now", "Instant::now", "std::env"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "SystemTime::now",
+    "Instant::now",
+    "std::env",
+];
 
 struct Source {
     path: PathBuf,
@@ -70,15 +103,29 @@ fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     while let Some(path) = pending.pop() {
         if path.is_dir() {
-            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            pending.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
         } else if path.extension().is_some_and(|e| e == "rs") {
             let inside = path.strip_prefix(&root).unwrap();
-            let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+            let first = inside
+                .components()
+                .next()
+                .unwrap()
+                .as_os_str()
+                .to_str()
+                .unwrap();
             let room = first.trim_end_matches(".rs").to_owned();
             let is_test_file = inside.file_stem().is_some_and(|s| s == "tests");
             if !is_test_file {
                 let code = code_of(&fs::read_to_string(&path).unwrap());
-                found.push(Source { path: path.clone(), room, code });
+                found.push(Source {
+                    path: path.clone(),
+                    room,
+                    code,
+                });
             }
         }
     }
@@ -135,19 +182,29 @@ fn may_use(room: &str, other: &str) -> bool {
 fn modules_use_only_what_stands_above_them() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let known =
-            ORDER.contains(&&*source.room) || EDGES.contains(&&*source.room) || ROOT.contains(&&*source.room);
+        let known = ORDER.contains(&&*source.room)
+            || EDGES.contains(&&*source.room)
+            || ROOT.contains(&&*source.room);
         assert!(known, "{} is in no known room", source.path.display());
         for (number, line) in &source.code {
             for other in names_after(line, "crate::") {
-                let is_module = ORDER.contains(&other) || EDGES.contains(&other) || ROOT.contains(&other);
+                let is_module =
+                    ORDER.contains(&other) || EDGES.contains(&other) || ROOT.contains(&other);
                 if is_module && !may_use(&source.room, other) {
-                    wrong.push(format!("{}:{number}: {} uses {other}", source.path.display(), source.room));
+                    wrong.push(format!(
+                        "{}:{number}: {} uses {other}",
+                        source.path.display(),
+                        source.room
+                    ));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "against the module order:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "against the module order:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -155,7 +212,11 @@ fn nested_imports_from_the_crate_root_are_written_out() {
     // `use crate::{a, b}` would hide module names from the test above.
     for source in sources() {
         for (number, line) in &source.code {
-            assert!(!line.contains("crate::{"), "{}:{number}: {line}", source.path.display());
+            assert!(
+                !line.contains("crate::{"),
+                "{}:{number}: {line}",
+                source.path.display()
+            );
         }
     }
 }
@@ -168,16 +229,28 @@ fn external_crates_keep_to_their_rooms() {
             for (crates, rooms) in ROOMS {
                 for name in *crates {
                     if names_crate(line, name) && !rooms.contains(&&*source.room) {
-                        wrong.push(format!("{}:{number}: {name} in {}", source.path.display(), source.room));
+                        wrong.push(format!(
+                            "{}:{number}: {name} in {}",
+                            source.path.display(),
+                            source.room
+                        ));
                     }
                 }
             }
             if names_crate(line, "tokio") && !TOKIO.contains(&&*source.room) {
-                wrong.push(format!("{}:{number}: tokio in {}", source.path.display(), source.room));
+                wrong.push(format!(
+                    "{}:{number}: tokio in {}",
+                    source.path.display(),
+                    source.room
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "crates out of their rooms:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "crates out of their rooms:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -197,7 +270,10 @@ fn pure_modules_know_no_clock_disk_or_network() {
 
 #[test]
 fn the_checks_themselves_see_violations() {
-    assert_eq!(names_after("use crate::store::Store; crate::domain::x()", "crate::"), ["store", "domain"]);
+    assert_eq!(
+        names_after("use crate::store::Store; crate::domain::x()", "crate::"),
+        ["store", "domain"]
+    );
     assert!(!may_use("domain", "store"));
     assert!(!may_use("scoring", "policy"));
     assert!(!may_use("grpc", "store"));

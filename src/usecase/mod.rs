@@ -1,10 +1,20 @@
 //! Where the parts meet: one file a use-case. Each is one transaction; an answer is given only after
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
+
+pub mod calibrate;
 pub mod command;
+pub mod embed_file;
+pub mod embedding_cache;
 pub mod error;
+pub mod evaluate;
 pub mod extract_features;
+pub mod fit_backend;
+pub mod install_model;
+pub mod model_dir;
 pub mod output;
+pub mod score_trials;
+pub mod speech_set;
 
 pub use error::UseCaseError;
 
@@ -175,11 +185,3 @@ pub mod port {
         fn finish(self: Box<Self>) -> Reply<'static, Verification>;
     }
 }
-//! Where the parts meet.
-pub mod calibrate;
-pub mod embed_file;
-pub mod embedding_cache;
-pub mod evaluate;
-pub mod fit_backend;
-pub mod score_trials;
-pub mod speech_set;
