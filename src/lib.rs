@@ -7,6 +7,7 @@
 pub mod domain;
 pub mod audio;
 pub mod features;
+pub mod voice;
 pub mod scoring;
 pub mod policy;
 pub mod session;
