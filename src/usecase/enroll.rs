@@ -288,8 +288,14 @@ impl Inner {
         }
         let voiceprint = complete.then(|| VoiceprintId::new(draft.at, self.id_bytes()));
         if let (true, Some(probe)) = (kept, &heard.probe) {
-            draft.effects =
-                self.keep(contribution, probe, heard, &basis, draft.at, voiceprint.clone());
+            draft.effects = self.keep(
+                contribution,
+                probe,
+                heard,
+                &basis,
+                draft.at,
+                voiceprint.clone(),
+            );
         }
         if let Some(print) = &voiceprint {
             draft.event.act = "voiceprint created".to_owned();

@@ -1,9 +1,7 @@
 //! Audio to speech frames: bytes → samples → 80 log-mel bands every 10 ms → the frames in which
 //! somebody speaks, with the quality of the recording.
 
-use crate::audio::{
-    AudioError, AudioLimits, HeardPiece, Listener, QualityLimits, decode, listen,
-};
+use crate::audio::{AudioError, AudioLimits, HeardPiece, Listener, QualityLimits, decode, listen};
 use crate::domain::{AudioFormat, Quality};
 use crate::features::{FbankSpec, FeatureError, Frontend, FrontendStream};
 
@@ -66,7 +64,7 @@ pub fn hear_recording(
     quality_limits: QualityLimits,
     vad: Vad,
 ) -> Result<Speech, HearError> {
-    let pcm = decode(&format, content, limits)?;
+    let pcm = decode(content, &format, &limits)?;
     let heard = listen(&pcm, quality_limits)?;
     let samples: Vec<f32> = heard
         .audio

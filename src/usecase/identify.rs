@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::domain::{
-    AuditKind, Decision, EventScore, Llr, PadStatus, Quality, Reason, SubjectId,
-};
+use crate::domain::{AuditKind, Decision, EventScore, Llr, PadStatus, Quality, Reason, SubjectId};
 use crate::policy::{IdentificationEvidence, Standing, Verdict, admit, decide_identification};
 use crate::scoring::{IdentificationThreshold, Side};
 use crate::store::SubjectSnapshot;
@@ -144,13 +142,21 @@ impl Inner {
         while tries < MAX_TRIES {
             let mut verdict = self.verdict(&search, threshold.as_ref());
             let mut winner = None;
-            let best = search.ranked.first().filter(|_| verdict.0 != Decision::NoMatch);
+            let best = search
+                .ranked
+                .first()
+                .filter(|_| verdict.0 != Decision::NoMatch);
             if let Some((subject, _)) = best {
                 let (by, now) = (&question.by, self.now());
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 let model = question.voice.extractor.artifact();
                 let standing = standing(snapshot.as_ref(), &model, now).0;
-                if admit(Standing { locked: false, ..standing }).is_some() {
+                if admit(Standing {
+                    locked: false,
+                    ..standing
+                })
+                .is_some()
+                {
                     search.ranked.remove(0);
                     continue;
                 }
@@ -159,7 +165,10 @@ impl Inner {
             }
             let (draft, answer) =
                 self.identification(question, &search, threshold, verdict, winner);
-            match self.commit(&question.by, &question.request, draft, answer).await {
+            match self
+                .commit(&question.by, &question.request, draft, answer)
+                .await
+            {
                 Err(UseCaseError::Conflict) => tries += 1,
                 Err(error) => return Err(error),
                 Ok((answer, _)) => return Ok(for_role(answer, &question.by)),

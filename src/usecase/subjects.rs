@@ -1,14 +1,10 @@
 //! Subjects and their rights: register, read, consent, opt out.
 
-use crate::domain::{
-    AuditKind, ConsentId, ConsentRecord, Reason, SubjectId, Timestamp,
-};
+use crate::domain::{AuditKind, ConsentId, ConsentRecord, Reason, SubjectId, Timestamp};
 use crate::store::{Effect, MAX_PAGE_SIZE, PageRequest, SubjectTarget};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
-use crate::usecase::command::{
-    Caller, CreateSubject, RecordConsent, SetOptOut, WithdrawConsent,
-};
+use crate::usecase::command::{Caller, CreateSubject, RecordConsent, SetOptOut, WithdrawConsent};
 use crate::usecase::core::Inner;
 use crate::usecase::failure::invalid;
 use crate::usecase::output::{Done, Page, SubjectInfo};

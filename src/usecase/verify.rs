@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus,
-    Purpose, Quality, Timestamp,
+    ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus, Purpose,
+    Quality, Timestamp,
 };
 use crate::policy::{
     Attempts, Standing, Verdict, VerificationEvidence, admit, decide_verification,
