@@ -12,8 +12,8 @@ use crate::scoring::tail::ImpostorTail;
 
 mod fit;
 
-pub use fit::{FitOptions, fit};
 pub(crate) use fit::softplus;
+pub use fit::{FitOptions, fit};
 
 /// Quality measures, with the constant.
 pub const MEASURES: usize = 5;
