@@ -8,10 +8,10 @@ use crate::policy::AttemptRules;
 /// What is remembered of a subject's attempts; persisted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attempts {
-    /// Failures since `window_start`.
+    /// Failures, none further from the next than the window.
     pub failed: u32,
-    /// First failure that counts.
-    pub window_start: Option<Timestamp>,
+    /// The last of them.
+    pub last_failed_at: Option<Timestamp>,
     /// Locked until then.
     pub locked_until: Option<Timestamp>,
 }
@@ -63,17 +63,18 @@ impl Attempts {
     }
 
     fn after_failure(self, now: Timestamp, rules: &AttemptRules) -> Self {
-        let fresh = self.locked_until.is_some()
-            || self
-                .window_start
-                .is_none_or(|start| now.since(start) >= rules.window_ms);
-        let (start, failed) = match self.window_start {
-            Some(start) if !fresh => (start, self.failed.saturating_add(1)),
-            _ => (now, 1),
+        let counts_on = self.locked_until.is_none()
+            && self
+                .last_failed_at
+                .is_some_and(|last| now.since(last) < rules.window_ms);
+        let failed = if counts_on {
+            self.failed.saturating_add(1)
+        } else {
+            1
         };
         Self {
             failed,
-            window_start: Some(start),
+            last_failed_at: Some(now),
             locked_until: (failed >= rules.limit).then(|| now.plus_ms(rules.lock_ms)),
         }
     }
@@ -107,7 +108,7 @@ mod tests {
             (&[(Failed, 0), (Failed, 1), (Failed, 2)], 2, true),
             (&[(Failed, 0), (Failed, 1), (Failed, 2)], 501, true),
             (&[(Failed, 0), (Failed, 1), (Failed, 2)], 502, false),
-            (&[(Failed, 0), (Failed, 1), (Failed, 1_000)], 1_000, false),
+            (&[(Failed, 0), (Failed, 1), (Failed, 1_001)], 1_001, false),
             (
                 &[(Failed, 0), (Failed, 1), (Passed, 2), (Failed, 3)],
                 3,

@@ -12,7 +12,7 @@ const MINUTE_MS: DurationMs = 60_000;
 const LLR_LIMIT: f64 = 30.0;
 /// Most candidates of one identification that can be configured.
 pub const MAX_CANDIDATES_LIMIT: usize = 1_000;
-/// Most utterances of one enrollment that can be configured.
+/// Most utterances that any enrollment can need, whatever is configured.
 pub const MAX_UTTERANCES_LIMIT: u32 = 64;
 
 /// A number of the policy is out of its range.
@@ -69,8 +69,6 @@ pub struct EnrollmentRules {
     pub required_net_speech_ms: u32,
     /// Utterances, at least.
     pub min_utterances: u32,
-    /// Utterances, at most.
-    pub max_utterances: u32,
     /// Net speech of each utterance, in milliseconds.
     pub min_utterance_net_speech_ms: u32,
     /// Signal-to-noise ratio of each, in dB; one without a measured ratio passes.
@@ -91,7 +89,6 @@ impl Default for EnrollmentRules {
         Self {
             required_net_speech_ms: 20_000,
             min_utterances: 3,
-            max_utterances: 32,
             min_utterance_net_speech_ms: 2_000,
             min_snr_db: 8.0,
             max_clipped_share: 0.02,
@@ -108,7 +105,7 @@ impl Default for EnrollmentRules {
 pub struct AttemptRules {
     /// Failed attempts within the window that lock.
     pub limit: u32,
-    /// The window, in milliseconds, from the first failure on.
+    /// A failure counts with the one before it if it comes within this time, in milliseconds.
     pub window_ms: DurationMs,
     /// How long the lock holds, in milliseconds.
     pub lock_ms: DurationMs,
@@ -254,6 +251,7 @@ impl VoicePolicy {
     fn check_enrollment(&self) -> Result<(), PolicyError> {
         let e = &self.enrollment;
         let each = f64::from(e.min_utterance_net_speech_ms);
+        let max = f64::from(MAX_UTTERANCES_LIMIT);
         within(
             "enrollment.min_utterance_net_speech_ms",
             each,
@@ -264,17 +262,10 @@ impl VoicePolicy {
             "enrollment.required_net_speech_ms",
             f64::from(e.required_net_speech_ms),
             each,
-            600_000.0,
+            each * max,
         )?;
-        let max = f64::from(MAX_UTTERANCES_LIMIT);
         let least = f64::from(e.min_utterances);
         within("enrollment.min_utterances", least, 1.0, max)?;
-        within(
-            "enrollment.max_utterances",
-            f64::from(e.max_utterances),
-            least,
-            max,
-        )?;
         within(
             "enrollment.min_snr_db",
             f64::from(e.min_snr_db),
@@ -323,8 +314,8 @@ mod tests {
             ("verification.min_net_speech_ms", |p| {
                 p.verification.min_net_speech_ms = 0
             }),
-            ("enrollment.max_utterances", |p| {
-                p.enrollment.max_utterances = 2
+            ("enrollment.required_net_speech_ms", |p| {
+                p.enrollment.required_net_speech_ms = 128_001
             }),
             ("enrollment.max_clipped_share", |p| {
                 p.enrollment.max_clipped_share = 1.5

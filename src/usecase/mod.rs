@@ -1,11 +1,33 @@
 //! Where the parts meet: one file a use-case. Each is one transaction; an answer is given only after
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
+pub mod access;
 pub mod command;
+mod core;
+mod decisions;
+mod enroll;
+mod enroll_live;
+mod erase;
 pub mod error;
+mod explain;
+mod failure;
+mod gallery;
+pub mod hear;
+mod identify;
+mod listen;
 pub mod output;
+pub mod parts;
+mod request;
+mod subjects;
+mod verify;
+mod verify_live;
+mod voice;
+mod voiceprints;
+mod vouch;
 
 pub use error::UseCaseError;
+pub use parts::{Anchors, Clock, Extract, Parts, VoiceParts};
+pub use vouch::Vouch;
 
 /// The port the edges talk to. One implementation, `usecase::Vouch`; a trait so that the edges can be
 /// tested against a double.
