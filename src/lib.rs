@@ -4,6 +4,10 @@
 //! everything above, and the edges (`grpc`, `cli`), which use `usecase` and `domain`.
 //! `tests/architecture.rs` holds this.
 
-pub mod crypto;
 pub mod domain;
+
+pub mod crypto;
+
 pub mod store;
+
+pub mod audit;
