@@ -24,6 +24,7 @@ pub mod engine;
 
 pub mod store;
 
+pub mod audit;
 
 pub mod usecase;
 
@@ -35,3 +36,4 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod app;
