@@ -67,7 +67,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// Certificate or key are wrong, or serving failed.
-    #[error("the transport failed")]
+    #[error("the transport failed, or the TLS certificate or key is wrong")]
     Transport(#[from] tonic::transport::Error),
     /// The descriptors are wrong.
     #[error("the reflection service cannot be built")]
@@ -110,6 +110,10 @@ impl Server {
             }
         }
         let tls = settings.tls.as_ref().map(tls_config).transpose()?;
+        if let Some(tls) = &tls {
+            // Finds a wrong certificate or key now, not at the first connection.
+            tonic::transport::Server::builder().tls_config(tls.clone())?;
+        }
         let cannot = |source| ServeError::Listen {
             address: wanted,
             source,

@@ -21,7 +21,7 @@ mod work;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -101,6 +101,12 @@ impl SqliteStore {
         if self.jobs.send(Job::Close(done)).await.is_ok() {
             closed.await.ok();
         }
+    }
+
+    /// Makes the database full at a number of pages.
+    #[cfg(test)]
+    async fn limit_pages(&self, pages: i64) {
+        self.jobs.send(Job::LimitPages(pages)).await.ok();
     }
 
     /// Signs this store's checkpoints.

@@ -34,6 +34,8 @@ type Answer = Result<Outcome, StoreError>;
 pub(super) enum Job {
     Commit(Box<Transaction>, oneshot::Sender<Answer>),
     Close(oneshot::Sender<()>),
+    #[cfg(test)]
+    LimitPages(i64),
 }
 
 /// The writer's own state.
@@ -68,13 +70,13 @@ pub(super) async fn serve(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
                 }
             };
             match job {
-                Some(job) => sort(job, &mut waiting, &mut closing),
+                Some(job) => writer.sort(job, &mut waiting, &mut closing).await,
                 None => break,
             }
         }
         while waiting.len() < GROUP {
             let Ok(job) = jobs.try_recv() else { break };
-            sort(job, &mut waiting, &mut closing);
+            writer.sort(job, &mut waiting, &mut closing).await;
         }
         if !waiting.is_empty() {
             writer.group(&mut waiting).await;
@@ -96,14 +98,25 @@ pub(super) async fn serve(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
 
 type Waiting = VecDeque<(Box<Transaction>, oneshot::Sender<Answer>)>;
 
-fn sort(job: Job, waiting: &mut Waiting, closing: &mut Vec<oneshot::Sender<()>>) {
-    match job {
-        Job::Commit(transaction, answer) => waiting.push_back((transaction, answer)),
-        Job::Close(done) => closing.push(done),
-    }
-}
-
 impl Writer {
+    async fn sort(
+        &mut self,
+        job: Job,
+        waiting: &mut Waiting,
+        closing: &mut Vec<oneshot::Sender<()>>,
+    ) {
+        match job {
+            Job::Commit(transaction, answer) => waiting.push_back((transaction, answer)),
+            Job::Close(done) => closing.push(done),
+            #[cfg(test)]
+            Job::LimitPages(pages) => {
+                let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+                let done = sqlx::raw_sql(sql).execute(&mut self.conn).await;
+                assert!(done.is_ok(), "{done:?}");
+            }
+        }
+    }
+
     /// Commits what waits, at most [`GROUP`]. A change of the directory ends its group, so that what
     /// comes after sees it.
     async fn group(&mut self, waiting: &mut Waiting) {
