@@ -265,12 +265,13 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
                 got: vector.len(),
             });
         }
-        let norm = norm(vector);
-        // Written so that NaN is refused too.
-        if !((norm - 1.0).abs() <= f64::from(NORM_TOLERANCE)) {
-            return Err(SearchError::NotUnit);
+        let off = (norm(vector) - 1.0).abs();
+        // A NaN is no number of the range either.
+        if (0.0..=f64::from(NORM_TOLERANCE)).contains(&off) {
+            Ok(())
+        } else {
+            Err(SearchError::NotUnit)
         }
-        Ok(())
     }
 
     fn check_search(&self, query: &[f32], k: usize) -> Result<(), SearchError> {
