@@ -49,6 +49,13 @@ const fn alaw_table() -> [i16; 256] {
     table
 }
 
+/// The mu-law code whose value is nearest to a sample in `-1..=1`; of two as near, the smaller code.
+pub fn encode_ulaw(sample: f32) -> u8 {
+    let wanted = (f64::from(sample) * 32_768.0).round() as i32;
+    let distance = |code: &u8| (i32::from(ULAW[usize::from(*code)]) - wanted).abs();
+    (0..=u8::MAX).min_by_key(distance).unwrap_or(0xff)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +142,15 @@ mod tests {
             4096.0 * 8.0,
         );
         assert!((a + 3.14).abs() < 0.02, "{a}");
+    }
+
+    #[test]
+    fn encoding_undoes_decoding() {
+        for code in 0..=255u8 {
+            let value = ULAW[usize::from(code)];
+            let again = ULAW[usize::from(encode_ulaw(f32::from(value) / 32_768.0))];
+            assert_eq!(again, value, "code {code:#x}");
+        }
+        assert_eq!(ULAW[usize::from(encode_ulaw(9.0))], 32_124);
     }
 }

@@ -4,6 +4,9 @@
 //! `pub fn run(args: Args) -> Result<Done, CliError>`, a variant in [`Command`], a line in
 //! [`dispatch`].
 
+pub mod embed;
+pub mod features;
+pub mod model;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +33,12 @@ pub struct Cli {
 pub enum Command {
     /// Run the server.
     Serve(serve::Args),
+    /// Filterbank or cepstral features of a file, as CSV.
+    Features(features::Args),
+    /// Raw voice embeddings of files, as JSON lines.
+    Embed(embed::Args),
+    /// List, install and check voice models.
+    Model(model::Args),
 }
 
 /// How a command ended without an error.
@@ -73,6 +82,9 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Done, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Features(args) => features::run(args),
+        Command::Embed(args) => embed::run(args),
+        Command::Model(args) => model::run(args),
     }
 }
 

@@ -27,6 +27,7 @@ mod listen;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
+pub mod recordings;
 mod request;
 pub mod score_trials;
 pub mod speech_set;

@@ -72,8 +72,8 @@ fn rms(samples: &[f64]) -> f64 {
     (energy / samples.len().max(1) as f64).sqrt()
 }
 
-/// Hann-windowed sinc band-pass (linear phase), keeping every `step`-th sample.
-fn band_pass(samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
+/// Hann-windowed sinc band-pass (linear phase) to the telephone band, keeping every `step`-th sample.
+pub(crate) fn band_pass(samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
     let half = (FILTER_HALF_S * f64::from(rate_hz)).round() as isize;
     let low_pass = |corner_hz: f64, n: f64| {
         let w = 2.0 * corner_hz / f64::from(rate_hz);
