@@ -86,8 +86,8 @@ impl FitBackEndOptions {
             seed: 1,
             back_end_speakers: 1_000,
             cohort: 800,
-            top_k: 200,
-            shrinkage: 0.3,
+            top_k: 100,
+            shrinkage: 0.2,
             ridge: 1e-3,
         }
     }
