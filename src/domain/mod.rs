@@ -5,6 +5,7 @@ pub mod consent;
 pub mod decision;
 pub mod ids;
 pub mod quality;
+pub mod role;
 pub mod score;
 pub mod time;
 pub mod version;
@@ -17,6 +18,7 @@ pub use ids::{
     UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
+pub use role::Role;
 pub use score::{Llr, Probability, RawScore, ScoreBand};
 pub use time::{DurationMs, Timestamp};
 pub use version::{ArtifactRef, LicenseClass, Versions};

@@ -154,7 +154,13 @@ fn fit_rows(
         pairs: distinct_pairs(&trials, &speakers),
     };
     let calibration = fit(&trials, &fit_options)?;
-    let held_out = cross_validate(&trials, &speakers, &fit_options, options.folds, options.seed);
+    let held_out = cross_validate(
+        &trials,
+        &speakers,
+        &fit_options,
+        options.folds,
+        options.seed,
+    );
     let complete = before.len() == trials.len();
     Ok(Calibrated {
         calibration,
@@ -184,7 +190,10 @@ impl People {
         for trial in trials {
             let mut sides = [0, 0];
             for (side, text) in sides.iter_mut().zip([&trial.enroll, &trial.test]) {
-                let mut files = text.split(',').map(|f| number(f, &mut parent)).collect::<Vec<_>>();
+                let mut files = text
+                    .split(',')
+                    .map(|f| number(f, &mut parent))
+                    .collect::<Vec<_>>();
                 *side = files.pop().unwrap_or(0);
                 for other in files {
                     join(&mut parent, other, *side);
@@ -316,6 +325,9 @@ mod tests {
         assert!(matches!(result, Err(CalibrateError::NoLabels)));
         let header = "enroll\ttest\traw\tllr\n";
         let scores = format!("{header}a\tb\t1\t2\n");
-        assert!(matches!(from_scores(&scores, &options), Err(CalibrateError::Line(2))));
+        assert!(matches!(
+            from_scores(&scores, &options),
+            Err(CalibrateError::Line(2))
+        ));
     }
 }

@@ -1,9 +1,183 @@
-//! Where the parts meet.
+//! Where the parts meet: one file a use-case. Each is one transaction; an answer is given only after
+//! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod calibrate;
+pub mod command;
 pub mod embed_file;
 pub mod embedding_cache;
+pub mod error;
 pub mod evaluate;
 pub mod fit_backend;
+pub mod output;
 pub mod score_trials;
 pub mod speech_set;
+
+pub use error::UseCaseError;
+
+/// The port the edges talk to. One implementation, `usecase::Vouch`; a trait so that the edges can be
+/// tested against a double.
+pub mod port {
+    use std::future::Future;
+    use std::pin::Pin;
+
+    use super::command::*;
+    use super::error::UseCaseError;
+    use super::output::*;
+    use crate::domain::{AudioFormat, SubjectId, Versions};
+
+    /// A boxed future, so that the port is object-safe.
+    pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;
+
+    /// Everything the edges can ask for.
+    pub trait Application: Send + Sync + 'static {
+        /// Who presents this API key?
+        fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller>;
+        /// Fitted things in force.
+        fn versions(&self) -> Versions;
+        /// Models and store are ready.
+        fn ready(&self) -> bool;
+
+        /// Registers a subject.
+        fn create_subject<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: CreateSubject,
+        ) -> Reply<'a, Done<SubjectInfo>>;
+        /// Reads a subject.
+        fn get_subject<'a>(&'a self, by: &'a Caller, subject: SubjectId) -> Reply<'a, SubjectInfo>;
+        /// Lists subjects.
+        fn list_subjects<'a>(
+            &'a self,
+            by: &'a Caller,
+            page_size: usize,
+            token: Option<String>,
+        ) -> Reply<'a, Page<SubjectInfo>>;
+        /// Records a consent.
+        fn record_consent<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RecordConsent,
+        ) -> Reply<'a, Done<crate::domain::ConsentRecord>>;
+        /// Withdraws consents; the count.
+        fn withdraw_consent<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: WithdrawConsent,
+        ) -> Reply<'a, Done<u32>>;
+        /// Opts out or in.
+        fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>>;
+        /// Erases a subject.
+        fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>>;
+
+        /// Adds one recording to an enrollment.
+        fn enroll<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Enroll,
+            audio: Recording,
+        ) -> Reply<'a, Enrollment>;
+        /// The same, live.
+        fn enroll_stream<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Enroll,
+            format: AudioFormat,
+        ) -> Reply<'a, Box<dyn LiveEnrollment>>;
+        /// Where an enrollment stands.
+        fn enrollment<'a>(
+            &'a self,
+            by: &'a Caller,
+            subject: SubjectId,
+        ) -> Reply<'a, EnrollmentStatus>;
+        /// Drops collected utterances; the count.
+        fn cancel_enrollment<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<u32>>;
+        /// Lists voiceprints.
+        fn voiceprints<'a>(
+            &'a self,
+            by: &'a Caller,
+            subject: SubjectId,
+        ) -> Reply<'a, Vec<VoiceprintInfo>>;
+        /// Deletes one.
+        fn delete_voiceprint<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: DeleteVoiceprint,
+        ) -> Reply<'a, Done<()>>;
+        /// Re-seals all voiceprints of the tenant under a new rotation; (count, generation).
+        fn renew_voiceprints<'a>(
+            &'a self,
+            by: &'a Caller,
+            key: IdempotencyKey,
+        ) -> Reply<'a, Done<(u32, u32)>>;
+
+        /// Verifies one recording.
+        fn verify<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Verify,
+            audio: Recording,
+        ) -> Reply<'a, Verification>;
+        /// Verifies live.
+        fn verify_stream<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Verify,
+            format: AudioFormat,
+        ) -> Reply<'a, Box<dyn LiveVerification>>;
+        /// Searches for a voice.
+        fn identify<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Identify,
+            audio: Recording,
+        ) -> Reply<'a, Identification>;
+
+        /// Lists decisions, newest first.
+        fn decisions<'a>(
+            &'a self,
+            by: &'a Caller,
+            filter: DecisionFilter,
+        ) -> Reply<'a, Page<DecisionInfo>>;
+        /// One decision and its explanation, one sentence a step.
+        fn explain<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ExplainDecision,
+        ) -> Reply<'a, (DecisionInfo, Vec<String>)>;
+        /// Head of the chain.
+        fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead>;
+        /// Models.
+        fn models<'a>(&'a self, by: &'a Caller) -> Reply<'a, Vec<ModelInfo>>;
+    }
+
+    /// An enrollment by live audio. The edge pushes chunks in order and finishes once.
+    pub trait LiveEnrollment: Send {
+        /// Takes a chunk; an update when there is news. The edge enforces the backlog limit (2,000 ms
+        /// of audio received and not yet pushed) with [`LiveEnrollment::duration_ms`].
+        fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>>;
+        /// Length of a chunk of this many bytes in this stream's format, in milliseconds.
+        fn duration_ms(&self, bytes: usize) -> u64;
+        /// End of audio: the outcome.
+        fn finish(self: Box<Self>) -> Reply<'static, Enrollment>;
+    }
+
+    /// What a pushed chunk led to.
+    pub enum VerificationStep {
+        /// Nothing new.
+        Quiet,
+        /// An estimate.
+        Update(VerificationUpdate),
+        /// The evidence suffices: final and audited; push no more.
+        Final(Verification),
+    }
+
+    /// A verification by live audio.
+    pub trait LiveVerification: Send {
+        /// Takes a chunk.
+        fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep>;
+        /// Length of a chunk of this many bytes in this stream's format, in milliseconds.
+        fn duration_ms(&self, bytes: usize) -> u64;
+        /// End of audio, or time ran out: the final decision.
+        fn finish(self: Box<Self>) -> Reply<'static, Verification>;
+    }
+}

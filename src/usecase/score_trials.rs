@@ -79,10 +79,16 @@ pub fn parse(text: &str) -> Result<Vec<TrialLine>, ScoreTrialsError> {
             [_, _, _] => return Err(wrong("the label is neither `target` nor `nontarget`")),
             _ => return Err(wrong("a trial has two or three fields")),
         };
-        if [enroll, test].iter().any(|side| side.split(',').any(str::is_empty)) {
+        if [enroll, test]
+            .iter()
+            .any(|side| side.split(',').any(str::is_empty))
+        {
             return Err(wrong("an empty path between commas"));
         }
-        if trials.first().is_some_and(|t| t.label.is_some() != label.is_some()) {
+        if trials
+            .first()
+            .is_some_and(|t| t.label.is_some() != label.is_some())
+        {
             return Err(wrong("either all trials have a label or none"));
         }
         if trials.len() == MAX_TRIALS {
@@ -163,7 +169,11 @@ pub fn run(
     let trials = parse(list)?;
     let scored = score_all(embed, scorer, &trials, root, 1)?;
     let labeled = trials.first().is_some_and(|t| t.label.is_some());
-    writeln!(out, "enroll\ttest\traw\tllr{}", if labeled { "\tlabel" } else { "" })?;
+    writeln!(
+        out,
+        "enroll\ttest\traw\tllr{}",
+        if labeled { "\tlabel" } else { "" }
+    )?;
     let mut failed = 0;
     for (i, (trial, scored)) in trials.iter().zip(scored).enumerate() {
         write!(out, "{}\t{}\t", trial.enroll, trial.test)?;
@@ -208,7 +218,8 @@ mod tests {
 
     #[test]
     fn rows_keep_their_order_and_files_are_embedded_once() {
-        let list = "11.wav,12.wav 13.wav target\n\n  21.wav\t13.wav nontarget\n13.wav 11.wav target\n";
+        let list =
+            "11.wav,12.wav 13.wav target\n\n  21.wav\t13.wav nontarget\n13.wav 11.wav target\n";
         let (out, errors, outcome, embed) = score(list);
         let lines: Vec<Vec<&str>> = out.lines().map(|l| l.split('\t').collect()).collect();
         assert_eq!(lines[0], ["enroll", "test", "raw", "llr", "label"]);
@@ -255,7 +266,14 @@ mod tests {
     #[test]
     fn lists_are_checked() {
         assert!(parse("").unwrap().is_empty());
-        for bad in ["a", "a b c", "a b target d", "a, b", "a b target\na b", "a b\na b target"] {
+        for bad in [
+            "a",
+            "a b c",
+            "a b target d",
+            "a, b",
+            "a b target\na b",
+            "a b\na b target",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         let error = parse("a b\n\nonly\n").unwrap_err().to_string();

@@ -197,9 +197,17 @@ fn judge_all(
     for plan in plans {
         let (condition, corpus) = (plan.condition.name(), plan.corpus.as_str());
         let name = format!("{corpus}-{condition}");
-        put(&options.out, &format!("trials-{name}.tsv"), &trial_lines(plan))?;
+        put(
+            &options.out,
+            &format!("trials-{name}.tsv"),
+            &trial_lines(plan),
+        )?;
         let scored = score(plan, embeddings, systems);
-        put(&options.out, &format!("scores-{name}.tsv"), &score_lines(&scored.judged))?;
+        put(
+            &options.out,
+            &format!("scores-{name}.tsv"),
+            &score_lines(&scored.judged),
+        )?;
         plots(&options.out, &name, &scored.judged)?;
         let judging = &options.judging;
         let all = scored.judged.row(corpus, condition, "all", judging)?;
@@ -238,7 +246,9 @@ impl Scored {
         let key = |i: usize| -> Option<String> {
             match by {
                 GroupBy::Gender => {
-                    let [a, b] = self.judged.full[i].speakers.map(|s| &plan.genders[s as usize]);
+                    let [a, b] = self.judged.full[i]
+                        .speakers
+                        .map(|s| &plan.genders[s as usize]);
                     (a == b && !a.is_empty()).then(|| format!("gender {a}"))
                 }
                 GroupBy::Bandwidth => {
@@ -287,7 +297,8 @@ fn ready(side: &PlannedSide, embeddings: &Embeddings, systems: &Systems) -> Opti
 fn score(plan: &Plan, embeddings: &Embeddings, systems: &Systems) -> Scored {
     let prepare = |sides: &[PlannedSide]| -> Vec<Ready> {
         let all = sides.iter();
-        all.filter_map(|side| ready(side, embeddings, systems)).collect()
+        all.filter_map(|side| ready(side, embeddings, systems))
+            .collect()
     };
     let (templates, tests) = (prepare(&plan.templates), prepare(&plan.tests));
     let mut scored = Scored {
@@ -333,9 +344,17 @@ fn plots(folder: &Path, name: &str, judged: &Judged) -> Result<(), EvaluateError
         name: name.to_owned(),
         trials,
     });
-    put(folder, &format!("det-{name}.svg"), &plot::det(&format!("DET: {name}"), &series))?;
+    put(
+        folder,
+        &format!("det-{name}.svg"),
+        &plot::det(&format!("DET: {name}"), &series),
+    )?;
     let title = format!("Calibration: {name}");
-    put(folder, &format!("reliability-{name}.svg"), &plot::reliability(&title, &series))
+    put(
+        folder,
+        &format!("reliability-{name}.svg"),
+        &plot::reliability(&title, &series),
+    )
 }
 
 fn put(folder: &Path, name: &str, content: &str) -> Result<(), EvaluateError> {

@@ -19,7 +19,9 @@ const LLR_RANGE: [f64; 2] = [-10.0, 10.0];
 const MIN_IN_BIN: usize = 3;
 
 /// Colors that stay apart for color-blind readers (Okabe and Ito).
-const COLORS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+const COLORS: [&str; 6] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
+];
 
 /// A named set of trials.
 pub struct Series<'a> {
@@ -55,7 +57,9 @@ pub fn det(title: &str, series: &[Series<'_>]) -> String {
         from: deviate(DET_RANGE[0]),
         to: deviate(DET_RANGE[1]),
     };
-    let within = DET_TICKS.iter().filter(|t| (DET_RANGE[0]..=DET_RANGE[1]).contains(*t));
+    let within = DET_TICKS
+        .iter()
+        .filter(|t| (DET_RANGE[0]..=DET_RANGE[1]).contains(*t));
     let ticks: Vec<(f64, String)> = within.map(|t| (deviate(*t), t.to_string())).collect();
     let labels = ["False match rate (%)", "False non-match rate (%)"];
     let mut svg = frame(title, &axis, &ticks, labels);
@@ -141,7 +145,9 @@ fn color(i: usize) -> &'static str {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn legend(i: usize, name: &str) -> String {
@@ -229,10 +235,16 @@ mod tests {
         }];
         let svg = det("T", &series);
         assert!(svg.contains("a&lt;b") && svg.ends_with("</svg>\n"));
-        let path = svg.split("<path d=\"M").nth(12).or(svg.split("fill=\"none\"").next());
+        let path = svg
+            .split("<path d=\"M")
+            .nth(12)
+            .or(svg.split("fill=\"none\"").next());
         assert!(path.is_some());
         // In pixels, probit(FNMR) = -d - probit(FMR): x - y is constant.
-        let line = svg.lines().find(|l| l.contains("stroke-width=\"2\"")).unwrap();
+        let line = svg
+            .lines()
+            .find(|l| l.contains("stroke-width=\"2\""))
+            .unwrap();
         let data = line.split('"').nth(1).unwrap();
         let sums: Vec<f64> = data
             .split(['M', 'L'])

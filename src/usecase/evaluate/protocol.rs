@@ -134,7 +134,11 @@ pub fn trial_lines(plan: &Plan) -> String {
     for template in &plan.templates {
         let enroll = join(template);
         for (speaker, test) in &tests {
-            let label = if *speaker == template.speaker { "target" } else { "nontarget" };
+            let label = if *speaker == template.speaker {
+                "target"
+            } else {
+                "nontarget"
+            };
             lines.push_str(&format!("{enroll} {test} {label}\n"));
         }
     }
@@ -147,8 +151,15 @@ mod tests {
 
     fn recordings() -> Vec<Recording> {
         let files = [
-            ("a", 12.0), ("a", 6.5), ("a", 4.0),
-            ("b", 3.0), ("b", 3.0), ("b", 3.0), ("b", 2.0), ("b", 1.0), ("b", 4.5),
+            ("a", 12.0),
+            ("a", 6.5),
+            ("a", 4.0),
+            ("b", 3.0),
+            ("b", 3.0),
+            ("b", 3.0),
+            ("b", 2.0),
+            ("b", 1.0),
+            ("b", 4.5),
             ("c", 5.0),
         ];
         let recording = |(i, (speaker, seconds)): (usize, &(&str, f64))| Recording {

@@ -84,7 +84,10 @@ impl Judged {
     pub fn choose(&self, chosen: impl Fn(usize) -> bool) -> Self {
         let pick = |trials: &[Trial]| {
             let numbered = trials.iter().enumerate();
-            numbered.filter(|(i, _)| chosen(*i)).map(|(_, t)| *t).collect()
+            numbered
+                .filter(|(i, _)| chosen(*i))
+                .map(|(_, t)| *t)
+                .collect()
         };
         Self {
             plain: pick(&self.plain),
@@ -94,7 +97,12 @@ impl Judged {
 
     /// Adds trials of other people.
     pub fn extend(&mut self, other: &Self) {
-        let next = self.full.iter().flat_map(|t| t.speakers).max().map_or(0, |s| s + 1);
+        let next = self
+            .full
+            .iter()
+            .flat_map(|t| t.speakers)
+            .max()
+            .map_or(0, |s| s + 1);
         let moved = |t: &Trial| Trial {
             speakers: t.speakers.map(|s| s + next),
             ..*t
@@ -155,8 +163,22 @@ fn system(trials: &[Trial], judging: &Judging) -> Result<SystemFigures, ScoringE
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<16}{:<7}{:<14}{:>4}{:>7}{:>8} {:<6}{:>7} {:<15}{:>7}{:>7}{:>7}{:>7}{:>8}{:>8} {}\n",
-        "corpus", "cond", "group", "spk", "target", "nontar", "system", "EER %", "95 %", "Cllr",
-        "min", "minDCF", "actDCF", "FA %", "miss %", "FNMR % at FMR 1e-2 / 1e-3 / 1e-4"
+        "corpus",
+        "cond",
+        "group",
+        "spk",
+        "target",
+        "nontar",
+        "system",
+        "EER %",
+        "95 %",
+        "Cllr",
+        "min",
+        "minDCF",
+        "actDCF",
+        "FA %",
+        "miss %",
+        "FNMR % at FMR 1e-2 / 1e-3 / 1e-4"
     );
     for row in rows {
         for (name, system) in [("plain", &row.plain), ("full", &row.full)] {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{ArtifactRef, LicenseClass};
@@ -72,7 +72,13 @@ pub struct FitBackEndOptions {
 impl FitBackEndOptions {
     /// The settings of the shipped artefact: chosen on the train sets.
     pub fn shipped(data: PathBuf, out: PathBuf, model: ArtifactRef) -> Self {
-        let open = ["commonvoice", "speechocean762", "libri_tc100", "coswara", "speechcmd"];
+        let open = [
+            "commonvoice",
+            "speechocean762",
+            "libri_tc100",
+            "coswara",
+            "speechcmd",
+        ];
         Self {
             data,
             corpora: open.map(str::to_owned).to_vec(),
@@ -84,8 +90,8 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 1_000,
-            cohort: 800,
+            back_end_speakers: 700,
+            cohort: 600,
             top_k: 100,
             shrinkage: 0.2,
             ridge: 1e-3,
@@ -177,8 +183,18 @@ fn embeddings(
     }
 }
 
-/// A speaker's name and pieces.
+/// A speaker: who they could be taken for, and their pieces.
 type Speaker<'a> = (String, Vec<Piece<'a>>);
+
+/// Population of a recording: its data set, and its language where the file name has it in the manner
+/// of Common Voice (`common_voice_LANGUAGE_NUMBER`).
+fn population(recording: &Recording) -> String {
+    let name = recording.file.rsplit('/').next().unwrap_or_default();
+    let language = name
+        .strip_prefix("common_voice_")
+        .and_then(|n| n.split('_').next());
+    format!("{}/{}", recording.corpus, language.unwrap_or_default())
+}
 
 /// Fits the artefact to embeddings: the back-end with its calibration, and the calibration of the
 /// plain cosine.
@@ -197,7 +213,8 @@ pub fn fit_artifact(
     let (fitting, calibrating) = speakers.split_at(split);
     let back_end = fit_back_end(fitting, options)?;
     let pieces: Vec<Vec<Piece<'_>>> = calibrating.iter().map(|(_, p)| p.clone()).collect();
-    let trials = build(&pieces, options.seed);
+    let populations: Vec<String> = calibrating.iter().map(|(p, _)| p.clone()).collect();
+    let trials = build(&pieces, &populations, options.seed);
     let people = calibrating.len() as u64;
     let scored = trials.score(&Scorer::Full(Box::new(back_end.clone())));
     let (calibration, full) = calibrate(&scored, people, options)?;
@@ -213,7 +230,11 @@ pub fn fit_artifact(
         full,
         plain,
     };
-    Ok((back_end.with_calibration(calibration), plain_calibration, report))
+    Ok((
+        back_end.with_calibration(calibration),
+        plain_calibration,
+        report,
+    ))
 }
 
 /// Speakers with embeddings, and the names of those left out as somebody's second id.
@@ -225,7 +246,10 @@ fn speakers<'a>(
     let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (item, embedded) in embeddings {
         if let Ok(embedded) = embedded {
-            by_file.entry(&item.file).or_default().push((item, embedded));
+            by_file
+                .entry(&item.file)
+                .or_default()
+                .push((item, embedded));
         }
     }
     let mut kept: Vec<Speaker<'a>> = Vec::new();
@@ -259,7 +283,7 @@ fn speakers<'a>(
             }
             others.push(own);
         }
-        kept.push((name, pieces));
+        kept.push((population(of_speaker[0]), pieces));
     }
     (kept, left_out)
 }
@@ -349,10 +373,13 @@ fn write(
         .map_err(|e| FitBackEndError::Write(folder.display().to_string(), e))?;
     put(MANIFEST_FILE, back_end.info().to_toml()?.as_bytes())?;
     put(TENSORS_FILE, &back_end.parts().to_bytes()?)?;
-    put(CALIBRATION_FILE, back_end.calibration().to_json()?.as_bytes())?;
+    put(
+        CALIBRATION_FILE,
+        back_end.calibration().to_json()?.as_bytes(),
+    )?;
     put(PLAIN_CALIBRATION_FILE, plain.to_json()?.as_bytes())?;
-    let report = serde_json::to_string_pretty(report)
-        .map_err(|e| ScoringError::Artifact(e.to_string()))?;
+    let report =
+        serde_json::to_string_pretty(report).map_err(|e| ScoringError::Artifact(e.to_string()))?;
     put("fit-report.json", report.as_bytes())
 }
 

@@ -49,10 +49,15 @@ struct Builder<'a, 'b> {
     out: CalibrationTrials<'a>,
 }
 
-/// Makes trials from the pieces of each speaker: target trials across recordings, and one
-/// non-target trial for every pair of speakers, over all combinations of channel, one or several
-/// enrolled recordings, and long or short tests.
-pub fn build<'a>(speakers: &[Vec<Piece<'a>>], seed: u64) -> CalibrationTrials<'a> {
+/// Makes trials from the pieces of each speaker: target trials across recordings, and non-target
+/// trials for every pair of speakers of one population (same data set and language: impostors
+/// of another language are too easy, and a calibration on them is overconfident), under every
+/// combination of channels, with one or several enrolled recordings and long or short tests drawn.
+pub fn build<'a>(
+    speakers: &[Vec<Piece<'a>>],
+    populations: &[String],
+    seed: u64,
+) -> CalibrationTrials<'a> {
     let mut builder = Builder {
         speakers,
         known: BTreeMap::new(),
@@ -64,8 +69,13 @@ pub fn build<'a>(speakers: &[Vec<Piece<'a>>], seed: u64) -> CalibrationTrials<'a
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for a in 0..speakers.len() {
         for b in a + 1..speakers.len() {
-            let (enroll, test) = if rng.random() { (a, b) } else { (b, a) };
-            builder.non_target(enroll, test, &mut rng);
+            if populations.get(a) != populations.get(b) {
+                continue;
+            }
+            for channels in CHANNELS.map(|e| CHANNELS.map(|t| [e, t])).as_flattened() {
+                let (enroll, test) = if rng.random() { (a, b) } else { (b, a) };
+                builder.non_target(enroll, test, *channels, &mut rng);
+            }
         }
     }
     builder.out
@@ -124,11 +134,16 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn non_target(&mut self, enroll: usize, test: usize, rng: &mut ChaCha8Rng) {
+    fn non_target(
+        &mut self,
+        enroll: usize,
+        test: usize,
+        channels: [Channel; 2],
+        rng: &mut ChaCha8Rng,
+    ) {
         let mut template = self.recordings(enroll);
         template.truncate(if rng.random() { 1 } else { MAX_TEMPLATE });
         let tests = self.recordings(test);
-        let channels = [rng.random(), rng.random()].map(|p: bool| CHANNELS[usize::from(p)]);
         let long: bool = rng.random();
         if tests.is_empty() || template.is_empty() {
             return;
@@ -235,12 +250,19 @@ mod tests {
             });
         }
         let scorer = Scorer::Plain(Calibration::identity());
-        let (trials, ids) = build(&speakers, 5).score(&scorer);
+        let populations: Vec<String> = (0..12).map(|s| format!("p{}", s / 8)).collect();
+        let (trials, ids) = build(&speakers, &populations, 5).score(&scorer);
         let non_targets = trials.iter().filter(|t| !t.target).count();
-        assert_eq!(non_targets, 12 * 11 / 2, "one for every pair");
+        let pairs = 8 * 7 / 2 + 4 * 3 / 2;
+        assert_eq!(non_targets, 4 * pairs, "pairs of a population, four ways");
         // 3 tests × 2 templates × 4 channel pairs × 2 durations.
         assert_eq!(trials.len() - non_targets, 12 * 48);
-        assert!(trials.iter().zip(&ids).all(|(t, s)| t.target == (s[0] == s[1])));
+        assert!(
+            trials
+                .iter()
+                .zip(&ids)
+                .all(|(t, s)| t.target == (s[0] == s[1]))
+        );
         let mut weights: BTreeMap<_, f64> = BTreeMap::new();
         for t in &trials {
             *weights.entry(cell(&t.conditions, t.target)).or_default() += t.weight;

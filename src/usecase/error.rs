@@ -1,0 +1,86 @@
+//! Why a use-case could not run. A rejection is not an error.
+
+use crate::domain::DurationMs;
+
+/// Errors of every use-case; `grpc::status` maps each to one gRPC code and `ErrorInfo.reason`.
+#[derive(Debug, thiserror::Error)]
+pub enum UseCaseError {
+    /// No, unknown or revoked API key.
+    #[error("no valid API key was presented")]
+    Unauthenticated,
+    /// The role may not do this.
+    #[error("the role of this API key may not do this: needs {needs}")]
+    PermissionDenied {
+        /// Roles that may.
+        needs: &'static str,
+    },
+    /// A field is missing or wrong.
+    #[error("{field}: {problem}")]
+    InvalidArgument {
+        /// Path of the field, as in the proto.
+        field: &'static str,
+        /// What is wrong, with the limit and what came.
+        problem: String,
+    },
+    /// The audio cannot be read or is over a limit.
+    #[error("audio: {problem}")]
+    BadAudio {
+        /// What is wrong, with the limit and what came.
+        problem: String,
+    },
+    /// Nothing of that kind and id with this tenant.
+    #[error("{what} not found")]
+    NotFound {
+        /// Kind of thing.
+        what: &'static str,
+    },
+    /// It exists already.
+    #[error("{what} exists already")]
+    AlreadyExists {
+        /// Kind of thing.
+        what: &'static str,
+    },
+    /// The idempotency key was used with another content.
+    #[error("this idempotency key was used with another request")]
+    IdempotencyMismatch,
+    /// The subject has no current consent for this.
+    #[error("no current consent covers this use")]
+    ConsentMissing,
+    /// The subject opted out.
+    #[error("the subject opted out")]
+    OptedOut,
+    /// No voice model is installed.
+    #[error("no voice model is installed: run `vouch model install {model}`")]
+    ModelMissing {
+        /// The model that is configured.
+        model: String,
+    },
+    /// Another request changed the subject at the same time; try again.
+    #[error("another request changed the subject at the same time")]
+    Conflict,
+    /// A queue is full.
+    #[error("busy: {queue} is full, retry in {retry_after_ms} ms")]
+    Busy {
+        /// Which one.
+        queue: &'static str,
+        /// When to come back.
+        retry_after_ms: DurationMs,
+    },
+    /// Live audio arrives faster than it can be processed.
+    #[error("{backlog_ms} ms of audio are waiting, at most {limit_ms} may")]
+    Backlog {
+        /// Waiting.
+        backlog_ms: DurationMs,
+        /// Limit.
+        limit_ms: DurationMs,
+    },
+    /// The store cannot take or give anything now (disk full, locked).
+    #[error("the store is not available")]
+    StoreUnavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Stored data fails its integrity check.
+    #[error("stored data failed its integrity check")]
+    Integrity(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A defect of ours.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
