@@ -303,13 +303,13 @@ fn check_shapes(info: &BackEndInfo, parts: &BackEndParts) -> Result<usize, Scori
         return bad("the channel means must have the same, positive length");
     }
     let dim = match &parts.projection {
-        Some(rows) if rows.is_empty() || rows.len() % input != 0 => {
+        Some(rows) if rows.is_empty() || !rows.len().is_multiple_of(input) => {
             return bad("the projection is not a matrix over the embedding");
         }
         Some(rows) => rows.len() / input,
         None => input,
     };
-    if parts.cohort.is_empty() || parts.cohort.len() % dim != 0 {
+    if parts.cohort.is_empty() || !parts.cohort.len().is_multiple_of(dim) {
         return bad("the cohort is not a matrix over the projected embedding");
     }
     if !(2..=parts.cohort.len() / dim).contains(&info.top_k) {

@@ -2,7 +2,7 @@
 //! all cores, failures beside the results.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -179,7 +179,7 @@ pub fn embed_items(
 
 fn embed_pieces(
     embed: &dyn Embed,
-    path: &PathBuf,
+    path: &Path,
     mut items: Vec<Item>,
     seed: u64,
 ) -> Vec<(Item, Result<Embedded, EmbedError>)> {
