@@ -303,13 +303,13 @@ fn check_shapes(info: &BackEndInfo, parts: &BackEndParts) -> Result<usize, Scori
         return bad("the channel means must have the same, positive length");
     }
     let dim = match &parts.projection {
-        Some(rows) if rows.is_empty() || rows.len() % input != 0 => {
+        Some(rows) if rows.is_empty() || !rows.len().is_multiple_of(input) => {
             return bad("the projection is not a matrix over the embedding");
         }
         Some(rows) => rows.len() / input,
         None => input,
     };
-    if parts.cohort.is_empty() || parts.cohort.len() % dim != 0 {
+    if parts.cohort.is_empty() || !parts.cohort.len().is_multiple_of(dim) {
         return bad("the cohort is not a matrix over the projected embedding");
     }
     if !(2..=parts.cohort.len() / dim).contains(&info.top_k) {
@@ -491,7 +491,10 @@ mod tests {
         ));
         assert!(matches!(
             b.side(&[view(&e[1..], Bandwidth::Wide, 1)]),
-            Err(ScoringError::Dimension { expected: 8, got: 7 })
+            Err(ScoringError::Dimension {
+                expected: 8,
+                got: 7
+            })
         ));
         for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::MAX; DIM]] {
             let side = b.side(&[view(&bad, Bandwidth::Wide, 1)]);
@@ -519,7 +522,9 @@ mod tests {
     #[test]
     fn a_side_is_not_written_out() {
         let b = back_end(false);
-        let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
+        let side = b
+            .side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)])
+            .unwrap();
         let text = format!("{side:?}");
         assert!(text.contains("1500") && !text.contains('['), "{text}");
         assert!(!format!("{b:?}").contains("cohort"));

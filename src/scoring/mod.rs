@@ -3,6 +3,7 @@
 
 pub mod artifact;
 pub mod backend;
+pub mod builtin;
 pub mod calibration;
 pub mod error;
 pub mod metrics;

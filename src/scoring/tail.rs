@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn the_threshold_follows_the_closed_form() {
         let tail = exponential(1_000_000);
-        for (n, fpir) in [(1usize, 0.01), (10, 0.01), (100, 0.05), (300, 0.01)] {
-            let fmr: f64 = 1.0 - (1.0 - fpir as f64).powf(1.0 / n as f64);
+        for (n, fpir) in [(1usize, 0.01f64), (10, 0.01), (100, 0.05), (300, 0.01)] {
+            let fmr: f64 = 1.0 - (1.0 - fpir).powf(1.0 / n as f64);
             let t = tail.identification_threshold(n, fpir).unwrap();
             assert!(t.supported, "{n} candidates");
             assert!((t.llr + fmr.ln()).abs() < 0.1, "{} {}", t.llr, -fmr.ln());

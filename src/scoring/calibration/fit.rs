@@ -241,18 +241,19 @@ fn derivatives(
         let p = 1.0 / (1.0 + (-log_odds(row, weights, prior_log_odds)).exp());
         let error = row.weight * (p - f64::from(u8::from(row.target)));
         let curvature = row.weight * p * (1.0 - p);
-        for i in 0..WEIGHTS {
-            gradient[i] += error * row.x[i];
-            for j in 0..=i {
-                hessian[i][j] += curvature * row.x[i] * row.x[j];
+        for (i, x) in row.x.iter().enumerate() {
+            gradient[i] += error * x;
+            for (sum, y) in hessian[i].iter_mut().zip(&row.x[..=i]) {
+                *sum += curvature * x * y;
             }
         }
     }
     for i in 0..WEIGHTS {
         // The tiny term keeps measures that never vary in the data solvable.
         hessian[i][i] += penalty[i] + 1e-12;
-        for j in 0..i {
-            hessian[j][i] = hessian[i][j];
+        let lower = hessian[i];
+        for (row, value) in hessian.iter_mut().zip(&lower[..i]) {
+            row[i] = *value;
         }
     }
     (gradient, hessian)
@@ -270,8 +271,9 @@ fn solve(mut a: Matrix, mut b: [f64; WEIGHTS]) -> Option<[f64; WEIGHTS]> {
         b.swap(column, pivot);
         for row in column + 1..WEIGHTS {
             let factor = a[row][column] / a[column][column];
-            for k in column..WEIGHTS {
-                a[row][k] -= factor * a[column][k];
+            let pivot_row = a[column];
+            for (value, above) in a[row].iter_mut().zip(&pivot_row).skip(column) {
+                *value -= factor * above;
             }
             b[row] -= factor * b[column];
         }

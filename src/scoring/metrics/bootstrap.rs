@@ -33,7 +33,8 @@ pub struct Interval {
 /// Ratio of a figure between two systems on the same trials.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct PairedRatio {
-    /// System over baseline.
+    /// System over baseline: 1 when neither has errors, infinite (`null` in JSON) when only the
+    /// baseline has none.
     pub ratio: f64,
     /// Its interval, both systems on the same replicates.
     pub interval: Interval,

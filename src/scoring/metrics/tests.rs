@@ -74,8 +74,7 @@ fn equal_gaussians_have_closed_forms() {
     let f = figures(&trials).unwrap();
     assert!((f.eer - phi(-d / 2.0)).abs() < 1e-3, "{}", f.eer);
     assert!((f.cllr - f.min_cllr).abs() < 2e-3, "well calibrated");
-    for i in 0..2 {
-        let prior = TARGET_PRIORS[i];
+    for (i, prior) in TARGET_PRIORS.into_iter().enumerate() {
         let bayes = -(prior / (1.0 - prior)).ln();
         let miss = phi((bayes - d * d / 2.0) / d);
         let false_alarm = phi((-d * d / 2.0 - bayes) / d);
@@ -83,8 +82,8 @@ fn equal_gaussians_have_closed_forms() {
         assert!((f.act_dcf[i] - expected).abs() < 5e-3);
         assert!((f.min_dcf[i] - expected).abs() < 5e-3);
     }
-    for i in 0..3 {
-        let threshold = -d * d / 2.0 - d * probit(FMR_POINTS[i]);
+    for (i, fmr) in FMR_POINTS.into_iter().enumerate() {
+        let threshold = -d * d / 2.0 - d * probit(fmr);
         let expected = phi((threshold - d * d / 2.0) / d);
         assert!((f.fnmr_at_fmr[i] - expected).abs() < 0.02);
     }
@@ -138,12 +137,12 @@ mod naive {
         };
         let odds = targets.len() as f64 / non_targets.len() as f64;
         let (mut t, mut f) = (0.0, 0.0);
-        for k in 0..n {
+        for (k, score) in scores.iter().enumerate() {
             let p = (0..=k)
                 .map(|i| (k..n).map(|j| mean(i, j)).fold(f64::INFINITY, f64::min))
                 .fold(0.0, f64::max);
             let lr = p / (1.0 - p) / odds;
-            match scores[k].1 > 0.5 {
+            match score.1 > 0.5 {
                 true => t += (1.0 + 1.0 / lr).log2(),
                 false => f += (1.0 + lr).log2(),
             }

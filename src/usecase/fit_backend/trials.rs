@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::scoring::calibration::LabeledTrial;
-use crate::scoring::{Conditions, Prepared, Scorer, UtteranceView};
+use crate::scoring::{Prepared, Scorer, UtteranceView};
 use crate::usecase::embed_file::{Channel, Embedded};
 
 /// Most recordings in a template.
@@ -17,6 +17,9 @@ const MAX_TESTS: usize = 6;
 
 /// Net speech under which a trial counts as short, in milliseconds.
 const SHORT_MS: u32 = 3_000;
+
+/// Most weight of a trial, relative to the average.
+const MAX_WEIGHT: f64 = 10.0;
 
 /// One embedded piece of a speaker's recording.
 #[derive(Clone, Copy)]
@@ -49,10 +52,15 @@ struct Builder<'a, 'b> {
     out: CalibrationTrials<'a>,
 }
 
-/// Makes trials from the pieces of each speaker: target trials across recordings, and one
-/// non-target trial for every pair of speakers, over all combinations of channel, one or several
-/// enrolled recordings, and long or short tests.
-pub fn build<'a>(speakers: &[Vec<Piece<'a>>], seed: u64) -> CalibrationTrials<'a> {
+/// Makes trials from the pieces of each speaker: target trials across recordings, and non-target
+/// trials for every pair of speakers of one population (same data set and language: impostors
+/// of another language are too easy, and a calibration on them is overconfident), under every
+/// combination of channels, with one or several enrolled recordings and long or short tests drawn.
+pub fn build<'a>(
+    speakers: &[Vec<Piece<'a>>],
+    populations: &[String],
+    seed: u64,
+) -> CalibrationTrials<'a> {
     let mut builder = Builder {
         speakers,
         known: BTreeMap::new(),
@@ -64,8 +72,13 @@ pub fn build<'a>(speakers: &[Vec<Piece<'a>>], seed: u64) -> CalibrationTrials<'a
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for a in 0..speakers.len() {
         for b in a + 1..speakers.len() {
-            let (enroll, test) = if rng.random() { (a, b) } else { (b, a) };
-            builder.non_target(enroll, test, &mut rng);
+            if populations.get(a) != populations.get(b) {
+                continue;
+            }
+            for channels in CHANNELS.map(|e| CHANNELS.map(|t| [e, t])).as_flattened() {
+                let (enroll, test) = if rng.random() { (a, b) } else { (b, a) };
+                builder.non_target(enroll, test, *channels, &mut rng);
+            }
         }
     }
     builder.out
@@ -124,11 +137,16 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn non_target(&mut self, enroll: usize, test: usize, rng: &mut ChaCha8Rng) {
+    fn non_target(
+        &mut self,
+        enroll: usize,
+        test: usize,
+        channels: [Channel; 2],
+        rng: &mut ChaCha8Rng,
+    ) {
         let mut template = self.recordings(enroll);
         template.truncate(if rng.random() { 1 } else { MAX_TEMPLATE });
         let tests = self.recordings(test);
-        let channels = [rng.random(), rng.random()].map(|p: bool| CHANNELS[usize::from(p)]);
         let long: bool = rng.random();
         if tests.is_empty() || template.is_empty() {
             return;
@@ -149,7 +167,8 @@ impl Builder<'_, '_> {
 pub type Scored = (Vec<LabeledTrial>, Vec<[u32; 2]>);
 
 impl CalibrationTrials<'_> {
-    /// Scores all trials with a system (its calibration plays no part). Sides without direction drop out.
+    /// Scores all trials with a system (its calibration plays no part). Sides without direction
+    /// drop out.
     pub fn score(&self, scorer: &Scorer) -> Scored {
         let prepared: Vec<Option<Prepared>> =
             self.sides.iter().map(|s| scorer.prepare(s).ok()).collect();
@@ -175,22 +194,35 @@ impl CalibrationTrials<'_> {
     }
 }
 
-/// Kind of a trial: how many sides are mostly telephone, whether it is short, and its truth.
-fn cell(conditions: &Conditions, target: bool) -> (usize, bool, bool) {
+/// Kind of a trial: how many sides are mostly telephone, whether it is short, its truth.
+type Cell = (usize, bool, bool);
+
+fn cell(trial: &LabeledTrial) -> Cell {
+    let LabeledTrial {
+        conditions, target, ..
+    } = trial;
     let narrow = conditions.narrow_share.iter().filter(|s| **s > 0.5).count();
     let short = conditions.net_speech_ms.iter().any(|ms| *ms < SHORT_MS);
-    (narrow, short, target)
+    (narrow, short, *target)
 }
 
-/// Gives every kind of trial the same total weight.
+/// Gives every kind of trial the same total weight, but no trial more than ten times the average of
+/// its truth: a kind with a handful of trials must not rule the fit.
 fn balance(trials: &mut [LabeledTrial]) {
-    let mut counts: BTreeMap<(usize, bool, bool), f64> = BTreeMap::new();
+    let mut counts: BTreeMap<Cell, f64> = BTreeMap::new();
+    let mut of_truth = [(0f64, 0f64); 2];
     for t in trials.iter() {
-        *counts.entry(cell(&t.conditions, t.target)).or_default() += 1.0;
+        let count = counts.entry(cell(t)).or_default();
+        let (all, cells) = &mut of_truth[usize::from(t.target)];
+        *cells += f64::from(u8::from(*count == 0.0));
+        *all += 1.0;
+        *count += 1.0;
     }
     for t in trials.iter_mut() {
-        let count = counts.get(&cell(&t.conditions, t.target));
-        t.weight = 1.0 / count.copied().unwrap_or(1.0);
+        let count = counts.get(&cell(t)).copied().unwrap_or(1.0);
+        let (all, cells) = of_truth[usize::from(t.target)];
+        // The average weight is cells / all.
+        t.weight = (1.0 / count).min(MAX_WEIGHT * cells / all);
     }
 }
 
@@ -235,15 +267,22 @@ mod tests {
             });
         }
         let scorer = Scorer::Plain(Calibration::identity());
-        let (trials, ids) = build(&speakers, 5).score(&scorer);
+        let populations: Vec<String> = (0..12).map(|s| format!("p{}", s / 8)).collect();
+        let (trials, ids) = build(&speakers, &populations, 5).score(&scorer);
         let non_targets = trials.iter().filter(|t| !t.target).count();
-        assert_eq!(non_targets, 12 * 11 / 2, "one for every pair");
+        let pairs = 8 * 7 / 2 + 4 * 3 / 2;
+        assert_eq!(non_targets, 4 * pairs, "pairs of a population, four ways");
         // 3 tests × 2 templates × 4 channel pairs × 2 durations.
         assert_eq!(trials.len() - non_targets, 12 * 48);
-        assert!(trials.iter().zip(&ids).all(|(t, s)| t.target == (s[0] == s[1])));
+        assert!(
+            trials
+                .iter()
+                .zip(&ids)
+                .all(|(t, s)| t.target == (s[0] == s[1]))
+        );
         let mut weights: BTreeMap<_, f64> = BTreeMap::new();
         for t in &trials {
-            *weights.entry(cell(&t.conditions, t.target)).or_default() += t.weight;
+            *weights.entry(cell(t)).or_default() += t.weight;
         }
         assert!(weights.len() >= 10);
         assert!(weights.values().all(|w| (w - 1.0).abs() < 1e-9));
