@@ -1,6 +1,6 @@
 //! Somebody changes the chain; the checkpoints tell.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::fixture::{Fixture, authorization, subject, tenant};
+use super::fixture::{Fixture, subject, tenant};
 use crate::audit;
 use crate::crypto::{MasterKey, SystemEntropy};
 use crate::domain::{Decision, DecisionId};
@@ -50,7 +50,6 @@ async fn child() {
     for task in tasks {
         task.await.unwrap();
     }
-    let _ = authorization();
 }
 
 #[tokio::test]
