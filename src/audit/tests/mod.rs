@@ -1,5 +1,7 @@
 //! Somebody changes the chain; the checkpoints tell.
 
+mod crash;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
