@@ -153,3 +153,19 @@ fn file_error(path: &Path) -> impl Fn(std::io::Error) -> AuditError + use<> {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Key256;
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_checkpoints_or_an_error(text in "(\\{\"sequence\":[0-9]{1,25},)?\\PC*\n?") {
+            let key = Signer::from_seed(&Key256::from_bytes([1; 32])).verify_key();
+            for checkpoint in parse(&text, Path::new("x")).unwrap_or_default() {
+                assert!(checkpoint.verified(key).is_none());
+            }
+        }
+    }
+}

@@ -147,4 +147,15 @@ mod tests {
         }
         assert!(PresentedKey::parse(&"v".repeat(1_000_000)).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "(vk_)?[a-zA-Z0-9_.-]{0,140}|\\PC*") {
+            if let Ok(key) = PresentedKey::parse(&text) {
+                assert_eq!(key.secret().len(), SECRET_BYTES);
+            }
+            let _ = crate::crypto::MasterKey::parse(&text);
+            let _ = crate::crypto::VerifyKey::parse(&text);
+        }
+    }
 }

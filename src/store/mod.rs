@@ -20,8 +20,8 @@ pub use model::{
     RotationInfo, StoredVoiceprint, SubjectSnapshot, SubjectSummary, TenantInfo, Voiceprint,
 };
 pub use transaction::{
-    Applied, AuditDraft, Committed, Effect, Idempotency, IdempotencyKey, NewUtterance, Outcome,
-    Response, SubjectTarget, Transaction,
+    Applied, AuditDraft, BuildResponse, Committed, Effect, Idempotency, IdempotencyKey,
+    NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
 use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};

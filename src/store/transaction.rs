@@ -52,12 +52,15 @@ pub struct Idempotency {
     pub lifetime_ms: DurationMs,
 }
 
+/// Makes an answer from what the commit found.
+pub type BuildResponse = Box<dyn FnOnce(&Applied) -> Vec<u8> + Send>;
+
 /// The answer to remember, at most [`Response::MAX_BYTES`].
 pub enum Response {
     /// Known before the commit.
     Bytes(Vec<u8>),
     /// Made from what the commit found (counts, sequence). Must be quick: it runs in the writer.
-    Build(Box<dyn FnOnce(&Applied) -> Vec<u8> + Send>),
+    Build(BuildResponse),
 }
 
 impl Response {

@@ -189,3 +189,17 @@ pub(super) struct OpenSubject {
     pub key: SealKey,
     pub doc: SubjectDoc,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_an_utterance_or_none(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)
+        ) {
+            assert!(unpack_utterance(&bytes).is_none());
+        }
+    }
+}

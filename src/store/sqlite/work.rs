@@ -43,10 +43,10 @@ pub(super) async fn run(
         audit,
     } = transaction;
     let known = batch.shared.tenant(&tenant_id);
-    if let (Ok(tenant), Some(request)) = (&known, &idempotency) {
-        if let Some(answer) = requests::recall(batch, tenant, &request.key, audit.at).await? {
-            return Ok(Outcome::Replayed(answer));
-        }
+    if let (Ok(tenant), Some(request)) = (&known, &idempotency)
+        && let Some(answer) = requests::recall(batch, tenant, &request.key, audit.at).await?
+    {
+        return Ok(Outcome::Replayed(answer));
     }
     let mut effects = effects.into_iter().peekable();
     let tenant = match effects.next_if(|effect| matches!(effect, Effect::CreateTenant)) {

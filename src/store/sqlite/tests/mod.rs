@@ -1,10 +1,9 @@
 //! Tests of the store as its callers see it, and as somebody with the file in hand does.
 
 mod behavior;
-mod crash;
 mod erasure;
 mod fixture;
 mod group;
 mod tamper;
 
-pub(crate) use fixture::tamper;
+pub(crate) use fixture::{Fixture, subject, tamper, tenant};

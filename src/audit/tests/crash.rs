@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use super::fixture::{Fixture, authorization, subject, tenant};
 use crate::audit;
 use crate::crypto::{MasterKey, SystemEntropy};
 use crate::domain::{Decision, DecisionId};
 use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::tests::{Fixture, subject, tenant};
 use crate::store::{AuditLog as _, Effect, Subjects as _};
 
 /// Folder for the child; set only by the test that starts it.
@@ -50,7 +50,6 @@ async fn child() {
     for task in tasks {
         task.await.unwrap();
     }
-    let _ = authorization();
 }
 
 #[tokio::test]
@@ -62,7 +61,7 @@ async fn no_acknowledged_decision_is_lost_by_a_kill() {
     let mut acknowledged = Vec::new();
     for kill_after in [7, 19, 40] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::sqlite::tests::crash::child"])
+            .args(["--exact", "audit::tests::crash::child"])
             .args(["--ignored", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())

@@ -1,6 +1,8 @@
 //! Somebody changes the chain; the checkpoints tell.
 
-use std::path::{Path, PathBuf};
+mod crash;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;
