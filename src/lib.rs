@@ -5,35 +5,19 @@
 //! `tests/architecture.rs` holds this.
 
 pub mod domain;
-
 pub mod audio;
-
 pub mod features;
-
 pub mod voice;
-
 pub mod scoring;
-
 pub mod policy;
-
 pub mod session;
-
 pub mod crypto;
-
 pub mod engine;
-
 pub mod store;
-
 pub mod audit;
-
 pub mod usecase;
-
 pub mod grpc;
-
 pub mod cli;
-
 pub mod config;
-
 pub mod telemetry;
-
 pub mod app;
