@@ -79,7 +79,10 @@ impl BackEndParts {
     /// what is read back differs from it by up to 1/254 of the largest value of each vector.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ScoringError> {
         let input = self.mean_wide.len();
-        let dim = self.projection.as_ref().map_or(input, |p| p.len() / input.max(1));
+        let dim = self
+            .projection
+            .as_ref()
+            .map_or(input, |p| p.len() / input.max(1));
         let rows = self.cohort.len() / dim.max(1);
         let mut scales = Vec::with_capacity(rows);
         let mut codes = Vec::with_capacity(self.cohort.len());
@@ -87,7 +90,10 @@ impl BackEndParts {
             let largest = row.iter().fold(0f32, |a, x| a.max(x.abs()));
             let scale = largest.max(f32::MIN_POSITIVE) / CODE_MAX;
             scales.push(scale);
-            codes.extend(row.iter().map(|x| ((x / scale).round() as i8).to_le_bytes()[0]));
+            codes.extend(
+                row.iter()
+                    .map(|x| ((x / scale).round() as i8).to_le_bytes()[0]),
+            );
         }
         let mut tensors = vec![
             ("mean_wide", floats(&self.mean_wide, vec![input])),

@@ -491,7 +491,10 @@ mod tests {
         ));
         assert!(matches!(
             b.side(&[view(&e[1..], Bandwidth::Wide, 1)]),
-            Err(ScoringError::Dimension { expected: 8, got: 7 })
+            Err(ScoringError::Dimension {
+                expected: 8,
+                got: 7
+            })
         ));
         for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::MAX; DIM]] {
             let side = b.side(&[view(&bad, Bandwidth::Wide, 1)]);
@@ -519,7 +522,9 @@ mod tests {
     #[test]
     fn a_side_is_not_written_out() {
         let b = back_end(false);
-        let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
+        let side = b
+            .side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)])
+            .unwrap();
         let text = format!("{side:?}");
         assert!(text.contains("1500") && !text.contains('['), "{text}");
         assert!(!format!("{b:?}").contains("cohort"));

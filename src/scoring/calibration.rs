@@ -13,8 +13,8 @@ use crate::scoring::tail::ImpostorTail;
 mod fit;
 mod validate;
 
-pub use fit::{FitOptions, fit};
 pub(crate) use fit::softplus;
+pub use fit::{FitOptions, fit};
 pub use validate::cross_validate;
 
 /// Quality measures, with the constant.

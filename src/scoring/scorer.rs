@@ -40,7 +40,8 @@ impl Scorer {
                 got: other.embedding.len(),
             });
         }
-        let mean = mean(utterances.iter().map(|u| u.embedding)).ok_or(ScoringError::NoUtterances)?;
+        let mean =
+            mean(utterances.iter().map(|u| u.embedding)).ok_or(ScoringError::NoUtterances)?;
         cosine(&mean, &mean).ok_or(ScoringError::NoDirection)?;
         let (mut net, mut narrow) = (0u32, 0f64);
         for utterance in utterances {
@@ -103,7 +104,9 @@ mod tests {
     #[test]
     fn plain_is_the_cosine_of_the_means() {
         let scorer = Scorer::Plain(calibration());
-        let a = scorer.prepare(&[view(&[2.0, 0.0]), view(&[0.0, 2.0])]).unwrap();
+        let a = scorer
+            .prepare(&[view(&[2.0, 0.0]), view(&[0.0, 2.0])])
+            .unwrap();
         let b = scorer.prepare(&[view(&[0.0, 5.0])]).unwrap();
         let (raw, llr) = scorer.score(&a, &b).unwrap();
         assert!((raw.0 - 0.5f64.sqrt()).abs() < 1e-6);

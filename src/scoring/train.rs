@@ -65,8 +65,9 @@ pub fn train(
     }
     let speakers = by_speaker(utterances);
     let covariance = within_covariance(&speakers, &units, dim, options.shrinkage)?;
-    let projection = inverse_cholesky(covariance, dim)
-        .ok_or(ScoringError::Fit("the within-speaker covariance is singular"))?;
+    let projection = inverse_cholesky(covariance, dim).ok_or(ScoringError::Fit(
+        "the within-speaker covariance is singular",
+    ))?;
     let cohort = cohort(&speakers, utterances, &units, &projection, options.cohort);
     Ok(BackEndParts {
         mean_wide,

@@ -208,7 +208,8 @@ fn embed_pieces(
 }
 
 fn cut(samples: &Samples, item: &Item) -> Samples {
-    let at = |ms: u64| usize::try_from(ms * u64::from(samples.rate_hz) / 1_000).unwrap_or(usize::MAX);
+    let at =
+        |ms: u64| usize::try_from(ms * u64::from(samples.rate_hz) / 1_000).unwrap_or(usize::MAX);
     let end = samples.mono.len();
     let from = at(u64::from(item.from_ms)).min(end);
     let to = match item.length_ms {
@@ -270,7 +271,11 @@ pub(crate) mod testing {
             let narrow = samples.rate_hz == 8_000;
             Ok(Embedded {
                 embedding,
-                bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
+                bandwidth: if narrow {
+                    Bandwidth::Narrow
+                } else {
+                    Bandwidth::Wide
+                },
                 net_speech_ms: (samples.mono.len() as u64 * 1_000 / u64::from(samples.rate_hz))
                     as u32,
             })

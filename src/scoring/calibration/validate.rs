@@ -25,7 +25,11 @@ pub fn cross_validate(
             "cross-validation needs at least 2 folds and speakers for every trial",
         ));
     }
-    let most = speakers.iter().flatten().max().map_or(0, |s| *s as usize + 1);
+    let most = speakers
+        .iter()
+        .flatten()
+        .max()
+        .map_or(0, |s| *s as usize + 1);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let fold_of: Vec<u32> = (0..most).map(|_| rng.random_range(0..folds)).collect();
     let folds_of = |pair: &[u32; 2]| pair.map(|s| fold_of[s as usize]);

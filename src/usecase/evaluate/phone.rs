@@ -86,7 +86,9 @@ fn band_pass(samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
     let taps: Vec<f64> = (-half..=half)
         .map(|i| {
             let n = i as f64;
-            let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64).cos().powi(2);
+            let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64)
+                .cos()
+                .powi(2);
             window * (low_pass(BAND_HZ[1], n) - low_pass(BAND_HZ[0], n))
         })
         .collect();
@@ -210,7 +212,11 @@ mod tests {
         // Decoder output levels of table 2a, 14-bit units.
         for level in [0, 2, 4, 28, 30, 33, 37, 93, 99, 219, 231, 8_031, 7_775] {
             let x = f64::from(level) / 8_192.0;
-            assert!((mulaw(x) - x).abs() < 1e-12, "{level}: {}", mulaw(x) * 8_192.0);
+            assert!(
+                (mulaw(x) - x).abs() < 1e-12,
+                "{level}: {}",
+                mulaw(x) * 8_192.0
+            );
             assert!((mulaw(-x) + x).abs() < 1e-12);
         }
         assert_eq!(mulaw(1.0) * 8_192.0, 8_031.0);

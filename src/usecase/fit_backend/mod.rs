@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{ArtifactRef, LicenseClass};
@@ -72,7 +72,13 @@ pub struct FitBackEndOptions {
 impl FitBackEndOptions {
     /// The settings of the shipped artefact: chosen on the train sets.
     pub fn shipped(data: PathBuf, out: PathBuf, model: ArtifactRef) -> Self {
-        let open = ["commonvoice", "speechocean762", "libri_tc100", "coswara", "speechcmd"];
+        let open = [
+            "commonvoice",
+            "speechocean762",
+            "libri_tc100",
+            "coswara",
+            "speechcmd",
+        ];
         Self {
             data,
             corpora: open.map(str::to_owned).to_vec(),
@@ -213,7 +219,11 @@ pub fn fit_artifact(
         full,
         plain,
     };
-    Ok((back_end.with_calibration(calibration), plain_calibration, report))
+    Ok((
+        back_end.with_calibration(calibration),
+        plain_calibration,
+        report,
+    ))
 }
 
 /// Speakers with embeddings, and the names of those left out as somebody's second id.
@@ -225,7 +235,10 @@ fn speakers<'a>(
     let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (item, embedded) in embeddings {
         if let Ok(embedded) = embedded {
-            by_file.entry(&item.file).or_default().push((item, embedded));
+            by_file
+                .entry(&item.file)
+                .or_default()
+                .push((item, embedded));
         }
     }
     let mut kept: Vec<Speaker<'a>> = Vec::new();
@@ -349,10 +362,13 @@ fn write(
         .map_err(|e| FitBackEndError::Write(folder.display().to_string(), e))?;
     put(MANIFEST_FILE, back_end.info().to_toml()?.as_bytes())?;
     put(TENSORS_FILE, &back_end.parts().to_bytes()?)?;
-    put(CALIBRATION_FILE, back_end.calibration().to_json()?.as_bytes())?;
+    put(
+        CALIBRATION_FILE,
+        back_end.calibration().to_json()?.as_bytes(),
+    )?;
     put(PLAIN_CALIBRATION_FILE, plain.to_json()?.as_bytes())?;
-    let report = serde_json::to_string_pretty(report)
-        .map_err(|e| ScoringError::Artifact(e.to_string()))?;
+    let report =
+        serde_json::to_string_pretty(report).map_err(|e| ScoringError::Artifact(e.to_string()))?;
     put("fit-report.json", report.as_bytes())
 }
 

@@ -7,7 +7,9 @@ use rand::RngExt;
 fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let mut direction = |size: f32| -> Vec<f32> {
-        (0..16).map(|_| size * (rng.random::<f32>() - 0.5)).collect()
+        (0..16)
+            .map(|_| size * (rng.random::<f32>() - 0.5))
+            .collect()
     };
     let (mut recordings, mut embeddings) = (Vec::new(), Embeddings::new());
     for speaker in 0..speakers {
@@ -28,7 +30,11 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                     .collect();
                 let embedded = Embedded {
                     embedding,
-                    bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
+                    bandwidth: if narrow {
+                        Bandwidth::Narrow
+                    } else {
+                        Bandwidth::Wide
+                    },
                     net_speech_ms: if is_long(&item) { 8_000 } else { 1_500 },
                 };
                 embeddings.insert(item, Ok(embedded));
@@ -63,10 +69,16 @@ fn an_artefact_is_fitted_written_and_read() {
         manifest += &format!("{}\t{}\t{}\t{}\t\n", r.corpus, r.speaker, r.file, r.seconds);
     }
     std::fs::write(options.data.join("manifest.tsv"), manifest).unwrap();
-    assert!(matches!(run(None, &options), Err(FitBackEndError::NoEmbeddings)));
+    assert!(matches!(
+        run(None, &options),
+        Err(FitBackEndError::NoEmbeddings)
+    ));
     embedding_cache::save(options.cache.as_ref().unwrap(), &embeddings).unwrap();
     let report = run(None, &options).unwrap();
-    assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
+    assert_eq!(
+        (report.back_end_speakers, report.calibration_speakers),
+        (40, 60)
+    );
     assert_eq!(report.non_target_trials, 60 * 59 / 2);
     assert!(report.full.cross_validated.cllr < 0.7, "{report:?}");
 

@@ -240,7 +240,12 @@ mod tests {
         assert_eq!(non_targets, 12 * 11 / 2, "one for every pair");
         // 3 tests × 2 templates × 4 channel pairs × 2 durations.
         assert_eq!(trials.len() - non_targets, 12 * 48);
-        assert!(trials.iter().zip(&ids).all(|(t, s)| t.target == (s[0] == s[1])));
+        assert!(
+            trials
+                .iter()
+                .zip(&ids)
+                .all(|(t, s)| t.target == (s[0] == s[1]))
+        );
         let mut weights: BTreeMap<_, f64> = BTreeMap::new();
         for t in &trials {
             *weights.entry(cell(&t.conditions, t.target)).or_default() += t.weight;
