@@ -4,10 +4,13 @@
 //! `pub fn run(args: Args) -> Result<Done, CliError>`, a variant in [`Command`], a line in
 //! [`dispatch`].
 
+pub mod audit;
 pub mod embed;
 pub mod features;
+pub mod key;
 pub mod model;
 pub mod serve;
+pub mod tenant;
 
 use std::process::ExitCode;
 
@@ -33,12 +36,18 @@ pub struct Cli {
 pub enum Command {
     /// Run the server.
     Serve(serve::Args),
-    /// Filterbank or cepstral features of a file, as CSV.
-    Features(features::Args),
-    /// Raw voice embeddings of files, as JSON lines.
-    Embed(embed::Args),
-    /// List, install and check voice models.
+    /// Voice models: list, install, verify.
     Model(model::Args),
+    /// Raw voice embeddings of files.
+    Embed(embed::Args),
+    /// Filterbank or cepstral features of a file.
+    Features(features::Args),
+    /// API keys: create, rotate, revoke, list.
+    Key(key::Args),
+    /// Tenants: create, list.
+    Tenant(tenant::Args),
+    /// The audit chain: verify, export.
+    Audit(audit::Args),
 }
 
 /// How a command ended without an error.
@@ -82,9 +91,12 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Done, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Features(args) => features::run(args),
-        Command::Embed(args) => embed::run(args),
         Command::Model(args) => model::run(args),
+        Command::Embed(args) => embed::run(args),
+        Command::Features(args) => features::run(args),
+        Command::Key(args) => key::run(args),
+        Command::Tenant(args) => tenant::run(args),
+        Command::Audit(args) => audit::run(args),
     }
 }
 

@@ -84,23 +84,36 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         Action::List => {
             for status in install_model::list(&dir) {
                 let manifest = &status.manifest;
-                let state = if status.installed { "installed" } else { "not installed" };
+                let state = if status.installed {
+                    "installed"
+                } else {
+                    "not installed"
+                };
                 writeln!(
                     out,
                     "{}@{}\t{state}\t{}\t{:?}\t{}",
-                    manifest.id, manifest.version, manifest.license, manifest.license_class, manifest.description
+                    manifest.id,
+                    manifest.version,
+                    manifest.license,
+                    manifest.license_class,
+                    manifest.description
                 )
                 .map_err(CliError::failed)?;
             }
         }
         Action::Install { id, from } => {
-            let path = install_model::install(&id, from.as_deref(), &dir).map_err(CliError::failed)?;
+            let path =
+                install_model::install(&id, from.as_deref(), &dir).map_err(CliError::failed)?;
             writeln!(out, "{id}: installed, {}", path.display()).map_err(CliError::failed)?;
         }
         Action::Verify { id } => {
             let path = install_model::verify(&id, &dir).map_err(CliError::failed)?;
-            writeln!(out, "{id}: the weights are what the manifest says, {}", path.display())
-                .map_err(CliError::failed)?;
+            writeln!(
+                out,
+                "{id}: the weights are what the manifest says, {}",
+                path.display()
+            )
+            .map_err(CliError::failed)?;
         }
     }
     Ok(Done::All)

@@ -14,6 +14,7 @@ const OPTIONAL: &[&[&str]] = &[
     &["server", "tls", "cert_file"],
     &["server", "tls", "key_file"],
     &["server", "tls", "client_ca_file"],
+    &["models", "dir"],
 ];
 
 struct Field {

@@ -83,8 +83,9 @@ pub struct AuditSettings {
 pub struct ModelSettings {
     /// Voice model of new tenants.
     pub default: String,
-    /// Where models are installed.
-    pub dir: PathBuf,
+    /// Where models are installed; absent: `VOUCH_MODELS`, `./models`, or the user's data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
     /// `open`: only artefacts trained on open data; `any`: all. May be spelled `licence`.
     #[serde(alias = "licence")]
     pub license: LicensePolicy,
@@ -184,7 +185,7 @@ impl Default for ModelSettings {
     fn default() -> Self {
         Self {
             default: "campplus".into(),
-            dir: "models".into(),
+            dir: None,
             license: LicensePolicy::Any,
         }
     }
@@ -331,7 +332,6 @@ impl Config {
         filled("store.path", &self.store.path)?;
         filled("keys.master_key_file", &self.keys.master_key_file)?;
         filled("audit.checkpoint_file", &audit.checkpoint_file)?;
-        filled("models.dir", &self.models.dir)?;
         if self.models.default.is_empty() {
             return Err(empty("models.default"));
         }

@@ -28,13 +28,15 @@ fn the_example_names_every_setting_with_its_default() {
             Some(rest) if rest.split_once(" = ").is_some_and(|(k, _)| is_key(k)) => rest,
             _ => line,
         })
-        .filter(|line| !TLS_KEYS.iter().any(|key| line.starts_with(key)) && *line != "[server.tls]")
+        .filter(|line| {
+            !OPTIONAL_KEYS.iter().any(|key| line.starts_with(key)) && *line != "[server.tls]"
+        })
         .collect::<Vec<_>>()
         .join("\n");
     assert_eq!(from(&uncommented, &[]).unwrap(), Config::default());
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
     assert_eq!(table, toml::Table::try_from(Config::default()).unwrap());
-    for key in TLS_KEYS {
+    for key in OPTIONAL_KEYS {
         assert!(
             example.contains(&format!("# {key} = ")),
             "{key} is not in the example"
@@ -42,7 +44,7 @@ fn the_example_names_every_setting_with_its_default() {
     }
 }
 
-const TLS_KEYS: [&str; 3] = ["cert_file", "key_file", "client_ca_file"];
+const OPTIONAL_KEYS: [&str; 4] = ["cert_file", "key_file", "client_ca_file", "dir"];
 
 fn is_key(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')

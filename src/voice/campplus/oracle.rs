@@ -36,12 +36,10 @@ impl Map {
 
     /// Zero outside.
     fn at(&self, channel: usize, row: isize, frame: isize) -> f64 {
-        let inside = (0..self.rows as isize).contains(&row)
-            && (0..self.frames as isize).contains(&frame);
+        let inside =
+            (0..self.rows as isize).contains(&row) && (0..self.frames as isize).contains(&frame);
         match inside {
-            true => {
-                self.data[(channel * self.rows + row as usize) * self.frames + frame as usize]
-            }
+            true => self.data[(channel * self.rows + row as usize) * self.frames + frame as usize],
             false => 0.0,
         }
     }
@@ -83,8 +81,7 @@ impl Oracle<'_> {
                         for i in 0..row_taps {
                             for j in 0..taps {
                                 let r = (row * stride.0 + i) as isize - pad.0 as isize;
-                                let t = (frame * stride.1 + j * dilation) as isize
-                                    - pad.1 as isize;
+                                let t = (frame * stride.1 + j * dilation) as isize - pad.1 as isize;
                                 let k = ((out * inputs + input) * row_taps + i) * taps + j;
                                 sum += w[k] * x.at(input, r, t);
                             }
