@@ -7,9 +7,16 @@ use ring::digest::{Context, SHA256, digest};
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    out
+}
+
 /// SHA-256 of `bytes` in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(digest(&SHA256, bytes))
+    hex::encode(sha256(bytes))
 }
 
 /// SHA-256 of everything `reader` gives, in lower-case hexadecimal.

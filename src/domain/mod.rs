@@ -3,6 +3,7 @@
 pub mod audio_format;
 pub mod consent;
 pub mod decision;
+pub mod event;
 pub mod ids;
 pub mod quality;
 pub mod role;
@@ -13,6 +14,7 @@ pub mod version;
 pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
+pub use event::{AuditKind, Event, EventScore};
 pub use ids::{
     ApiKeyId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId, TenantId,
     UtteranceId, VoiceprintId,

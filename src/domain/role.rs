@@ -19,3 +19,47 @@ pub enum Role {
     /// Everything within the tenant.
     Admin,
 }
+
+impl Role {
+    /// Every role, in order of declaration.
+    pub const ALL: &'static [Role] = &[
+        Role::Client,
+        Role::Agent,
+        Role::Analyst,
+        Role::Reviewer,
+        Role::Auditor,
+        Role::Privacy,
+        Role::Admin,
+    ];
+
+    /// The name in configuration, on the command line and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Client => "client",
+            Role::Agent => "agent",
+            Role::Analyst => "analyst",
+            Role::Reviewer => "reviewer",
+            Role::Auditor => "auditor",
+            Role::Privacy => "privacy",
+            Role::Admin => "admin",
+        }
+    }
+
+    /// The role with that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|r| r.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for role in Role::ALL {
+            assert_eq!(Role::parse(role.as_str()), Some(*role));
+        }
+        assert_eq!(Role::parse("root"), None);
+    }
+}

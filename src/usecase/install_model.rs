@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::crypto::digest::{sha256_hex, sha256_hex_of};
-use crate::voice::{Extractor, Manifest, Source, VoiceError, checkpoint_to_safetensors};
+pub use crate::voice::Extractor;
+use crate::voice::{Manifest, Source, VoiceError, checkpoint_to_safetensors};
 
 /// Largest checkpoint taken out of a package, in bytes.
 const MAX_CHECKPOINT_BYTES: u64 = 1 << 30;

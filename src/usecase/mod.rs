@@ -1,13 +1,45 @@
 //! Where the parts meet: one file a use-case. Each is one transaction; an answer is given only after
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
+pub mod access;
+pub mod calibrate;
 pub mod command;
+mod core;
+mod decisions;
+pub mod embed_file;
+pub mod embedding_cache;
+mod enroll;
+mod enroll_live;
+mod erase;
 pub mod error;
+pub mod evaluate;
+mod explain;
+pub mod extract_features;
+pub mod extractor_pool;
+mod failure;
+pub mod file_embedder;
+pub mod fit_backend;
+mod gallery;
+pub mod hear;
+mod identify;
 pub mod install_model;
+mod listen;
 pub mod model_dir;
 pub mod output;
+pub mod parts;
+mod request;
+pub mod score_trials;
+pub mod speech_set;
+mod subjects;
+mod verify;
+mod verify_live;
+mod voice;
+mod voiceprints;
+mod vouch;
 
 pub use error::UseCaseError;
+pub use parts::{Anchors, Clock, Extract, Parts, VoiceParts};
+pub use vouch::Vouch;
 
 /// The port the edges talk to. One implementation, `usecase::Vouch`; a trait so that the edges can be
 /// tested against a double.

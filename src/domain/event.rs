@@ -1,0 +1,109 @@
+//! What the audit log says about one act. Never audio, never embeddings, no names.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    ApiKeyId, Authorization, ConsentId, Decision, Llr, Quality, RawScore, Reason, SubjectId,
+    Versions,
+};
+
+/// What kind of act a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AuditKind {
+    /// A subject was created, opted out or in.
+    Subject,
+    /// Consent was given or withdrawn.
+    Consent,
+    /// An utterance was offered, an enrollment completed or canceled.
+    Enrollment,
+    /// A 1:1 decision.
+    Verification,
+    /// A 1:N decision.
+    Identification,
+    /// A subject was erased.
+    Erasure,
+    /// A voiceprint was deleted, expired or renewed.
+    Template,
+    /// A tenant or an API key was created or revoked, a key rotated.
+    Key,
+}
+
+impl AuditKind {
+    /// Every kind, in order of declaration.
+    pub const ALL: &'static [AuditKind] = &[
+        AuditKind::Subject,
+        AuditKind::Consent,
+        AuditKind::Enrollment,
+        AuditKind::Verification,
+        AuditKind::Identification,
+        AuditKind::Erasure,
+        AuditKind::Template,
+        AuditKind::Key,
+    ];
+}
+
+/// Similarity and evidence of one comparison.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EventScore {
+    /// Before calibration.
+    pub raw: RawScore,
+    /// Calibrated.
+    pub llr: Llr,
+}
+
+/// One audited act. `details` must not name other subjects: only `subject` is forgotten when the
+/// subject is erased.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Event {
+    /// Kind of act.
+    pub kind: AuditKind,
+    /// The act in words, e.g. `voiceprint created`.
+    pub act: String,
+    /// Whom it is about. Not stored when the id names no subject, or the act erases it.
+    pub subject: Option<SubjectId>,
+    /// The decision, where there was one.
+    pub decision: Option<Decision>,
+    /// Its reasons.
+    pub reasons: Vec<Reason>,
+    /// What was measured; absent when nothing was compared.
+    pub score: Option<EventScore>,
+    /// LLR at or above which the policy accepts.
+    pub accept_llr: Option<Llr>,
+    /// LLR at or below which the policy rejects.
+    pub reject_llr: Option<Llr>,
+    /// What the recording was worth.
+    pub quality: Option<Quality>,
+    /// What produced the decision.
+    pub versions: Option<Versions>,
+    /// Key of the caller; absent for acts of the server itself and of the command line.
+    pub actor: Option<ApiKeyId>,
+    /// Who authorized it.
+    pub authorization: Option<Authorization>,
+    /// The consent that covered it.
+    pub consent: Option<ConsentId>,
+    /// Further facts, e.g. `searched` → `120`.
+    pub details: BTreeMap<String, String>,
+}
+
+impl Event {
+    /// An act with nothing else known about it yet.
+    pub fn new(kind: AuditKind, act: impl Into<String>) -> Self {
+        Self {
+            kind,
+            act: act.into(),
+            subject: None,
+            decision: None,
+            reasons: Vec::new(),
+            score: None,
+            accept_llr: None,
+            reject_llr: None,
+            quality: None,
+            versions: None,
+            actor: None,
+            authorization: None,
+            consent: None,
+            details: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The numbers of a policy, with their permitted ranges.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ArtifactRef, DurationMs, Llr};
+
+/// One day, in milliseconds.
+const DAY_MS: DurationMs = 86_400_000;
+/// One minute, in milliseconds.
+const MINUTE_MS: DurationMs = 60_000;
+/// Largest LLR bound that can be configured, either way: odds of e^30, beyond any calibration.
+const LLR_LIMIT: f64 = 30.0;
+/// Most candidates of one identification that can be configured.
+pub const MAX_CANDIDATES_LIMIT: usize = 1_000;
+/// Most utterances that any enrollment can need, whatever is configured.
+pub const MAX_UTTERANCES_LIMIT: u32 = 64;
+
+/// A number of the policy is out of its range.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("policy {field}: {value} is not within {low} to {high}")]
+pub struct PolicyError {
+    /// Path of the number, as in the configuration file.
+    pub field: &'static str,
+    /// What came.
+    pub value: f64,
+    /// Least that is permitted.
+    pub low: f64,
+    /// Most that is permitted.
+    pub high: f64,
+}
+
+/// When a claimed identity is accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerificationRules {
+    /// Net speech under which nothing is concluded, in milliseconds.
+    pub min_net_speech_ms: u32,
+    /// LLR (natural log) from which on a claim is accepted. 4.6 is a likelihood ratio of 100.
+    pub accept_llr: Llr,
+    /// LLR under which a claim is rejected.
+    pub reject_llr: Llr,
+    /// How far above `accept_llr` an LLR must be to end a live verification before the audio ends.
+    pub early_accept_margin: f64,
+    /// How far below `reject_llr` an LLR must be to do so.
+    pub early_reject_margin: f64,
+    /// Net speech from which on a live verification may be rejected early, in milliseconds. Longer
+    /// than for acceptance: a rejection counts as a failed attempt.
+    pub early_reject_net_speech_ms: u32,
+}
+
+impl Default for VerificationRules {
+    fn default() -> Self {
+        Self {
+            min_net_speech_ms: 3_000,
+            accept_llr: Llr(4.6),
+            reject_llr: Llr(-2.0),
+            early_accept_margin: 2.0,
+            early_reject_margin: 3.0,
+            early_reject_net_speech_ms: 5_000,
+        }
+    }
+}
+
+/// What a voiceprint needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnrollmentRules {
+    /// Net speech of all utterances, in milliseconds.
+    pub required_net_speech_ms: u32,
+    /// Utterances, at least.
+    pub min_utterances: u32,
+    /// Net speech of each utterance, in milliseconds.
+    pub min_utterance_net_speech_ms: u32,
+    /// Signal-to-noise ratio of each, in dB; one without a measured ratio passes.
+    pub min_snr_db: f32,
+    /// Share of speech samples at full scale, at most.
+    pub max_clipped_share: f32,
+    /// LLR of an utterance against those before it, at least.
+    pub consistency_llr: Llr,
+    /// LLR of one part of a recording against the rest, at least. Lower than `consistency_llr`: the
+    /// parts are short.
+    pub same_recording_llr: Llr,
+    /// A voiceprint may be used this long, in milliseconds.
+    pub voiceprint_lifetime_ms: DurationMs,
+}
+
+impl Default for EnrollmentRules {
+    fn default() -> Self {
+        Self {
+            required_net_speech_ms: 20_000,
+            min_utterances: 3,
+            min_utterance_net_speech_ms: 2_000,
+            min_snr_db: 8.0,
+            max_clipped_share: 0.02,
+            consistency_llr: Llr(0.0),
+            same_recording_llr: Llr(-2.0),
+            voiceprint_lifetime_ms: 730 * DAY_MS,
+        }
+    }
+}
+
+/// When a subject is locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttemptRules {
+    /// Failed attempts within the window that lock.
+    pub limit: u32,
+    /// A failure counts with the one before it if it comes within this time, in milliseconds.
+    pub window_ms: DurationMs,
+    /// How long the lock holds, in milliseconds.
+    pub lock_ms: DurationMs,
+}
+
+impl Default for AttemptRules {
+    fn default() -> Self {
+        Self {
+            limit: 5,
+            window_ms: 60 * MINUTE_MS,
+            lock_ms: 30 * MINUTE_MS,
+        }
+    }
+}
+
+/// When somebody is found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentificationRules {
+    /// False-positive identification rate to hold (ISO/IEC 19795-1).
+    pub fpir: f64,
+    /// Longest list of candidates.
+    pub max_candidates: usize,
+}
+
+impl Default for IdentificationRules {
+    fn default() -> Self {
+        Self {
+            fpir: 0.01,
+            max_candidates: MAX_CANDIDATES_LIMIT,
+        }
+    }
+}
+
+/// Everything a decision by voice is held against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VoicePolicy {
+    /// Name and version; change it with the numbers.
+    pub version: ArtifactRef,
+    /// 1:1.
+    pub verification: VerificationRules,
+    /// Enrollment.
+    pub enrollment: EnrollmentRules,
+    /// Lockout.
+    pub attempts: AttemptRules,
+    /// 1:N.
+    pub identification: IdentificationRules,
+}
+
+impl Default for VoicePolicy {
+    fn default() -> Self {
+        Self {
+            version: ArtifactRef::new("default", 1),
+            verification: VerificationRules::default(),
+            enrollment: EnrollmentRules::default(),
+            attempts: AttemptRules::default(),
+            identification: IdentificationRules::default(),
+        }
+    }
+}
+
+/// `Ok` when `low <= value <= high`; NaN is outside.
+fn within(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), PolicyError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(PolicyError {
+        field,
+        value,
+        low,
+        high,
+    })
+}
+
+impl VoicePolicy {
+    /// The policy, if every number is in its range.
+    pub fn checked(self) -> Result<Self, PolicyError> {
+        self.check_verification()?;
+        self.check_enrollment()?;
+        let a = &self.attempts;
+        within("attempts.limit", f64::from(a.limit), 1.0, 100.0)?;
+        let day = DAY_MS as f64;
+        within(
+            "attempts.window_ms",
+            a.window_ms as f64,
+            1_000.0,
+            30.0 * day,
+        )?;
+        within("attempts.lock_ms", a.lock_ms as f64, 1_000.0, 30.0 * day)?;
+        let i = &self.identification;
+        within("identification.fpir", i.fpir, 1e-6, 0.5)?;
+        within(
+            "identification.max_candidates",
+            i.max_candidates as f64,
+            1.0,
+            MAX_CANDIDATES_LIMIT as f64,
+        )?;
+        Ok(self)
+    }
+
+    fn check_verification(&self) -> Result<(), PolicyError> {
+        let v = &self.verification;
+        let min_speech = f64::from(v.min_net_speech_ms);
+        within(
+            "verification.min_net_speech_ms",
+            min_speech,
+            500.0,
+            30_000.0,
+        )?;
+        within(
+            "verification.reject_llr",
+            v.reject_llr.0,
+            -LLR_LIMIT,
+            LLR_LIMIT,
+        )?;
+        within(
+            "verification.accept_llr",
+            v.accept_llr.0,
+            v.reject_llr.0,
+            LLR_LIMIT,
+        )?;
+        within(
+            "verification.early_accept_margin",
+            v.early_accept_margin,
+            0.0,
+            LLR_LIMIT,
+        )?;
+        within(
+            "verification.early_reject_margin",
+            v.early_reject_margin,
+            0.0,
+            LLR_LIMIT,
+        )?;
+        within(
+            "verification.early_reject_net_speech_ms",
+            f64::from(v.early_reject_net_speech_ms),
+            min_speech,
+            60_000.0,
+        )
+    }
+
+    fn check_enrollment(&self) -> Result<(), PolicyError> {
+        let e = &self.enrollment;
+        let each = f64::from(e.min_utterance_net_speech_ms);
+        let max = f64::from(MAX_UTTERANCES_LIMIT);
+        within(
+            "enrollment.min_utterance_net_speech_ms",
+            each,
+            500.0,
+            30_000.0,
+        )?;
+        within(
+            "enrollment.required_net_speech_ms",
+            f64::from(e.required_net_speech_ms),
+            each,
+            each * max,
+        )?;
+        let least = f64::from(e.min_utterances);
+        within("enrollment.min_utterances", least, 1.0, max)?;
+        within(
+            "enrollment.min_snr_db",
+            f64::from(e.min_snr_db),
+            -20.0,
+            60.0,
+        )?;
+        within(
+            "enrollment.max_clipped_share",
+            f64::from(e.max_clipped_share),
+            0.0,
+            1.0,
+        )?;
+        let llr = e.consistency_llr.0;
+        within("enrollment.consistency_llr", llr, -LLR_LIMIT, LLR_LIMIT)?;
+        let llr = e.same_recording_llr.0;
+        within("enrollment.same_recording_llr", llr, -LLR_LIMIT, LLR_LIMIT)?;
+        within(
+            "enrollment.voiceprint_lifetime_ms",
+            e.voiceprint_lifetime_ms as f64,
+            1_000.0,
+            (10 * 366 * DAY_MS) as f64,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_policy_is_in_range() {
+        let policy = VoicePolicy::default().checked().expect("in range");
+        assert_eq!(policy.version.to_string(), "default@1");
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        type Change = fn(&mut VoicePolicy);
+        let cases: [(&str, Change); 8] = [
+            ("verification.accept_llr", |p| {
+                p.verification.accept_llr = Llr(-3.0)
+            }),
+            ("verification.reject_llr", |p| {
+                p.verification.reject_llr = Llr(f64::NAN)
+            }),
+            ("verification.min_net_speech_ms", |p| {
+                p.verification.min_net_speech_ms = 0
+            }),
+            ("enrollment.required_net_speech_ms", |p| {
+                p.enrollment.required_net_speech_ms = 128_001
+            }),
+            ("enrollment.max_clipped_share", |p| {
+                p.enrollment.max_clipped_share = 1.5
+            }),
+            ("attempts.limit", |p| p.attempts.limit = 0),
+            ("identification.fpir", |p| p.identification.fpir = 0.0),
+            ("identification.max_candidates", |p| {
+                p.identification.max_candidates = 1_001
+            }),
+        ];
+        for (field, change) in cases {
+            let mut policy = VoicePolicy::default();
+            change(&mut policy);
+            assert_eq!(policy.checked().expect_err(field).field, field);
+        }
+    }
+
+    #[test]
+    fn a_file_may_give_a_part_and_nothing_unknown() {
+        let policy: VoicePolicy = toml::from_str(
+            "version = { id = \"bank\", version = 2 }\n[verification]\naccept_llr = 6.0\n",
+        )
+        .expect("a valid part");
+        assert_eq!(policy.verification.accept_llr, Llr(6.0));
+        assert_eq!(policy.verification.reject_llr, Llr(-2.0));
+        assert!(toml::from_str::<VoicePolicy>("[verification]\naccept = 6.0\n").is_err());
+    }
+}

@@ -1,0 +1,527 @@
+//! The back-end of a voice model: from raw embeddings to a normalized score.
+//!
+//! Per utterance: length normalization, centring by the mean of its channel, projection, length
+//! normalization (Garcia-Romero and Espy-Wilson, Interspeech 2011). Per side: speech-weighted sum. Per
+//! trial: cosine, then adaptive symmetric score normalization against a cohort (AS-norm; Cumani et
+//! al., Interspeech 2011; Matějka et al., Interspeech 2017), then calibration.
+
+use std::fmt;
+
+use crate::domain::{ArtifactRef, Bandwidth, LicenseClass, Llr, RawScore};
+use crate::scoring::ScoringError;
+use crate::scoring::calibration::{Calibration, Conditions};
+use crate::scoring::vector::{add_scaled, dot, normalize};
+
+/// Most utterances in one side.
+pub const MAX_UTTERANCES: usize = 1_000;
+
+/// Least spread of cohort scores, so that a degenerate cohort cannot divide by zero. Cosine units.
+const MIN_COHORT_STD: f64 = 1e-3;
+
+/// One utterance as the back-end sees it.
+#[derive(Clone, Copy)]
+pub struct UtteranceView<'a> {
+    /// Raw embedding of the extractor, [`BackEnd::input_dim`] values.
+    pub embedding: &'a [f32],
+    /// Its measured bandwidth, which picks the channel mean.
+    pub bandwidth: Bandwidth,
+    /// Its net speech, in milliseconds; its weight among the utterances of a side.
+    pub net_speech_ms: u32,
+}
+
+/// One side of a trial (a template or a probe), ready to be compared.
+#[derive(Clone, PartialEq)]
+pub struct Side {
+    pub(crate) unit: Vec<f32>,
+    cohort_mean: f64,
+    cohort_std: f64,
+    net_speech_ms: u32,
+    narrow_share: f64,
+}
+
+impl Side {
+    /// Direction after centring and projection: [`BackEnd::dim`] values of length 1. The inner
+    /// product of two of them is the score to search by.
+    pub fn unit(&self) -> &[f32] {
+        &self.unit
+    }
+
+    /// Net speech of all its utterances, in milliseconds.
+    pub fn net_speech_ms(&self) -> u32 {
+        self.net_speech_ms
+    }
+
+    /// Share of the net speech that is telephone band, 0 to 1.
+    pub fn narrow_share(&self) -> f64 {
+        self.narrow_share
+    }
+}
+
+impl fmt::Debug for Side {
+    /// Conditions only: the vector and its cohort statistics are biometric data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side")
+            .field("net_speech_ms", &self.net_speech_ms)
+            .field("narrow_share", &self.narrow_share)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Identity and settings of a back-end, as its manifest says them.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackEndInfo {
+    /// Id, e.g. `campplus-open`.
+    pub id: String,
+    /// Version, from 1.
+    pub version: u32,
+    /// The extractor whose embeddings it takes.
+    pub model: ArtifactRef,
+    /// Terms of the data it was fitted on.
+    pub license: LicenseClass,
+    /// How many of the best cohort scores AS-norm uses.
+    pub top_k: usize,
+    /// Seed of everything random in the fit.
+    pub seed: u64,
+    /// Data sets it was fitted on.
+    pub data: Vec<String>,
+}
+
+/// The numbers of a back-end.
+#[derive(Clone, PartialEq)]
+pub struct BackEndParts {
+    /// Mean of length-normalized microphone embeddings, `input_dim` values.
+    pub mean_wide: Vec<f32>,
+    /// Mean of length-normalized telephone embeddings, `input_dim` values.
+    pub mean_narrow: Vec<f32>,
+    /// Projection, row-major `dim × input_dim`; `None` leaves the space as it is.
+    pub projection: Option<Vec<f32>>,
+    /// Unit vectors of cohort speakers, row-major `speakers × dim`.
+    pub cohort: Vec<f32>,
+}
+
+/// A loaded back-end with its calibration.
+#[derive(Clone)]
+pub struct BackEnd {
+    info: BackEndInfo,
+    parts: BackEndParts,
+    dim: usize,
+    calibration: Calibration,
+}
+
+impl fmt::Debug for BackEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackEnd")
+            .field("info", &self.info)
+            .field("dim", &self.dim)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BackEnd {
+    /// Checks shapes and numbers.
+    pub fn new(
+        info: BackEndInfo,
+        parts: BackEndParts,
+        calibration: Calibration,
+    ) -> Result<Self, ScoringError> {
+        let dim = check_shapes(&info, &parts)?;
+        Ok(Self {
+            info,
+            parts,
+            dim,
+            calibration,
+        })
+    }
+
+    /// Its identity and settings.
+    pub fn info(&self) -> &BackEndInfo {
+        &self.info
+    }
+
+    /// Its numbers.
+    pub fn parts(&self) -> &BackEndParts {
+        &self.parts
+    }
+
+    /// Its calibration.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// The same back-end with another calibration of its scores.
+    pub fn with_calibration(mut self, calibration: Calibration) -> Self {
+        self.calibration = calibration;
+        self
+    }
+
+    /// Values of a raw embedding.
+    pub fn input_dim(&self) -> usize {
+        self.parts.mean_wide.len()
+    }
+
+    /// Values of [`Side::unit`].
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Back-end and calibration that produce its LLRs, as `campplus-open-b1@2`: version 1 of the
+    /// back-end, version 2 of its calibration.
+    pub fn reference(&self) -> ArtifactRef {
+        let BackEndInfo { id, version, .. } = &self.info;
+        ArtifactRef::new(format!("{id}-b{version}"), self.calibration.version)
+    }
+
+    /// Prepares one side from its utterances. Costs one product with the cohort.
+    ///
+    /// # Errors
+    /// No or too many utterances, a wrong dimension, or an embedding without direction.
+    pub fn side(&self, utterances: &[UtteranceView<'_>]) -> Result<Side, ScoringError> {
+        if utterances.is_empty() {
+            return Err(ScoringError::NoUtterances);
+        }
+        if utterances.len() > MAX_UTTERANCES {
+            return Err(ScoringError::TooManyUtterances {
+                limit: MAX_UTTERANCES,
+                got: utterances.len(),
+            });
+        }
+        let mut unit = vec![0f32; self.dim];
+        let (mut net, mut narrow) = (0u32, 0f64);
+        for utterance in utterances {
+            // An utterance without measured speech still counts a little.
+            let weight = utterance.net_speech_ms.max(1);
+            add_scaled(&mut unit, weight as f32, &self.direction(*utterance)?);
+            net = net.saturating_add(weight);
+            if utterance.bandwidth == Bandwidth::Narrow {
+                narrow += f64::from(weight);
+            }
+        }
+        if !normalize(&mut unit) {
+            return Err(ScoringError::NoDirection);
+        }
+        let (cohort_mean, cohort_std) = self.cohort_statistics(&unit);
+        Ok(Side {
+            unit,
+            cohort_mean,
+            cohort_std,
+            net_speech_ms: net,
+            narrow_share: narrow / f64::from(net),
+        })
+    }
+
+    /// Centred, projected unit vector of one utterance, [`BackEnd::dim`] values.
+    pub fn direction(&self, utterance: UtteranceView<'_>) -> Result<Vec<f32>, ScoringError> {
+        if utterance.embedding.len() != self.input_dim() {
+            return Err(ScoringError::Dimension {
+                expected: self.input_dim(),
+                got: utterance.embedding.len(),
+            });
+        }
+        let mut centred = utterance.embedding.to_vec();
+        if !normalize(&mut centred) {
+            return Err(ScoringError::NoDirection);
+        }
+        let mean = match utterance.bandwidth {
+            Bandwidth::Wide => &self.parts.mean_wide,
+            Bandwidth::Narrow => &self.parts.mean_narrow,
+        };
+        add_scaled(&mut centred, -1.0, mean);
+        let mut unit = match &self.parts.projection {
+            Some(rows) => rows
+                .chunks_exact(self.input_dim())
+                .map(|row| dot(row, &centred))
+                .collect(),
+            None => centred,
+        };
+        if !normalize(&mut unit) {
+            return Err(ScoringError::NoDirection);
+        }
+        Ok(unit)
+    }
+
+    /// Cosine of two sides before normalization, the score a 1:N search ranks by.
+    pub fn cosine(&self, a: &Side, b: &Side) -> f64 {
+        f64::from(dot(&a.unit, &b.unit)).clamp(-1.0, 1.0)
+    }
+
+    /// Normalized score of a trial; symmetric.
+    pub fn raw(&self, a: &Side, b: &Side) -> RawScore {
+        let cosine = self.cosine(a, b);
+        let by = |side: &Side| (cosine - side.cohort_mean) / side.cohort_std;
+        RawScore(0.5 * (by(a) + by(b)))
+    }
+
+    /// Calibrated evidence of a trial; symmetric, rising with the raw score.
+    pub fn llr(&self, raw: RawScore, a: &Side, b: &Side) -> Llr {
+        self.calibration.llr(raw, &conditions(a, b))
+    }
+
+    /// Threshold for which the probability that any of `n` other people's templates scores above
+    /// it is at most `fpir` (ISO/IEC 19795-1 false-positive identification rate).
+    pub fn identification_threshold(
+        &self,
+        n: usize,
+        fpir: f64,
+    ) -> Result<IdentificationThreshold, ScoringError> {
+        self.calibration.tail.identification_threshold(n, fpir)
+    }
+
+    fn cohort_statistics(&self, unit: &[f32]) -> (f64, f64) {
+        let mut scores: Vec<f32> = self
+            .parts
+            .cohort
+            .chunks_exact(self.dim)
+            .map(|row| dot(row, unit))
+            .collect();
+        let k = self.info.top_k.min(scores.len());
+        if k < scores.len() {
+            scores.select_nth_unstable_by(k, |a, b| b.total_cmp(a));
+        }
+        let top = &scores[..k];
+        let mean = top.iter().map(|s| f64::from(*s)).sum::<f64>() / k as f64;
+        let spread = |s: &f32| (f64::from(*s) - mean).powi(2);
+        let variance = top.iter().map(spread).sum::<f64>() / k as f64;
+        (mean, variance.sqrt().max(MIN_COHORT_STD))
+    }
+}
+
+pub use crate::scoring::tail::IdentificationThreshold;
+
+/// What the calibration is told about a trial.
+pub fn conditions(a: &Side, b: &Side) -> Conditions {
+    Conditions {
+        net_speech_ms: [a.net_speech_ms, b.net_speech_ms],
+        narrow_share: [a.narrow_share, b.narrow_share],
+    }
+}
+
+fn check_shapes(info: &BackEndInfo, parts: &BackEndParts) -> Result<usize, ScoringError> {
+    let bad = |why: &str| Err(ScoringError::Artifact(why.to_owned()));
+    let input = parts.mean_wide.len();
+    if input == 0 || parts.mean_narrow.len() != input {
+        return bad("the channel means must have the same, positive length");
+    }
+    let dim = match &parts.projection {
+        Some(rows) if rows.is_empty() || rows.len() % input != 0 => {
+            return bad("the projection is not a matrix over the embedding");
+        }
+        Some(rows) => rows.len() / input,
+        None => input,
+    };
+    if parts.cohort.is_empty() || parts.cohort.len() % dim != 0 {
+        return bad("the cohort is not a matrix over the projected embedding");
+    }
+    if !(2..=parts.cohort.len() / dim).contains(&info.top_k) {
+        return bad("top_k must be at least 2 and at most the size of the cohort");
+    }
+    let projection = parts.projection.iter().flatten();
+    let mut numbers = parts.mean_wide.iter().chain(&parts.mean_narrow);
+    let mut rest = parts.cohort.iter().chain(projection);
+    if !numbers.all(|x| x.is_finite()) || !rest.all(|x| x.is_finite()) {
+        return bad("a number is not finite");
+    }
+    Ok(dim)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A small back-end with made-up numbers.
+
+    use super::*;
+    use crate::scoring::calibration::{FitCounts, SpeechRange};
+    use crate::scoring::tail::ImpostorTail;
+
+    /// Values of its raw embeddings.
+    pub const DIM: usize = 8;
+
+    pub fn wave(seed: usize, n: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| ((seed * 31 + i * 17) as f32 * 0.61).sin())
+            .collect()
+    }
+
+    pub fn calibration() -> Calibration {
+        let llrs: Vec<f64> = (0..1_000).map(|i| -10.0 + f64::from(i) * 0.012).collect();
+        Calibration {
+            version: 1,
+            offset: [-4.0, 0.5, 0.0, -0.5, -0.25],
+            slope: [1.0, 0.5, 0.25, -0.1, 0.0],
+            shorter: SpeechRange {
+                from_ms: 1_000,
+                to_ms: 10_000,
+            },
+            longer: SpeechRange {
+                from_ms: 2_000,
+                to_ms: 20_000,
+            },
+            fitted_on: FitCounts {
+                target_trials: 100,
+                non_target_trials: 1_000,
+                speakers: 46,
+            },
+            tail: ImpostorTail::measure(&llrs, 1_000).unwrap(),
+        }
+    }
+
+    pub fn back_end(projected: bool) -> BackEnd {
+        let dim = if projected { 6 } else { DIM };
+        let mut cohort = Vec::new();
+        for speaker in 0..20 {
+            let mut row = wave(100 + speaker, dim);
+            assert!(normalize(&mut row));
+            cohort.extend(row);
+        }
+        let info = BackEndInfo {
+            id: "test".into(),
+            version: 1,
+            model: ArtifactRef::new("tiny", 1),
+            license: LicenseClass::Open,
+            top_k: 5,
+            seed: 1,
+            data: vec!["made-up".into()],
+        };
+        let scaled = |seed| wave(seed, DIM).iter().map(|x| 0.1 * x).collect();
+        let parts = BackEndParts {
+            mean_wide: scaled(1),
+            mean_narrow: scaled(2),
+            projection: projected.then(|| wave(3, dim * DIM)),
+            cohort,
+        };
+        BackEnd::new(info, parts, calibration()).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{DIM, back_end, wave};
+    use super::*;
+
+    fn view(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> UtteranceView<'_> {
+        UtteranceView {
+            embedding,
+            bandwidth,
+            net_speech_ms,
+        }
+    }
+
+    /// The definition, in double precision and without any of the code under test.
+    fn oracle(b: &BackEnd, sides: [&[UtteranceView<'_>]; 2]) -> f64 {
+        let unit = |v: Vec<f64>| {
+            let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            v.into_iter().map(|x| x / n).collect::<Vec<_>>()
+        };
+        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+        let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+        let side = |us: &[UtteranceView<'_>]| {
+            let mut sum = vec![0f64; b.dim()];
+            for u in us {
+                let mean = match u.bandwidth {
+                    Bandwidth::Wide => &b.parts().mean_wide,
+                    Bandwidth::Narrow => &b.parts().mean_narrow,
+                };
+                let e = unit(wide(u.embedding));
+                let c: Vec<f64> = e.iter().zip(mean).map(|(x, m)| x - f64::from(*m)).collect();
+                let p = match &b.parts().projection {
+                    Some(rows) => rows.chunks(DIM).map(|r| inner(&wide(r), &c)).collect(),
+                    None => c,
+                };
+                for (s, x) in sum.iter_mut().zip(unit(p)) {
+                    *s += f64::from(u.net_speech_ms) * x;
+                }
+            }
+            unit(sum)
+        };
+        let statistics = |x: &[f64]| {
+            let rows = b.parts().cohort.chunks(b.dim());
+            let mut s: Vec<f64> = rows.map(|r| inner(&wide(r), x)).collect();
+            s.sort_by(|a, b| b.total_cmp(a));
+            s.truncate(b.info().top_k);
+            let m = s.iter().sum::<f64>() / s.len() as f64;
+            let v = s.iter().map(|x| (x - m).powi(2)).sum::<f64>() / s.len() as f64;
+            (m, v.sqrt())
+        };
+        let (x, y) = (side(sides[0]), side(sides[1]));
+        let s = inner(&x, &y);
+        let ((mx, sx), (my, sy)) = (statistics(&x), statistics(&y));
+        0.5 * ((s - mx) / sx + (s - my) / sy)
+    }
+
+    #[test]
+    fn scores_agree_with_the_definition() {
+        for projected in [false, true] {
+            let b = back_end(projected);
+            let (e, f, g) = (wave(11, DIM), wave(12, DIM), wave(13, DIM));
+            let enroll = [
+                view(&e, Bandwidth::Wide, 7_000),
+                view(&f, Bandwidth::Narrow, 2_000),
+            ];
+            let test = [view(&g, Bandwidth::Narrow, 3_000)];
+            let (x, y) = (b.side(&enroll).unwrap(), b.side(&test).unwrap());
+            let raw = b.raw(&x, &y).0;
+            let expected = oracle(&b, [&enroll, &test]);
+            assert!((raw - expected).abs() < 1e-3, "{raw} {expected}");
+            assert_eq!(raw, b.raw(&y, &x).0, "symmetric");
+            assert_eq!(b.llr(RawScore(raw), &x, &y), b.llr(RawScore(raw), &y, &x));
+            assert_eq!(x.net_speech_ms(), 9_000);
+            assert!((x.narrow_share() - 2.0 / 9.0).abs() < 1e-12);
+            assert!((dot(x.unit(), x.unit()) - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn length_of_an_embedding_does_not_matter() {
+        let b = back_end(false);
+        let e = wave(11, DIM);
+        let louder: Vec<f32> = e.iter().map(|x| 3.0 * x).collect();
+        let one = b.side(&[view(&e, Bandwidth::Wide, 1_000)]).unwrap();
+        let two = b.side(&[view(&louder, Bandwidth::Wide, 1_000)]).unwrap();
+        assert!(b.cosine(&one, &two) > 0.999_999);
+    }
+
+    #[test]
+    fn unusable_input_is_a_typed_error() {
+        let b = back_end(true);
+        let e = wave(11, DIM);
+        let one = view(&e, Bandwidth::Wide, 1);
+        assert_eq!(b.side(&[]).unwrap_err(), ScoringError::NoUtterances);
+        assert!(matches!(
+            b.side(&vec![one; MAX_UTTERANCES + 1]),
+            Err(ScoringError::TooManyUtterances { .. })
+        ));
+        assert!(matches!(
+            b.side(&[view(&e[1..], Bandwidth::Wide, 1)]),
+            Err(ScoringError::Dimension { expected: 8, got: 7 })
+        ));
+        for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::MAX; DIM]] {
+            let side = b.side(&[view(&bad, Bandwidth::Wide, 1)]);
+            assert_eq!(side.unwrap_err(), ScoringError::NoDirection);
+        }
+    }
+
+    #[test]
+    fn bad_shapes_are_refused() {
+        let good = back_end(true);
+        let with = |change: &dyn Fn(&mut BackEndInfo, &mut BackEndParts)| {
+            let (mut info, mut parts) = (good.info().clone(), good.parts().clone());
+            change(&mut info, &mut parts);
+            BackEnd::new(info, parts, good.calibration().clone())
+        };
+        assert!(with(&|_, _| ()).is_ok());
+        assert!(with(&|i, _| i.top_k = 1).is_err());
+        assert!(with(&|i, _| i.top_k = 21).is_err());
+        assert!(with(&|_, p| p.cohort.truncate(7)).is_err());
+        assert!(with(&|_, p| p.cohort[0] = f32::NAN).is_err());
+        assert!(with(&|_, p| p.mean_wide.clear()).is_err());
+        assert!(with(&|_, p| p.projection = Some(vec![1.0; 9])).is_err());
+    }
+
+    #[test]
+    fn a_side_is_not_written_out() {
+        let b = back_end(false);
+        let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
+        let text = format!("{side:?}");
+        assert!(text.contains("1500") && !text.contains('['), "{text}");
+        assert!(!format!("{b:?}").contains("cohort"));
+    }
+}

@@ -1,0 +1,22 @@
+//! From embeddings to evidence: back-end, score normalization, calibration, and the metrics that
+//! judge them.
+
+pub mod artifact;
+pub mod backend;
+pub mod calibration;
+pub mod error;
+pub mod metrics;
+pub mod search;
+pub mod scorer;
+pub mod tail;
+pub mod train;
+pub mod vector;
+
+pub use backend::{
+    BackEnd, BackEndInfo, BackEndParts, IdentificationThreshold, MAX_UTTERANCES, Side,
+    UtteranceView,
+};
+pub use calibration::{Calibration, Conditions};
+pub use error::ScoringError;
+pub use scorer::{Prepared, Scorer};
+pub use vector::cosine;

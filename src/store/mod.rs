@@ -1,0 +1,132 @@
+//! Durable state. Narrow traits over plain data, so that another database is another module.
+//!
+//! There is one way to write: [`Commits::commit`] takes a [`Transaction`] (effects, their audit
+//! record, the answer to remember for a repeated request) and answers only after all of it is on
+//! disk. Readers see committed state alone. What cannot be trusted (a changed, moved, missing, extra
+//! or outdated row) is [`StoreError::Integrity`], never data.
+
+mod error;
+mod model;
+pub mod sqlite;
+mod transaction;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use error::StoreError;
+pub use model::{
+    ApiKeyInfo, Attempts, AuditHead, Caller, DecisionFilter, DecisionRecord, Embedding,
+    EnrolledUtterance, Erasure, ErasureState, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
+    RotationInfo, StoredVoiceprint, SubjectSnapshot, SubjectSummary, TenantInfo, Voiceprint,
+};
+pub use transaction::{
+    Applied, AuditDraft, Committed, Effect, Idempotency, IdempotencyKey, NewUtterance, Outcome,
+    Response, SubjectTarget, Transaction,
+};
+
+use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+
+/// A boxed future, so that the traits can stand behind `dyn`.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// The one write path.
+pub trait Commits: Send + Sync {
+    /// Applies a transaction and answers when it is durable. Once queued it is carried out even if
+    /// the returned future is dropped. A repeated request (same tenant, method, key and body hash,
+    /// not yet expired) changes nothing and answers [`Outcome::Replayed`].
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the expected version is not the current one,
+    /// [`StoreError::IdempotencyMismatch`] for a used key with another body,
+    /// [`StoreError::Busy`] when the queue is full, [`StoreError::Full`] when the disk is, and what
+    /// each effect says. Nothing is written in any of these cases.
+    fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome>;
+
+    /// The remembered answer to an earlier request with this key, if it has not expired at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::IdempotencyMismatch`] for a used key with another body.
+    fn replay<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        key: &'a IdempotencyKey,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Vec<u8>>>;
+
+    /// How far an erasure has come; `None` for an unknown receipt.
+    fn erasure<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        receipt: &'a ReceiptId,
+    ) -> StoreFuture<'a, Option<Erasure>>;
+}
+
+/// Subjects and their templates.
+pub trait Subjects: Send + Sync {
+    /// Everything about one subject, as of one moment; `None` when there is no such subject.
+    fn subject<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+    ) -> StoreFuture<'a, Option<SubjectSnapshot>>;
+
+    /// Subjects in order of creation.
+    fn subjects<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<SubjectSummary>>;
+
+    /// Voiceprints in order of their subjects' creation, for the search index. A page may hold fewer
+    /// than asked for (subjects without a voiceprint) and still have a next one.
+    fn voiceprints<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredVoiceprint>>;
+}
+
+/// Tenants and their keys. Held in memory: these calls do not touch the disk.
+pub trait Directory: Send + Sync {
+    /// Who presents this API key text; `None` when it is malformed, unknown, wrong, revoked or
+    /// expired at `now`. Takes the same time for all of these.
+    fn authenticate(&self, presented: &str, now: Timestamp) -> Option<Caller>;
+
+    /// Every tenant, by id.
+    fn tenants(&self) -> Vec<TenantInfo>;
+
+    /// One tenant.
+    fn tenant(&self, tenant: &TenantId) -> Option<TenantInfo>;
+
+    /// The tenant's API keys, without secrets, by creation.
+    fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;
+}
+
+/// The record of decisions.
+pub trait AuditLog: Send + Sync {
+    /// Decisions of a tenant, newest first.
+    fn decisions<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a DecisionFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<DecisionRecord>>;
+
+    /// One decision; `None` when the tenant has none with this id.
+    fn decision<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<DecisionRecord>>;
+
+    /// The last durable record of the chain.
+    fn head(&self) -> AuditHead;
+
+    /// The same, as it moves.
+    fn watch_head(&self) -> tokio::sync::watch::Receiver<AuditHead>;
+}
+
+/// A whole store.
+pub trait Store: Commits + Subjects + Directory + AuditLog {}
+
+impl<T: Commits + Subjects + Directory + AuditLog> Store for T {}

@@ -1,0 +1,126 @@
+//! Who may do what: the one table of rights.
+
+use crate::domain::Role;
+use crate::usecase::UseCaseError;
+use crate::usecase::command::Caller;
+
+/// A right. Each names its roles in [`Right::roles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Register a subject.
+    CreateSubject,
+    /// Read subjects, enrollments and voiceprints (never biometric content).
+    ReadSubject,
+    /// Record a consent, opt a subject back in.
+    Consent,
+    /// Withdraw a consent, opt a subject out. Open to more roles than giving it: ending the use of
+    /// one's data must be as easy as allowing it (GDPR Art. 7(3)).
+    Withdraw,
+    /// Erase a subject.
+    Erase,
+    /// Enroll, cancel an enrollment.
+    Enroll,
+    /// Delete a voiceprint.
+    DeleteVoiceprint,
+    /// Renew a tenant's voiceprints.
+    Renew,
+    /// Verify and identify.
+    Compare,
+    /// Read and explain decisions and the head of the chain.
+    ReadAudit,
+    /// List models.
+    ReadModels,
+}
+
+impl Right {
+    /// The roles that have it, and the same in words.
+    fn roles(self) -> (&'static [Role], &'static str) {
+        use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer};
+        match self {
+            Self::CreateSubject | Self::Withdraw => (
+                &[Client, Agent, Privacy, Admin],
+                "client, agent, privacy or admin",
+            ),
+            Self::ReadSubject => (
+                &[Client, Agent, Analyst, Reviewer, Privacy, Admin],
+                "client, agent, analyst, reviewer, privacy or admin",
+            ),
+            Self::Consent => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
+            Self::Erase => (&[Privacy, Admin], "privacy or admin"),
+            Self::Enroll | Self::Compare => (&[Client, Agent, Admin], "client, agent or admin"),
+            Self::DeleteVoiceprint => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
+            Self::Renew => (&[Admin], "admin"),
+            Self::ReadAudit => (
+                &[Analyst, Reviewer, Auditor, Privacy, Admin],
+                "analyst, reviewer, auditor, privacy or admin",
+            ),
+            Self::ReadModels => (Role::ALL, "any"),
+        }
+    }
+}
+
+/// Refuses a caller whose role lacks the right.
+///
+/// # Errors
+/// [`UseCaseError::PermissionDenied`] with the roles that have it.
+pub fn require(by: &Caller, right: Right) -> Result<(), UseCaseError> {
+    let (roles, needs) = right.roles();
+    if roles.contains(&by.role) {
+        return Ok(());
+    }
+    Err(UseCaseError::PermissionDenied { needs })
+}
+
+/// Whether LLRs, raw scores and thresholds may be shown; the others get a coarse band. An auditor
+/// checks the chain and the reasons, which needs no numbers to climb hills with.
+pub fn sees_fine_scores(role: Role) -> bool {
+    matches!(role, Role::Analyst | Role::Reviewer | Role::Admin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ApiKeyId, TenantId};
+
+    fn may(role: Role, right: Right) -> bool {
+        let by = Caller {
+            tenant: TenantId::parse("t").expect("an id"),
+            key: ApiKeyId::parse("k").expect("an id"),
+            role,
+        };
+        require(&by, right).is_ok()
+    }
+
+    #[test]
+    fn rights_follow_the_table() {
+        // In the order of Role::ALL: client, agent, analyst, reviewer, auditor, privacy, admin.
+        let table = [
+            (Right::CreateSubject, "xx...xx"),
+            (Right::ReadSubject, "xxxx.xx"),
+            (Right::Consent, ".x...xx"),
+            (Right::Withdraw, "xx...xx"),
+            (Right::Erase, ".....xx"),
+            (Right::Enroll, "xx....x"),
+            (Right::DeleteVoiceprint, ".x...xx"),
+            (Right::Renew, "......x"),
+            (Right::Compare, "xx....x"),
+            (Right::ReadAudit, "..xxxxx"),
+            (Right::ReadModels, "xxxxxxx"),
+        ];
+        for (right, row) in table {
+            for (role, mark) in Role::ALL.iter().zip(row.chars()) {
+                assert_eq!(may(*role, right), mark == 'x', "{role:?} {right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn few_roles_see_fine_scores() {
+        let fine: Vec<Role> = Role::ALL
+            .iter()
+            .copied()
+            .filter(|r| sees_fine_scores(*r))
+            .collect();
+        assert_eq!(fine, [Role::Analyst, Role::Reviewer, Role::Admin]);
+    }
+}

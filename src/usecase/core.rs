@@ -1,0 +1,216 @@
+//! What every use-case shares: time, ids, versions, the one way to commit, the engine.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::crypto::random;
+use crate::domain::{
+    ArtifactRef, AuditKind, DecisionId, Event, SubjectId, TenantId, Timestamp, Versions,
+};
+use crate::features::Frontend;
+use crate::store::{
+    Applied, AuditDraft, Effect, Idempotency, Outcome, Response, SubjectSnapshot, SubjectTarget,
+    Transaction,
+};
+use crate::usecase::UseCaseError;
+use crate::usecase::command::Caller;
+use crate::usecase::gallery::Galleries;
+use crate::usecase::parts::{Parts, VoiceParts};
+use crate::usecase::request::{REMEMBER_MS, Request};
+
+/// How often a decision is taken anew because another request changed the subject in between.
+pub(super) const MAX_TRIES: usize = 8;
+
+/// Shared by all calls.
+pub(super) struct Inner {
+    pub(super) parts: Parts,
+    pub(super) front_end: Frontend,
+    pub(super) galleries: Galleries,
+}
+
+/// A change and its record, before it is committed.
+pub(super) struct Draft {
+    pub(super) subject: Option<SubjectTarget>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) event: Event,
+    pub(super) decision: DecisionId,
+    pub(super) at: Timestamp,
+}
+
+impl Inner {
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Randomness of a new id.
+    pub(super) fn id_bytes(&self) -> [u8; 10] {
+        random(self.parts.entropy.as_ref())
+    }
+
+    pub(super) fn versions(&self) -> Versions {
+        let voice = self.parts.voice.as_ref();
+        Versions {
+            model: voice.map(|v| v.extractor.artifact()),
+            calibration: voice.map(|v| {
+                let info = v.back_end.info();
+                ArtifactRef::new(info.id.clone(), info.version)
+            }),
+            policy: self.parts.policy.version.clone(),
+        }
+    }
+
+    /// The model in force for a tenant.
+    ///
+    /// # Errors
+    /// No model is installed, or not the one to which the tenant is pinned.
+    pub(super) fn voice(&self, tenant: &TenantId) -> Result<VoiceParts, UseCaseError> {
+        let missing = |model: String| UseCaseError::ModelMissing { model };
+        let voice = self.parts.voice.as_ref();
+        let voice = voice.ok_or_else(|| missing(self.parts.configured_model.clone()))?;
+        let pinned = self.parts.store.tenant(tenant).and_then(|t| t.extractor);
+        match pinned {
+            Some(pinned) if pinned != voice.extractor.artifact() => Err(missing(pinned.id)),
+            _ => Ok(voice.clone()),
+        }
+    }
+
+    /// A subject as of now.
+    pub(super) async fn snapshot(
+        &self,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<Option<SubjectSnapshot>, UseCaseError> {
+        Ok(self.parts.store.subject(tenant, subject).await?)
+    }
+
+    /// A draft at this moment, with who asked and which versions are in force.
+    pub(super) fn draft(&self, by: &Caller, kind: AuditKind, act: &str) -> Draft {
+        let at = self.now();
+        let mut event = Event::new(kind, act);
+        event.actor = Some(by.key.clone());
+        event.versions = Some(self.versions());
+        Draft {
+            subject: None,
+            effects: Vec::new(),
+            event,
+            decision: DecisionId::new(at, self.id_bytes()),
+            at,
+        }
+    }
+
+    /// The answer to an earlier request with the same key, if there was one.
+    pub(super) async fn remembered<T: DeserializeOwned>(
+        &self,
+        by: &Caller,
+        request: &Request,
+    ) -> Result<Option<T>, UseCaseError> {
+        let found = self
+            .parts
+            .store
+            .replay(&by.tenant, &request.0, self.now())
+            .await?;
+        found.map(|bytes| read(&bytes)).transpose()
+    }
+
+    /// Commits a draft whose answer is known. `None` in place of what was applied: another request
+    /// with the same key was faster, and the answer is the one it got.
+    pub(super) async fn commit<T: Serialize + DeserializeOwned>(
+        &self,
+        by: &Caller,
+        request: &Request,
+        draft: Draft,
+        answer: T,
+    ) -> Result<(T, Option<Applied>), UseCaseError> {
+        let response = Response::Bytes(serde_json::to_vec(&answer)?);
+        match self.send(by, request, draft, response).await? {
+            Outcome::Committed(done) => Ok((answer, Some(done.applied))),
+            Outcome::Replayed(bytes) => Ok((read(&bytes)?, None)),
+        }
+    }
+
+    /// Commits a draft whose answer depends on what the commit finds.
+    pub(super) async fn commit_built<T, F>(
+        &self,
+        by: &Caller,
+        request: &Request,
+        draft: Draft,
+        build: F,
+    ) -> Result<(T, Option<Applied>), UseCaseError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce(&Applied) -> T + Send + 'static,
+    {
+        // An answer that cannot be written down is empty and found out when it is read.
+        let build =
+            move |applied: &Applied| serde_json::to_vec(&build(applied)).unwrap_or_default();
+        let response = Response::Build(Box::new(build));
+        match self.send(by, request, draft, response).await? {
+            Outcome::Committed(done) => Ok((read(&done.response)?, Some(done.applied))),
+            Outcome::Replayed(bytes) => Ok((read(&bytes)?, None)),
+        }
+    }
+
+    async fn send(
+        &self,
+        by: &Caller,
+        request: &Request,
+        draft: Draft,
+        response: Response,
+    ) -> Result<Outcome, UseCaseError> {
+        let transaction = Transaction {
+            tenant: by.tenant.clone(),
+            idempotency: Some(Idempotency {
+                key: request.0.clone(),
+                response,
+                lifetime_ms: REMEMBER_MS,
+            }),
+            subject: draft.subject,
+            effects: draft.effects,
+            audit: AuditDraft {
+                decision: draft.decision,
+                at: draft.at,
+                event: draft.event,
+            },
+        };
+        Ok(self.parts.store.commit(transaction).await?)
+    }
+
+    /// Runs CPU work in the engine.
+    pub(super) async fn compute<T, F>(&self, job: F) -> Result<T, UseCaseError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        Ok(self.parts.engine.submit(job)?.await?)
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UseCaseError> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// Names a subject that was read, so that a change in between is noticed.
+pub(super) fn target(snapshot: &SubjectSnapshot) -> SubjectTarget {
+    SubjectTarget {
+        id: snapshot.id.clone(),
+        expected_version: Some(snapshot.version),
+    }
+}
+
+/// Runs a use-case to its end even if the caller goes away.
+pub(super) async fn to_the_end<T, F>(work: F) -> Result<T, UseCaseError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, UseCaseError>> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(UseCaseError::Internal(Box::new(error))),
+    }
+}
+
+/// The shared state, for a task of its own.
+pub(super) type Shared = Arc<Inner>;

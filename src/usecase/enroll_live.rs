@@ -1,0 +1,124 @@
+//! Enrollment by live audio. Nothing is written before it is finished: a caller who hangs up leaves
+//! nothing.
+
+use std::sync::Arc;
+
+use crate::domain::AudioFormat;
+use crate::session::{EnrollmentEffect, EnrollmentEvent, EnrollmentSession};
+use crate::usecase::UseCaseError;
+use crate::usecase::command::{Caller, Chunk, Enroll};
+use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::enroll::{Contribution, count, net_speech};
+use crate::usecase::listen::LiveAudio;
+use crate::usecase::output::{Enrollment, EnrollmentUpdate, Progress};
+use crate::usecase::port::{LiveEnrollment, Reply};
+
+/// An enrollment contribution on its way.
+struct Live {
+    inner: Shared,
+    audio: LiveAudio,
+    session: EnrollmentSession,
+    contribution: Arc<Contribution>,
+    /// Progress before this utterance.
+    before: Progress,
+}
+
+/// A repeated request: the answer is known.
+struct Known(Enrollment);
+
+impl Inner {
+    pub(super) async fn enroll_stream(
+        self: Shared,
+        by: Caller,
+        c: Enroll,
+        format: AudioFormat,
+    ) -> Result<Box<dyn LiveEnrollment>, UseCaseError> {
+        self.check_enroll(&by, &c)?;
+        let method = "vouch.v1.EnrollmentService/EnrollStream";
+        // The audio is not known yet: a live request is named by its configuration.
+        let request = Self::enroll_content(&c)
+            .text(&format!("{format:?}"))
+            .request(method, &c.key);
+        if let Some(answer) = self.remembered(&by, &request).await? {
+            return Ok(Box::new(Known(answer)));
+        }
+        let voice = self.voice(&by.tenant)?;
+        let basis = self.basis(&by, &c).await?;
+        let pending = basis.snapshot.enrollment.as_ref();
+        let collected = pending.map_or(&[][..], |p| &p.utterances);
+        let before = self.progress(net_speech(collected), count(collected));
+        let least = self.parts.policy.enrollment.min_utterance_net_speech_ms;
+        let audio = self.capture(format, least)?;
+        let captured_at = self.now();
+        Ok(Box::new(Live {
+            audio,
+            session: EnrollmentSession::new(),
+            contribution: Arc::new(Contribution {
+                by,
+                request,
+                command: c,
+                voice,
+                captured_at,
+            }),
+            before,
+            inner: self,
+        }))
+    }
+}
+
+impl LiveEnrollment for Live {
+    fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+        Box::pin(async move {
+            let (quality, full) = self.inner.hear_chunk(&self.audio, chunk).await?;
+            let event = if full {
+                EnrollmentEvent::Full
+            } else {
+                let net_speech_ms = quality.net_speech_ms;
+                EnrollmentEvent::Heard { net_speech_ms }
+            };
+            let tell = self.session.step(event) == Some(EnrollmentEffect::SendUpdate);
+            Ok(tell.then(|| {
+                let heard = quality.net_speech_ms;
+                let mut progress = self.before.clone();
+                progress.net_speech_ms = progress.net_speech_ms.saturating_add(heard);
+                EnrollmentUpdate { progress, quality }
+            }))
+        })
+    }
+
+    fn duration_ms(&self, bytes: usize) -> u64 {
+        self.audio.duration_ms(bytes)
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, Enrollment> {
+        Box::pin(to_the_end(async move {
+            let quality = self.inner.hear_end(&self.audio).await?;
+            self.session.step(EnrollmentEvent::AudioEnded);
+            let voice = self.contribution.voice.clone();
+            let rules = self.inner.parts.policy.enrollment.clone();
+            let heard = self
+                .inner
+                .on_live(&self.audio, move |capture| {
+                    voice.utterance(capture.frames(), quality, &rules)
+                })
+                .await?;
+            self.inner
+                .conclude_enrollment(&self.contribution, heard)
+                .await
+        }))
+    }
+}
+
+impl LiveEnrollment for Known {
+    fn push(&mut self, _: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn duration_ms(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn finish(self: Box<Self>) -> Reply<'static, Enrollment> {
+        Box::pin(async move { Ok(self.0) })
+    }
+}

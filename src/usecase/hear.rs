@@ -1,0 +1,193 @@
+//! Audio to speech frames: bytes → samples → 80 log-mel bands every 10 ms → the frames in which
+//! somebody speaks, with the quality of the recording.
+
+use crate::audio::{AudioError, AudioLimits, HeardPiece, Listener, Pcm, QualityLimits, decode, listen};
+use crate::domain::{AudioFormat, Quality};
+use crate::features::{FbankSpec, FeatureError, Frontend, FrontendStream};
+
+/// Bands of the front end.
+pub const BINS: usize = 80;
+/// Speech that is kept of one recording, in frames of 10 ms: one minute. More adds nothing to an
+/// embedding and costs memory and time.
+pub const MAX_SPEECH_FRAMES: usize = 6_000;
+/// Rate of the front end, in Hz.
+const RATE_HZ: u32 = 16_000;
+/// The front end takes samples in the range of 16-bit integers.
+const FULL_SCALE: f32 = 32_768.0;
+
+/// Why audio did not become frames.
+#[derive(Debug, thiserror::Error)]
+pub enum HearError {
+    /// The audio.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// The front end.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+}
+
+/// Which frames are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vad {
+    /// Those with speech.
+    On,
+    /// All.
+    Off,
+}
+
+/// Speech frames and their quality.
+#[derive(Clone)]
+pub struct Speech {
+    /// `frames × 80`, row-major; at most [`MAX_SPEECH_FRAMES`].
+    pub frames: Vec<f32>,
+    /// Quality of the recording.
+    pub quality: Quality,
+}
+
+/// A planned front end; make it once, it is shared.
+///
+/// # Errors
+/// None that the constants here can cause.
+pub fn front_end() -> Result<Frontend, FeatureError> {
+    Frontend::fbank(FbankSpec::new(RATE_HZ))
+}
+
+/// Hears a whole recording.
+///
+/// # Errors
+/// Audio that cannot be read or is over a limit.
+pub fn hear_recording(
+    front_end: &Frontend,
+    format: AudioFormat,
+    content: &[u8],
+    limits: AudioLimits,
+    quality_limits: QualityLimits,
+    vad: Vad,
+) -> Result<Speech, HearError> {
+    let pcm = decode(content, &format, &limits)?;
+    hear_pcm(front_end, &pcm, quality_limits, vad)
+}
+
+/// Hears decoded audio.
+///
+/// # Errors
+/// A sample rate that cannot be resampled.
+pub fn hear_pcm(
+    front_end: &Frontend,
+    pcm: &Pcm,
+    quality_limits: QualityLimits,
+    vad: Vad,
+) -> Result<Speech, HearError> {
+    let heard = listen(pcm, quality_limits)?;
+    let samples: Vec<f32> = heard
+        .audio
+        .samples()
+        .iter()
+        .map(|s| s * FULL_SCALE)
+        .collect();
+    let mut rows = Vec::new();
+    front_end.clone().compute(&samples, &mut rows)?;
+    let mut frames = Vec::new();
+    let kept = rows
+        .chunks_exact(BINS)
+        .zip(&heard.speech)
+        .filter(|(_, speech)| vad == Vad::Off || **speech)
+        .take(MAX_SPEECH_FRAMES);
+    for (row, _) in kept {
+        frames.extend_from_slice(row);
+    }
+    Ok(Speech {
+        frames,
+        quality: heard.quality,
+    })
+}
+
+/// Hears a live recording; over all pushes it keeps the frames [`hear_recording`] keeps.
+pub struct Capture {
+    listener: Listener,
+    front_end: FrontendStream,
+    piece: HeardPiece,
+    samples: Vec<f32>,
+    rows: Vec<f32>,
+    flags: Vec<bool>,
+    speech: Vec<f32>,
+}
+
+impl Capture {
+    /// A capture that has heard nothing.
+    ///
+    /// # Errors
+    /// A format that cannot be streamed.
+    pub fn new(
+        front_end: &Frontend,
+        format: AudioFormat,
+        limits: AudioLimits,
+        quality_limits: QualityLimits,
+    ) -> Result<Self, HearError> {
+        Ok(Self {
+            listener: Listener::new(format, limits, quality_limits)?,
+            front_end: front_end.stream(),
+            piece: HeardPiece::default(),
+            samples: Vec::new(),
+            rows: Vec::new(),
+            flags: Vec::new(),
+            speech: Vec::new(),
+        })
+    }
+
+    /// Takes a chunk.
+    ///
+    /// # Errors
+    /// Audio that cannot be read or is over a limit; the capture takes no more.
+    pub fn push(&mut self, sequence: Option<u64>, bytes: &[u8]) -> Result<(), HearError> {
+        self.listener.push(sequence, bytes, &mut self.piece)?;
+        self.take_piece()
+    }
+
+    /// The audio ended. What was held back is heard. A stream may end before anything came or inside
+    /// a sample: a call can break off anywhere.
+    ///
+    /// # Errors
+    /// Any other audio that cannot be read.
+    pub fn finish(&mut self) -> Result<(), HearError> {
+        let finished = self.listener.finish(&mut self.piece);
+        self.take_piece()?;
+        match finished {
+            Err(AudioError::Empty | AudioError::PartialSample { .. }) | Ok(()) => Ok(()),
+            Err(AudioError::Truncated { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn take_piece(&mut self) -> Result<(), HearError> {
+        self.samples.clear();
+        let scaled = self.piece.samples.iter().map(|s| s * FULL_SCALE);
+        self.samples.extend(scaled);
+        self.front_end.push(&self.samples, &mut self.rows)?;
+        self.flags.extend_from_slice(&self.piece.speech);
+        let known = self.flags.len().min(self.rows.len() / BINS);
+        for (row, speech) in self.rows.chunks_exact(BINS).zip(&self.flags[..known]) {
+            if *speech && self.speech.len() < MAX_SPEECH_FRAMES * BINS {
+                self.speech.extend_from_slice(row);
+            }
+        }
+        self.rows.drain(..known * BINS);
+        self.flags.drain(..known);
+        Ok(())
+    }
+
+    /// Speech so far, `frames × 80`.
+    pub fn frames(&self) -> &[f32] {
+        &self.speech
+    }
+
+    /// Whether no more speech is kept.
+    pub fn is_full(&self) -> bool {
+        self.speech.len() >= MAX_SPEECH_FRAMES * BINS
+    }
+
+    /// Quality so far.
+    pub fn quality(&self) -> Quality {
+        self.listener.quality()
+    }
+}

@@ -1,0 +1,176 @@
+//! Audio of a call to probes, through the engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::audio::QualityLimits;
+use crate::domain::{AudioEncoding, AudioFormat, Bandwidth, Quality};
+use crate::usecase::UseCaseError;
+use crate::usecase::command::{Chunk, Recording};
+use crate::usecase::core::Inner;
+use crate::usecase::hear::{Capture, HearError, Speech, Vad, hear_recording};
+use crate::usecase::request::{Content, Request};
+
+/// How long a chunk of a live call waits for a place in the engine, in tries of [`WAIT_STEP`]. A call
+/// must not break off because of a short crowd; the edge bounds the audio that waits meanwhile.
+const MAX_WAITS: u32 = 40;
+/// Time between two tries.
+const WAIT_STEP: Duration = Duration::from_millis(25);
+/// Bytes of a WAV sample before its header is known: 16-bit.
+const GUESSED_SAMPLE_BYTES: u64 = 2;
+/// Rate of a WAV stream before its header is known, in Hz: the lowest, so that a backlog is rather
+/// over- than underestimated.
+const GUESSED_RATE_HZ: u32 = 8_000;
+
+impl From<HearError> for UseCaseError {
+    fn from(error: HearError) -> Self {
+        Self::BadAudio {
+            problem: error.to_string(),
+        }
+    }
+}
+
+/// Quality where nothing was heard.
+pub(super) fn nothing_heard() -> Quality {
+    Quality {
+        net_speech_ms: 0,
+        total_ms: 0,
+        snr_db: None,
+        level_dbfs: None,
+        clipped_share: 0.0,
+        bandwidth: Bandwidth::Narrow,
+        packets_lost: 0,
+        packets_repeated: 0,
+        reasons: Vec::new(),
+    }
+}
+
+/// A recording shared with jobs, and the name of its request.
+pub(super) type Held = Arc<Recording>;
+
+impl Inner {
+    /// Reasons about quality for a use that needs this much speech.
+    pub(super) fn quality_limits(&self, min_net_speech_ms: u32) -> QualityLimits {
+        QualityLimits {
+            min_net_speech_ms,
+            ..QualityLimits::default()
+        }
+    }
+
+    /// Names a request with audio. Hashing a large recording is work for the engine.
+    pub(super) async fn audio_request(
+        &self,
+        content: Content,
+        audio: &Held,
+        method: &'static str,
+        key: crate::usecase::command::IdempotencyKey,
+    ) -> Result<Request, UseCaseError> {
+        let audio = Arc::clone(audio);
+        let named = move || {
+            content
+                .text(&format!("{:?}", audio.format))
+                .bytes(&audio.content)
+                .request(method, &key)
+        };
+        self.compute(named).await
+    }
+
+    /// Hears a whole recording, and makes of it what `then` says, in one job.
+    pub(super) async fn hear<T, F>(
+        &self,
+        audio: Held,
+        min_net_speech_ms: u32,
+        then: F,
+    ) -> Result<T, UseCaseError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Speech) -> Result<T, UseCaseError> + Send + 'static,
+    {
+        let front_end = self.front_end.clone();
+        let limits = self.parts.audio_limits;
+        let quality = self.quality_limits(min_net_speech_ms);
+        self.compute(move || {
+            let format = audio.format;
+            let speech =
+                hear_recording(&front_end, format, &audio.content, limits, quality, Vad::On)?;
+            then(speech)
+        })
+        .await?
+    }
+
+    /// Starts to hear a live recording.
+    pub(super) fn capture(
+        &self,
+        format: AudioFormat,
+        min_net_speech_ms: u32,
+    ) -> Result<LiveAudio, UseCaseError> {
+        let quality = self.quality_limits(min_net_speech_ms);
+        let capture = Capture::new(&self.front_end, format, self.parts.audio_limits, quality)?;
+        Ok(LiveAudio {
+            capture: Arc::new(Mutex::new(capture)),
+            format,
+        })
+    }
+
+    /// Runs a job on live audio, waiting a while for a place in the engine.
+    pub(super) async fn on_live<T, F>(&self, audio: &LiveAudio, job: F) -> Result<T, UseCaseError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Capture) -> Result<T, UseCaseError> + Send + Clone + 'static,
+    {
+        let mut waits = 0;
+        loop {
+            let capture = Arc::clone(&audio.capture);
+            let job = job.clone();
+            let locked = move || job(&mut capture.lock().unwrap_or_else(PoisonError::into_inner));
+            match self.parts.engine.submit(locked) {
+                Ok(result) => return result.await?,
+                Err(busy) if waits == MAX_WAITS => return Err(busy.into()),
+                Err(_) => waits += 1,
+            }
+            tokio::time::sleep(WAIT_STEP).await;
+        }
+    }
+
+    /// Hears a chunk; the quality so far and whether no more speech is kept.
+    pub(super) async fn hear_chunk(
+        &self,
+        audio: &LiveAudio,
+        chunk: Chunk,
+    ) -> Result<(Quality, bool), UseCaseError> {
+        let chunk = Arc::new(chunk);
+        self.on_live(audio, move |capture| {
+            capture.push(chunk.sequence, &chunk.content)?;
+            Ok((capture.quality(), capture.is_full()))
+        })
+        .await
+    }
+
+    /// Hears what was held back; the quality of it all.
+    pub(super) async fn hear_end(&self, audio: &LiveAudio) -> Result<Quality, UseCaseError> {
+        self.on_live(audio, |capture| {
+            capture.finish()?;
+            Ok(capture.quality())
+        })
+        .await
+    }
+}
+
+/// A live recording on its way.
+pub(super) struct LiveAudio {
+    capture: Arc<Mutex<Capture>>,
+    format: AudioFormat,
+}
+
+impl LiveAudio {
+    /// Length of this many bytes, in milliseconds, rounded up.
+    pub(super) fn duration_ms(&self, bytes: usize) -> u64 {
+        let sample_bytes = match self.format.encoding {
+            AudioEncoding::G711Ulaw | AudioEncoding::G711Alaw => 1,
+            _ => GUESSED_SAMPLE_BYTES,
+        };
+        let channels = u64::from(self.format.channels.unwrap_or(1).max(1));
+        let rate = u64::from(self.format.sample_rate_hz.unwrap_or(GUESSED_RATE_HZ).max(1));
+        (bytes as u64 * 1_000).div_ceil(sample_bytes * channels * rate)
+    }
+}

@@ -1,0 +1,291 @@
+//! Verification: is this caller who they claim to be?
+
+use std::sync::Arc;
+
+use crate::domain::{
+    ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus, Purpose,
+    Quality, Timestamp,
+};
+use crate::policy::{
+    Attempts, Standing, Verdict, VerificationEvidence, admit, decide_verification,
+};
+use crate::scoring::Side;
+use crate::store::{self, Effect, SubjectSnapshot};
+use crate::usecase::UseCaseError;
+use crate::usecase::access::{Right, require, sees_fine_scores};
+use crate::usecase::command::{Caller, Recording, Verify};
+use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
+use crate::usecase::listen::nothing_heard;
+use crate::usecase::output::{ShownScore, Verification};
+use crate::usecase::parts::VoiceParts;
+use crate::usecase::request::{Content, Request};
+use crate::usecase::voice::Score;
+
+/// Who claims what.
+pub(super) struct Claim {
+    pub(super) by: Caller,
+    pub(super) request: Request,
+    pub(super) command: Verify,
+    pub(super) voice: VoiceParts,
+}
+
+/// What was heard when a claim is decided.
+#[derive(Clone)]
+pub(super) struct Evidence {
+    /// Absent when there was too little speech, or nothing was heard.
+    pub(super) side: Option<Side>,
+    pub(super) quality: Quality,
+    /// The audio ended.
+    pub(super) ended: bool,
+}
+
+impl Evidence {
+    /// For a claim that is refused before anything is heard.
+    pub(super) fn none() -> Self {
+        Self {
+            side: None,
+            quality: nothing_heard(),
+            ended: false,
+        }
+    }
+}
+
+impl From<store::Attempts> for Attempts {
+    fn from(a: store::Attempts) -> Self {
+        Self {
+            failed: a.failed,
+            last_failed_at: a.last_failed_at,
+            locked_until: a.locked_until,
+        }
+    }
+}
+
+impl From<Attempts> for store::Attempts {
+    fn from(a: Attempts) -> Self {
+        Self {
+            failed: a.failed,
+            last_failed_at: a.last_failed_at,
+            locked_until: a.locked_until,
+        }
+    }
+}
+
+/// Where a subject stands with the model in force; an unknown subject has no template.
+pub(super) fn standing(
+    snapshot: Option<&SubjectSnapshot>,
+    model: &ArtifactRef,
+    now: Timestamp,
+) -> (Standing, Option<ConsentId>) {
+    let Some(snapshot) = snapshot else {
+        let unknown = Standing {
+            refused: None,
+            locked: false,
+            has_template: false,
+            model_matches: false,
+            expired: false,
+        };
+        return (unknown, None);
+    };
+    let purpose = Purpose::VoiceAuthentication;
+    let consent = ConsentProof::find(snapshot.opted_out, &snapshot.consents, purpose, now);
+    let print = snapshot.voiceprint.as_ref();
+    let standing = Standing {
+        refused: consent.as_ref().err().copied(),
+        locked: Attempts::from(snapshot.attempts).is_locked(now),
+        has_template: print.is_some(),
+        model_matches: print.is_some_and(|p| p.extractor == *model),
+        expired: print.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),
+    };
+    (standing, consent.ok().map(|c| c.consent_id().clone()))
+}
+
+/// A score with everything, for the record; see [`for_role`].
+pub(super) fn full(score: Score) -> ShownScore {
+    ShownScore {
+        band: score.llr.band(),
+        llr: Some(score.llr),
+        raw: Some(score.raw),
+    }
+}
+
+/// What a role may see of a score.
+pub(super) fn shown(score: ShownScore, by: &Caller) -> ShownScore {
+    if sees_fine_scores(by.role) {
+        return score;
+    }
+    ShownScore {
+        llr: None,
+        raw: None,
+        ..score
+    }
+}
+
+/// What a role may see of an answer.
+pub(super) fn for_role(mut answer: Verification, by: &Caller) -> Verification {
+    answer.score = answer.score.map(|score| shown(score, by));
+    answer
+}
+
+impl Inner {
+    pub(super) async fn verify(
+        self: Shared,
+        by: Caller,
+        c: Verify,
+        audio: Recording,
+    ) -> Result<Verification, UseCaseError> {
+        require(&by, Right::Compare)?;
+        let audio = Arc::new(audio);
+        let method = "vouch.v1.VerificationService/Verify";
+        let content = Content::new().subject(&c.subject);
+        let request = self
+            .audio_request(content, &audio, method, c.key.clone())
+            .await?;
+        if let Some(answer) = self.remembered(&by, &request).await? {
+            return Ok(for_role(answer, &by));
+        }
+        let voice = self.voice(&by.tenant)?;
+        let claim = Claim {
+            by,
+            request,
+            command: c,
+            voice: voice.clone(),
+        };
+        let evidence = if self.refusal(&claim).await?.is_some() {
+            Evidence::none()
+        } else {
+            let least = self.parts.policy.verification.min_net_speech_ms;
+            self.hear(audio, least, move |speech| {
+                let side = if speech.quality.net_speech_ms < least {
+                    None
+                } else {
+                    let probe = voice.probe(&speech.frames, &speech.quality)?;
+                    Some(voice.probe_side(&probe)?)
+                };
+                Ok(Evidence {
+                    side,
+                    quality: speech.quality,
+                    ended: true,
+                })
+            })
+            .await?
+        };
+        self.conclude(&claim, evidence).await
+    }
+
+    /// Why the claim would be refused now without a comparison.
+    pub(super) async fn refusal(&self, claim: &Claim) -> Result<Option<Verdict>, UseCaseError> {
+        let snapshot = self
+            .snapshot(&claim.by.tenant, &claim.command.subject)
+            .await?;
+        let model = claim.voice.extractor.artifact();
+        Ok(admit(standing(snapshot.as_ref(), &model, self.now()).0))
+    }
+
+    /// Decides, counts the attempt, audits; taken anew when the subject changes in between.
+    pub(super) async fn conclude(
+        &self,
+        claim: &Claim,
+        evidence: Evidence,
+    ) -> Result<Verification, UseCaseError> {
+        for _ in 0..MAX_TRIES {
+            let snapshot = self
+                .snapshot(&claim.by.tenant, &claim.command.subject)
+                .await?;
+            let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref())?;
+            match self.commit(&claim.by, &claim.request, draft, answer).await {
+                Err(UseCaseError::Conflict) => {}
+                Err(error) => return Err(error),
+                Ok((answer, _)) => return Ok(for_role(answer, &claim.by)),
+            }
+        }
+        Err(UseCaseError::Conflict)
+    }
+
+    fn decide(
+        &self,
+        claim: &Claim,
+        evidence: &Evidence,
+        snapshot: Option<&SubjectSnapshot>,
+    ) -> Result<(Draft, Verification), UseCaseError> {
+        let policy = &self.parts.policy;
+        let mut draft = self.draft(&claim.by, AuditKind::Verification, "verification");
+        let model = claim.voice.extractor.artifact();
+        let (standing, consent) = standing(snapshot, &model, draft.at);
+        let mut score = None;
+        let mut quality = evidence.quality.clone();
+        let (decision, reasons) = match admit(standing) {
+            Some(verdict) => verdict,
+            None => {
+                score = self.compare(claim, evidence, snapshot)?;
+                let evidence = VerificationEvidence {
+                    llr: score.map(|s| s.llr),
+                    quality: &evidence.quality,
+                    ended: evidence.ended,
+                };
+                decide_verification(&policy.verification, evidence)
+            }
+        };
+        if evidence.ended || score.is_some() {
+            draft.event.quality = Some(quality.clone());
+        } else {
+            quality = nothing_heard();
+        }
+        let event = &mut draft.event;
+        event.subject = Some(claim.command.subject.clone());
+        event.decision = Some(decision);
+        event.reasons.clone_from(&reasons);
+        event.score = score.map(|s| EventScore {
+            raw: s.raw,
+            llr: s.llr,
+        });
+        event.accept_llr = Some(policy.verification.accept_llr);
+        event.reject_llr = Some(policy.verification.reject_llr);
+        event.consent = consent;
+        let least = policy.verification.min_net_speech_ms.to_string();
+        event.details.insert("min_net_speech_ms".to_owned(), least);
+        let reference = claim.voice.back_end.reference().to_string();
+        event.details.insert("back_end".to_owned(), reference);
+        if let Some(snapshot) = snapshot {
+            draft.subject = Some(target(snapshot));
+            draft.effects = self.count_attempt(snapshot, decision, draft.at);
+        }
+        let answer = Verification {
+            decision,
+            reasons,
+            score: score.map(full),
+            quality,
+            pad: PadStatus::NotEvaluated,
+            decision_id: draft.decision.clone(),
+            versions: self.versions(),
+        };
+        Ok((draft, answer))
+    }
+
+    fn compare(
+        &self,
+        claim: &Claim,
+        evidence: &Evidence,
+        snapshot: Option<&SubjectSnapshot>,
+    ) -> Result<Option<Score>, UseCaseError> {
+        let print = snapshot.and_then(|s| s.voiceprint.as_ref());
+        let (Some(side), Some(print)) = (&evidence.side, print) else {
+            return Ok(None);
+        };
+        let template = claim.voice.voiceprint_side(print)?;
+        Ok(Some(claim.voice.score(&template, side)))
+    }
+
+    fn count_attempt(
+        &self,
+        snapshot: &SubjectSnapshot,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let before = Attempts::from(snapshot.attempts);
+        let after = before.after(decision.into(), now, &self.parts.policy.attempts);
+        if after == before {
+            return Vec::new();
+        }
+        vec![Effect::SetAttempts(after.into())]
+    }
+}

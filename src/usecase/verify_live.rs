@@ -1,0 +1,242 @@
+//! Verification by live audio: estimates while the caller speaks, a final decision as soon as the
+//! evidence suffices.
+
+use std::sync::Arc;
+
+use crate::domain::{AudioFormat, PadStatus, Quality};
+use crate::policy::{VerificationEvidence, decide_verification};
+use crate::scoring::Side;
+use crate::session::{VerificationEffect, VerificationEvent, VerificationSession};
+use crate::usecase::UseCaseError;
+use crate::usecase::access::{Right, require};
+use crate::usecase::command::{Caller, Chunk, Verify};
+use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::listen::{LiveAudio, nothing_heard};
+use crate::usecase::output::{Verification, VerificationUpdate};
+use crate::usecase::port::{LiveVerification, Reply, VerificationStep};
+use crate::usecase::request::Content;
+use crate::usecase::verify::{Claim, Evidence, for_role, full, shown};
+use crate::usecase::voice::Score;
+
+/// A claim on its way to a decision.
+struct Live {
+    inner: Shared,
+    claim: Arc<Claim>,
+    audio: LiveAudio,
+    session: VerificationSession,
+    /// Absent when the claim is refused without a comparison.
+    template: Option<Side>,
+    /// The last comparison: probe and score.
+    last: Option<(Side, Score)>,
+    quality: Quality,
+    /// The decision was taken or is being taken.
+    concluded: bool,
+}
+
+/// A repeated request: the answer is known.
+struct Known(Verification);
+
+impl Inner {
+    pub(super) async fn verify_stream(
+        self: Shared,
+        by: Caller,
+        c: Verify,
+        format: AudioFormat,
+    ) -> Result<Box<dyn LiveVerification>, UseCaseError> {
+        require(&by, Right::Compare)?;
+        // The audio is not known yet: a live request is named by its configuration.
+        let request = Content::new()
+            .subject(&c.subject)
+            .flag(c.no_early_decision)
+            .text(&format!("{format:?}"))
+            .request("vouch.v1.VerificationService/VerifyStream", &c.key);
+        if let Some(answer) = self.remembered(&by, &request).await? {
+            return Ok(Box::new(Known(for_role(answer, &by))));
+        }
+        let voice = self.voice(&by.tenant)?;
+        let rules = self.parts.policy.verification.clone();
+        let audio = self.capture(format, rules.min_net_speech_ms)?;
+        let session = VerificationSession::new(rules, !c.no_early_decision);
+        let claim = Claim {
+            by,
+            request,
+            command: c,
+            voice,
+        };
+        let template = if self.refusal(&claim).await?.is_some() {
+            None
+        } else {
+            self.template(&claim).await?
+        };
+        Ok(Box::new(Live {
+            inner: self,
+            claim: Arc::new(claim),
+            audio,
+            session,
+            template,
+            last: None,
+            quality: nothing_heard(),
+            concluded: false,
+        }))
+    }
+
+    async fn template(&self, claim: &Claim) -> Result<Option<Side>, UseCaseError> {
+        let snapshot = self
+            .snapshot(&claim.by.tenant, &claim.command.subject)
+            .await?;
+        let print = snapshot.and_then(|s| s.voiceprint);
+        let side = print.map(|print| claim.voice.voiceprint_side(&print));
+        Ok(side.transpose()?)
+    }
+}
+
+impl Live {
+    /// Takes the decision in a task of its own: from here on hanging up changes nothing.
+    async fn conclude(&mut self, ended: bool) -> Result<Verification, UseCaseError> {
+        let evidence = self.evidence(ended);
+        self.concluded = true;
+        let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
+        to_the_end(async move { inner.conclude(&claim, evidence).await }).await
+    }
+
+    fn evidence(&self, ended: bool) -> Evidence {
+        if self.template.is_none() {
+            return Evidence::none();
+        }
+        Evidence {
+            side: self.last.as_ref().map(|(side, _)| side.clone()),
+            quality: self.quality.clone(),
+            ended,
+        }
+    }
+
+    /// Embeds all speech so far and compares it.
+    async fn compare(&mut self) -> Result<Option<VerificationEffect>, UseCaseError> {
+        let Some(template) = self.template.clone() else {
+            return Ok(None);
+        };
+        let voice = self.claim.voice.clone();
+        let quality = self.quality.clone();
+        let compared = self
+            .inner
+            .on_live(&self.audio, move |capture| {
+                let probe = voice.probe(capture.frames(), &quality)?;
+                let side = voice.probe_side(&probe)?;
+                let score = voice.score(&template, &side);
+                Ok((side, score))
+            })
+            .await?;
+        let event = VerificationEvent::Scored {
+            llr: Some(compared.1.llr),
+            net_speech_ms: self.quality.net_speech_ms,
+        };
+        self.last = Some(compared);
+        Ok(self.session.step(event))
+    }
+
+    fn update(&self) -> VerificationUpdate {
+        let score = self.last.as_ref().map(|(_, score)| *score);
+        let evidence = VerificationEvidence {
+            llr: score.map(|s| s.llr),
+            quality: &self.quality,
+            ended: false,
+        };
+        let rules = &self.inner.parts.policy.verification;
+        let (decision, reasons) = decide_verification(rules, evidence);
+        VerificationUpdate {
+            decision,
+            reasons,
+            score: score.map(|s| shown(full(s), &self.claim.by)),
+            quality: self.quality.clone(),
+            pad: PadStatus::NotEvaluated,
+            versions: self.inner.versions(),
+        }
+    }
+
+    async fn take(&mut self, chunk: Chunk) -> Result<VerificationStep, UseCaseError> {
+        if self.concluded {
+            return Ok(VerificationStep::Quiet);
+        }
+        if self.template.is_none() {
+            return Ok(VerificationStep::Final(self.conclude(false).await?));
+        }
+        self.quality = self.inner.hear_chunk(&self.audio, chunk).await?.0;
+        let heard = VerificationEvent::Heard {
+            net_speech_ms: self.quality.net_speech_ms,
+        };
+        let mut effect = self.session.step(heard);
+        if effect == Some(VerificationEffect::Embed) {
+            effect = self.compare().await?;
+        }
+        match effect {
+            Some(VerificationEffect::Finalize { ended }) => {
+                Ok(VerificationStep::Final(self.conclude(ended).await?))
+            }
+            Some(_) => Ok(VerificationStep::Update(self.update())),
+            None => Ok(VerificationStep::Quiet),
+        }
+    }
+
+    async fn end(&mut self) -> Result<Verification, UseCaseError> {
+        if self.template.is_some() {
+            self.quality = self.inner.hear_end(&self.audio).await?;
+            let heard = VerificationEvent::Heard {
+                net_speech_ms: self.quality.net_speech_ms,
+            };
+            // The end asks for its own comparison, so that one is not made twice.
+            if self.session.step(heard) == Some(VerificationEffect::Embed)
+                || self.session.step(VerificationEvent::AudioEnded)
+                    == Some(VerificationEffect::Embed)
+            {
+                self.compare().await?;
+            }
+        }
+        self.conclude(true).await
+    }
+}
+
+impl LiveVerification for Live {
+    fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep> {
+        Box::pin(self.take(chunk))
+    }
+
+    fn duration_ms(&self, bytes: usize) -> u64 {
+        self.audio.duration_ms(bytes)
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, Verification> {
+        Box::pin(to_the_end(async move { self.end().await }))
+    }
+}
+
+impl Drop for Live {
+    /// A caller who hangs up after a comparison was made has used an attempt: it is decided and
+    /// audited with what was heard, or estimates could be collected without limit.
+    fn drop(&mut self) {
+        let compared = self.last.is_some() && !self.concluded;
+        if let (true, Ok(runtime)) = (compared, tokio::runtime::Handle::try_current()) {
+            let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
+            let evidence = self.evidence(true);
+            runtime.spawn(async move {
+                if let Err(error) = inner.conclude(&claim, evidence).await {
+                    tracing::error!(%error, "an abandoned verification was not recorded");
+                }
+            });
+        }
+    }
+}
+
+impl LiveVerification for Known {
+    fn push(&mut self, _: Chunk) -> Reply<'_, VerificationStep> {
+        let answer = self.0.clone();
+        Box::pin(async move { Ok(VerificationStep::Final(answer)) })
+    }
+
+    fn duration_ms(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn finish(self: Box<Self>) -> Reply<'static, Verification> {
+        Box::pin(async move { Ok(self.0) })
+    }
+}

@@ -1,0 +1,224 @@
+//! The application: every use-case behind the port.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::domain::{AudioFormat, ConsentRecord, SubjectId, Versions};
+use crate::usecase::UseCaseError;
+use crate::usecase::access::{Right, require};
+use crate::usecase::command::*;
+use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::gallery::Galleries;
+use crate::usecase::hear::front_end;
+use crate::usecase::output::*;
+use crate::usecase::parts::Parts;
+use crate::usecase::port::{Application, LiveEnrollment, LiveVerification, Reply};
+
+/// The one implementation of [`Application`].
+#[derive(Clone)]
+pub struct Vouch {
+    inner: Shared,
+}
+
+impl Vouch {
+    /// Loads the voiceprints that can be found into memory. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The store cannot be read, or holds what the model cannot take.
+    pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
+        let galleries = match &parts.voice {
+            Some(voice) => Galleries::load(parts.store.as_ref(), voice).await?,
+            None => Galleries::default(),
+        };
+        let front_end = front_end().map_err(|e| UseCaseError::Internal(Box::new(e)))?;
+        let inner = Inner {
+            parts,
+            front_end,
+            galleries,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// A use-case that changes something: it runs to its end even if the caller goes away.
+    fn act<'a, T, F>(&'a self, work: impl FnOnce(Shared) -> F) -> Reply<'a, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, UseCaseError>> + Send + 'static,
+    {
+        Box::pin(to_the_end(work(Arc::clone(&self.inner))))
+    }
+}
+
+/// Runs a use-case of [`Inner`] that takes an owned caller and one command.
+macro_rules! act {
+    ($self:ident, $by:ident, $name:ident($($arg:expr),*)) => {{
+        let by = $by.clone();
+        $self.act(|inner| async move { inner.$name(by, $($arg),*).await })
+    }};
+}
+
+impl Application for Vouch {
+    fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller> {
+        Box::pin(async move {
+            let known = self
+                .inner
+                .parts
+                .store
+                .authenticate(presented, self.inner.now());
+            let caller = known.ok_or(UseCaseError::Unauthenticated)?;
+            Ok(Caller {
+                tenant: caller.tenant,
+                key: caller.key,
+                role: caller.role,
+            })
+        })
+    }
+
+    fn versions(&self) -> Versions {
+        self.inner.versions()
+    }
+
+    fn ready(&self) -> bool {
+        self.inner.parts.voice.is_some()
+    }
+
+    fn create_subject<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: CreateSubject,
+    ) -> Reply<'a, Done<SubjectInfo>> {
+        act!(self, by, create_subject(c))
+    }
+
+    fn get_subject<'a>(&'a self, by: &'a Caller, subject: SubjectId) -> Reply<'a, SubjectInfo> {
+        Box::pin(async move { self.inner.get_subject(by, &subject).await })
+    }
+
+    fn list_subjects<'a>(
+        &'a self,
+        by: &'a Caller,
+        page_size: usize,
+        token: Option<String>,
+    ) -> Reply<'a, Page<SubjectInfo>> {
+        Box::pin(self.inner.list_subjects(by, page_size, token))
+    }
+
+    fn record_consent<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: RecordConsent,
+    ) -> Reply<'a, Done<ConsentRecord>> {
+        act!(self, by, record_consent(c))
+    }
+
+    fn withdraw_consent<'a>(&'a self, by: &'a Caller, c: WithdrawConsent) -> Reply<'a, Done<u32>> {
+        act!(self, by, withdraw_consent(c))
+    }
+
+    fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>> {
+        act!(self, by, set_opt_out(c))
+    }
+
+    fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
+        act!(self, by, erase_subject(c))
+    }
+
+    fn enroll<'a>(&'a self, by: &'a Caller, c: Enroll, audio: Recording) -> Reply<'a, Enrollment> {
+        act!(self, by, enroll(c, audio))
+    }
+
+    fn enroll_stream<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Enroll,
+        format: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveEnrollment>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(inner.enroll_stream(by.clone(), c, format))
+    }
+
+    fn enrollment<'a>(&'a self, by: &'a Caller, subject: SubjectId) -> Reply<'a, EnrollmentStatus> {
+        Box::pin(async move { self.inner.enrollment(by, &subject).await })
+    }
+
+    fn cancel_enrollment<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<u32>> {
+        act!(self, by, cancel_enrollment(c))
+    }
+
+    fn voiceprints<'a>(
+        &'a self,
+        by: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<VoiceprintInfo>> {
+        Box::pin(async move { self.inner.voiceprints(by, &subject).await })
+    }
+
+    fn delete_voiceprint<'a>(&'a self, by: &'a Caller, c: DeleteVoiceprint) -> Reply<'a, Done<()>> {
+        act!(self, by, delete_voiceprint(c))
+    }
+
+    fn renew_voiceprints<'a>(
+        &'a self,
+        by: &'a Caller,
+        key: IdempotencyKey,
+    ) -> Reply<'a, Done<(u32, u32)>> {
+        act!(self, by, renew_voiceprints(key))
+    }
+
+    fn verify<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Verify,
+        audio: Recording,
+    ) -> Reply<'a, Verification> {
+        act!(self, by, verify(c, audio))
+    }
+
+    fn verify_stream<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Verify,
+        format: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveVerification>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(inner.verify_stream(by.clone(), c, format))
+    }
+
+    fn identify<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Identify,
+        audio: Recording,
+    ) -> Reply<'a, Identification> {
+        act!(self, by, identify(c, audio))
+    }
+
+    fn decisions<'a>(
+        &'a self,
+        by: &'a Caller,
+        filter: DecisionFilter,
+    ) -> Reply<'a, Page<DecisionInfo>> {
+        Box::pin(self.inner.decisions(by, filter))
+    }
+
+    fn explain<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ExplainDecision,
+    ) -> Reply<'a, (DecisionInfo, Vec<String>)> {
+        Box::pin(self.inner.explain(by, c))
+    }
+
+    fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead> {
+        Box::pin(async move { self.inner.audit_head(by) })
+    }
+
+    fn models<'a>(&'a self, by: &'a Caller) -> Reply<'a, Vec<ModelInfo>> {
+        Box::pin(async move {
+            require(by, Right::ReadModels)?;
+            Ok(self.inner.parts.models.clone())
+        })
+    }
+}
