@@ -199,7 +199,11 @@ fn activation(norm: &Affine) -> Activation {
     }
 }
 
-fn masked(params: &Params<'_>, name: &str, dilation: usize) -> Result<Masked, VoiceError> {
+pub(super) fn masked(
+    params: &Params<'_>,
+    name: &str,
+    dilation: usize,
+) -> Result<Masked, VoiceError> {
     let local = params.get(
         &format!("{name}.linear_local.weight"),
         &[GROWTH, BOTTLENECK, 3],

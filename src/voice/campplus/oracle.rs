@@ -5,8 +5,12 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 
-use super::shape::{BINS, BLOCKS, EMBEDDING, GROWTH, POOLED, SEGMENT};
-use super::{Buffers, CamPlusPlus};
+use pulp::Arch;
+
+use super::context::{CONTEXT_PAD, RunMasked, masks_len};
+use super::params::Params;
+use super::shape::{BINS, BLOCKS, BOTTLENECK, EMBEDDING, GROWTH, Lengths, POOLED, SEGMENT};
+use super::{Buffers, CamPlusPlus, load};
 
 /// Largest difference allowed, relative to the largest value: f32 sums of up to 1,600 terms.
 const TOLERANCE: f64 = 2e-5;
@@ -328,13 +332,46 @@ fn the_network_agrees_with_its_definition() {
     let network = CamPlusPlus::from_tensors(&tensors(&weights)).unwrap();
     let mut buffers = Buffers::default();
     let mut noise = Noise(11);
-    // 215 frames are 108 after the stride: a full context segment and one of 8 frames. The others
-    // leave every remainder of the tiles; shorter ones after longer ones meet used buffers.
-    for frames in [215, 3, 10, 24, 33] {
+    // Lengths with different remainders of the tiles; shorter ones after longer ones meet used buffers.
+    for frames in [33, 3, 10, 24] {
         let features = noise.features(frames);
         let exact = Oracle(&weights).forward(&features);
         let fast = network.forward(&features, &mut buffers);
         assert_agree(&fast, &exact, &format!("{frames} frames"));
+    }
+}
+
+#[test]
+fn masking_agrees_with_its_definition() {
+    let weights = random_weights(13);
+    let mut noise = Noise(17);
+    for (frames, dilation) in [(100, 1), (108, 2), (213, 2), (99, 1), (2, 2)] {
+        let lengths = Lengths::new(2 * frames);
+        let mut x = Map::zeros(BOTTLENECK, 1, frames);
+        let mut input = vec![0.0; (lengths.halved_padded + 2 * CONTEXT_PAD) * BOTTLENECK];
+        for index in 0..frames * BOTTLENECK {
+            let value = noise.next().max(0.0) * (1.0 + (index / BOTTLENECK / SEGMENT) as f32);
+            input[CONTEXT_PAD * BOTTLENECK + index] = value;
+            x.data[index % BOTTLENECK * frames + index / BOTTLENECK] = f64::from(value);
+        }
+        let name = "xvector.block2.tdnnd3.cam_layer";
+        let exact = Oracle(&weights).masked(name, &x, dilation);
+        let tensors = tensors(&weights);
+        let layer = load::masked(&Params(&tensors), name, dilation).unwrap();
+        let mut out = vec![0.0; lengths.halved_padded * GROWTH];
+        Arch::new().dispatch(RunMasked {
+            layer: &layer,
+            lengths,
+            input: &input,
+            masks: &mut vec![0.0; masks_len(lengths)],
+            out: &mut out,
+            out_stride: GROWTH,
+            out_channel: 0,
+        });
+        let transposed: Vec<f64> = (0..frames * GROWTH)
+            .map(|i| exact.data[i % GROWTH * frames + i / GROWTH])
+            .collect();
+        assert_agree(&out, &transposed, &format!("{frames} frames"));
     }
 }
 

@@ -158,7 +158,8 @@ impl RunConv3x3<'_> {
         for i in 0..count * vectors {
             let tile = i / vectors * OUTPUTS * vectors + i % vectors;
             let at = &d[tile..tile + 5 * vectors + 1];
-            let [d0, d1, d2, d3, d4, d5] = [0, 1, 2, 3, 4, 5].map(|k| at[k * vectors]);
+            let (d0, d1, d2) = (at[0], at[vectors], at[2 * vectors]);
+            let (d3, d4, d5) = (at[3 * vectors], at[4 * vectors], at[5 * vectors]);
             p0[i] = simd.mul_add_e_f32s(four, d0, simd.sub_f32s(d4, simd.mul_f32s(five, d2)));
             let even = simd.sub_f32s(d4, simd.mul_f32s(four, d2));
             let odd = simd.sub_f32s(d3, simd.mul_f32s(four, d1));
