@@ -19,6 +19,8 @@ pub mod output;
 pub mod parts;
 mod request;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod verify_live;
 mod voice;
