@@ -41,20 +41,20 @@ async fn reenrollment_replaces_once_it_is_complete() {
             assert_ne!(new, old);
             break;
         }
-        let decision = world.verify("anna", speak(ANNA, 8.0)).await.decision;
+        let decision = world.verify("anna", speak(ANNA, 12.0)).await.decision;
         assert_eq!(decision, Decision::Accept, "the old one holds until then");
     }
-    let decision = world.verify("anna", speak(CARA, 8.0)).await.decision;
+    let decision = world.verify("anna", speak(CARA, 12.0)).await.decision;
     assert_eq!(decision, Decision::Accept);
 }
 
 #[tokio::test]
 async fn enrollment_needs_a_subject_consent_and_an_authorization() {
     let world = World::new().await;
-    let refused = world.utterance("anna", speak(ANNA, 8.0)).await;
+    let refused = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(refused, Err(UseCaseError::NotFound { .. })));
     world.subject("anna").await;
-    let refused = world.utterance("anna", speak(ANNA, 8.0)).await;
+    let refused = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(refused, Err(UseCaseError::ConsentMissing)));
     let by = world.by(Role::Admin);
     let c = SetOptOut {
@@ -63,11 +63,11 @@ async fn enrollment_needs_a_subject_consent_and_an_authorization() {
         key: world.key(),
     };
     world.vouch.set_opt_out(&by, c).await.unwrap();
-    let refused = world.utterance("anna", speak(ANNA, 8.0)).await;
+    let refused = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(refused, Err(UseCaseError::OptedOut)));
     let mut c = world.enroll_command("anna");
     c.authorization.factor.clear();
-    let refused = world.vouch.enroll(&by, c, recording(speak(ANNA, 8.0))).await;
+    let refused = world.vouch.enroll(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(
         refused,
         Err(UseCaseError::InvalidArgument { .. })
@@ -94,9 +94,9 @@ async fn another_speakers_utterance_is_refused() {
     let world = World::new().await;
     world.subject("anna").await;
     world.consent("anna", None).await;
-    let first = world.utterance("anna", speak(ANNA, 8.0)).await.unwrap();
+    let first = world.utterance("anna", speak(ANNA, 12.0)).await.unwrap();
     assert!(first.utterance_accepted);
-    let second = world.utterance("anna", speak(BERT, 8.0)).await.unwrap();
+    let second = world.utterance("anna", speak(BERT, 12.0)).await.unwrap();
     assert!(!second.utterance_accepted);
     assert_eq!(second.reasons[0], Reason::SpeakerInconsistent);
     assert_eq!(second.progress, first.progress);
@@ -123,7 +123,7 @@ async fn a_repeated_utterance_counts_once() {
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
     let c = world.enroll_command("anna");
-    let audio = || recording(speak(ANNA, 8.0));
+    let audio = || recording(speak(ANNA, 12.0));
     let first = world.vouch.enroll(&by, c.clone(), audio()).await.unwrap();
     let again = world.vouch.enroll(&by, c, audio()).await.unwrap();
     assert_eq!(first, again);
@@ -136,7 +136,7 @@ async fn a_canceled_enrollment_starts_anew() {
     let world = World::new().await;
     world.subject("anna").await;
     world.consent("anna", None).await;
-    world.utterance("anna", speak(ANNA, 8.0)).await.unwrap();
+    world.utterance("anna", speak(ANNA, 12.0)).await.unwrap();
     let by = world.by(Role::Client);
     let c = OnSubject {
         subject: id("anna"),
@@ -145,7 +145,7 @@ async fn a_canceled_enrollment_starts_anew() {
     let done = world.vouch.cancel_enrollment(&by, c.clone()).await.unwrap();
     assert_eq!(done.value, 1);
     assert_eq!(world.vouch.cancel_enrollment(&by, c).await.unwrap(), done);
-    let answer = world.utterance("anna", speak(BERT, 8.0)).await.unwrap();
+    let answer = world.utterance("anna", speak(BERT, 12.0)).await.unwrap();
     assert!(answer.utterance_accepted);
     assert_eq!(answer.progress.utterances, 1);
 }
@@ -167,9 +167,9 @@ async fn deleted_and_renewed_voiceprints() {
     };
     world.vouch.delete_voiceprint(&by, c.clone()).await.unwrap();
     world.vouch.delete_voiceprint(&by, c.clone()).await.unwrap();
-    let decision = world.verify("anna", speak(ANNA, 8.0)).await.decision;
+    let decision = world.verify("anna", speak(ANNA, 12.0)).await.decision;
     assert_eq!(decision, Decision::NotEnrolled);
-    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 8.0)).await;
+    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
     assert_eq!(found.decision, Decision::NoMatch);
     let c = DeleteVoiceprint {
         key: world.key(),

@@ -106,7 +106,7 @@ async fn consents_are_checked_recorded_and_withdrawn() {
 async fn erasure_gives_a_receipt_and_is_idempotent() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    let verified = world.verify("anna", speak(ANNA, 8.0)).await;
+    let verified = world.verify("anna", speak(ANNA, 12.0)).await;
     let by = world.by(Role::Privacy);
     let c = OnSubject {
         subject: id("anna"),
@@ -117,7 +117,7 @@ async fn erasure_gives_a_receipt_and_is_idempotent() {
     assert_eq!(world.vouch.erase_subject(&by, c).await.unwrap(), done);
     let gone = world.vouch.get_subject(&by, id("anna")).await;
     assert!(matches!(gone, Err(UseCaseError::NotFound { .. })));
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::NotEnrolled);
     let c = ExplainDecision {
         decision: verified.decision_id,
@@ -137,8 +137,8 @@ async fn erasure_gives_a_receipt_and_is_idempotent() {
 async fn decisions_are_listed_by_kind_and_reason() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    world.verify("anna", speak(ANNA, 8.0)).await;
-    world.verify("anna", speak(BERT, 8.0)).await;
+    world.verify("anna", speak(ANNA, 12.0)).await;
+    world.verify("anna", speak(BERT, 12.0)).await;
     let by = world.by(Role::Auditor);
     let filter = DecisionFilter {
         kind: Some(ActKind::Verification),

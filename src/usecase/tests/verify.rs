@@ -12,7 +12,7 @@ use crate::usecase::port::Application;
 async fn the_right_voice_is_accepted_and_another_rejected() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    let same = world.verify("anna", speak(ANNA, 8.0)).await;
+    let same = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(same.decision, Decision::Accept, "{same:?}");
     assert!(same.reasons.contains(&Reason::VoiceMatch));
     assert!(same.quality.net_speech_ms >= 3_000);
@@ -20,7 +20,7 @@ async fn the_right_voice_is_accepted_and_another_rejected() {
     assert_eq!(versions.model.unwrap().to_string(), "color@1");
     assert_eq!(versions.calibration.unwrap().to_string(), "test-back-end@3");
     assert_eq!(versions.policy.to_string(), "default@1");
-    let other = world.verify("anna", speak(BERT, 8.0)).await;
+    let other = world.verify("anna", speak(BERT, 12.0)).await;
     assert_eq!(other.decision, Decision::Reject, "{other:?}");
     assert!(other.reasons.contains(&Reason::VoiceMismatch));
 }
@@ -35,7 +35,7 @@ async fn evidence_between_the_thresholds_asks_for_another_factor() {
     })
     .await;
     world.enrolled("anna", ANNA).await;
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::StepUp);
     assert!(answer.reasons.contains(&Reason::VoiceUncertain));
 }
@@ -81,7 +81,7 @@ async fn refusals_are_decisions_and_nothing_is_compared() {
         ("out", Decision::OptedOut, Reason::OptedOut),
         ("withdrawn", Decision::OptedOut, Reason::NoConsent),
     ] {
-        let answer = world.verify(subject, speak(ANNA, 8.0)).await;
+        let answer = world.verify(subject, speak(ANNA, 12.0)).await;
         assert_eq!(answer.decision, decision, "{subject}");
         assert_eq!(answer.reasons[0], reason, "{subject}");
         assert!(answer.score.is_none());
@@ -96,7 +96,7 @@ async fn an_expired_voiceprint_and_an_expired_consent_are_refused() {
     world.enrolled("anna", ANNA).await;
     let lifetime = VoicePolicy::default().enrollment.voiceprint_lifetime_ms;
     world.clock.forward(lifetime as i64);
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Expired);
     assert_eq!(answer.reasons[0], Reason::TemplateExpired);
 }
@@ -107,16 +107,16 @@ async fn failed_attempts_lock_and_the_lock_runs_out() {
     world.enrolled("anna", ANNA).await;
     let rules = VoicePolicy::default().attempts;
     for _ in 0..rules.limit {
-        let answer = world.verify("anna", speak(BERT, 6.0)).await;
+        let answer = world.verify("anna", speak(BERT, 12.0)).await;
         assert_eq!(answer.decision, Decision::Reject);
     }
     let asked = world.asked();
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Locked);
     assert_eq!(answer.reasons[0], Reason::TooManyAttempts);
     assert_eq!(world.asked(), asked);
     world.clock.forward(rules.lock_ms as i64);
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Accept);
 }
 
@@ -126,9 +126,9 @@ async fn an_acceptance_forgets_failures() {
     world.enrolled("anna", ANNA).await;
     for _ in 0..3 {
         for _ in 0..3 {
-            world.verify("anna", speak(BERT, 6.0)).await;
+            world.verify("anna", speak(BERT, 12.0)).await;
         }
-        let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+        let answer = world.verify("anna", speak(ANNA, 12.0)).await;
         assert_eq!(answer.decision, Decision::Accept);
     }
 }
@@ -139,14 +139,14 @@ async fn a_repeated_request_gets_the_first_answer_and_compares_nothing() {
     world.enrolled("anna", ANNA).await;
     let by = world.by(Role::Admin);
     let c = world.verify_command("anna");
-    let audio = || recording(speak(ANNA, 8.0));
+    let audio = || recording(speak(ANNA, 12.0));
     let first = world.vouch.verify(&by, c.clone(), audio()).await.unwrap();
     let asked = world.asked();
     let again = world.vouch.verify(&by, c.clone(), audio()).await.unwrap();
     assert_eq!(first, again);
     assert_eq!(world.asked(), asked);
     // The same key with another body is an error; with another role the answer is coarser.
-    let other = world.vouch.verify(&by, c.clone(), recording(speak(BERT, 8.0)));
+    let other = world.vouch.verify(&by, c.clone(), recording(speak(BERT, 12.0)));
     assert!(matches!(
         other.await,
         Err(UseCaseError::IdempotencyMismatch)
@@ -162,7 +162,7 @@ async fn roles_decide_what_is_shown_and_what_is_permitted() {
     for (role, fine) in [(Role::Client, false), (Role::Agent, false), (Role::Admin, true)] {
         let c = world.verify_command("anna");
         let by = world.by(role);
-        let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 8.0)));
+        let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0)));
         let score = answer.await.unwrap().score.unwrap();
         assert_eq!(score.llr.is_some(), fine);
         assert_eq!(score.raw.is_some(), fine);
@@ -203,9 +203,9 @@ async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 8.0))).await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { model }) if model == "color"));
-    let answer = world.utterance("anna", speak(ANNA, 8.0)).await;
+    let answer = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { .. })));
 }
 
@@ -218,16 +218,16 @@ async fn a_conflict_is_decided_anew_and_a_full_store_is_told() {
         found: 2,
     };
     world.memory.fail_next(vec![conflict.clone(), conflict.clone()]);
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Accept);
     world.memory.fail_next(vec![StoreError::Full]);
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 8.0))).await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::StoreUnavailable(_))));
     world.memory.fail_next(vec![conflict; 8]);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 8.0))).await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::Conflict)));
 }
 
@@ -238,7 +238,7 @@ async fn a_caller_who_hangs_up_does_not_stop_the_decision() {
     let before = world.store.head().sequence;
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let mut call = world.vouch.verify(&by, c, recording(speak(ANNA, 8.0)));
+    let mut call = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0)));
     // Polled once, then dropped.
     assert!(futures_now(call.as_mut()).is_none());
     drop(call);
@@ -260,7 +260,7 @@ fn futures_now<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Option<F::O
 async fn an_explanation_names_the_numbers() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    let answer = world.verify("anna", speak(ANNA, 8.0)).await;
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     let c = ExplainDecision {
         decision: answer.decision_id,
     };

@@ -154,8 +154,8 @@ pub(super) fn back_end(model: &ArtifactRef, pairs: u64) -> BackEnd {
     };
     let calibration = Calibration {
         version: 1,
-        offset: [-5.0, 0.0, 0.0, 0.0, 0.0],
-        slope: [1.0, 0.0, 0.0, 0.0, 0.0],
+        offset: [-12.0, 0.0, 0.0, 0.0, 0.0],
+        slope: [2.0, 0.0, 0.0, 0.0, 0.0],
         shorter: range,
         longer: range,
         fitted_on: FitCounts {
