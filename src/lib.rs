@@ -4,14 +4,20 @@
 //! everything above, and the edges (`grpc`, `cli`), which use `usecase` and `domain`.
 //! `tests/architecture.rs` holds this.
 
-pub mod audio;
-pub mod crypto;
 pub mod domain;
-pub mod engine;
+pub mod audio;
 pub mod features;
-pub mod policy;
-pub mod scoring;
-pub mod session;
-pub mod store;
-pub mod usecase;
 pub mod voice;
+pub mod scoring;
+pub mod policy;
+pub mod session;
+pub mod crypto;
+pub mod engine;
+pub mod store;
+pub mod audit;
+pub mod usecase;
+pub mod grpc;
+pub mod cli;
+pub mod config;
+pub mod telemetry;
+pub mod app;

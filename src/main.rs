@@ -1,3 +1,5 @@
 //! The `vouch` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    vouch::cli::main()
+}

@@ -181,3 +181,99 @@ impl Listener {
         self.decoder.sample_rate_hz()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::decode;
+    use crate::domain::{AudioEncoding, Bandwidth, Reason};
+    use proptest::prelude::*;
+
+    fn ulaw() -> AudioFormat {
+        AudioFormat {
+            encoding: AudioEncoding::G711Ulaw,
+            sample_rate_hz: None,
+            channels: None,
+            channel: None,
+        }
+    }
+
+    fn listener(format: AudioFormat) -> Listener {
+        Listener::new(format, AudioLimits::default(), QualityLimits::default()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn a_stream_is_heard_as_the_whole(
+            bytes in prop::collection::vec(any::<u8>(), 1..12_000),
+            sizes in prop::collection::vec(1usize..900, 1..6),
+        ) {
+            let pcm = decode(&bytes, &ulaw(), &AudioLimits::default()).unwrap();
+            let whole = listen(&pcm, QualityLimits::default()).unwrap();
+            let mut stream = listener(ulaw());
+            let (mut samples, mut speech) = (Vec::new(), Vec::new());
+            let mut piece = HeardPiece::default();
+            let mut rest = &bytes[..];
+            for (number, &size) in (9..).zip(sizes.iter().cycle()) {
+                let take = size.min(rest.len());
+                stream.push(Some(number), &rest[..take], &mut piece).unwrap();
+                samples.extend_from_slice(&piece.samples);
+                speech.extend_from_slice(&piece.speech);
+                rest = &rest[take..];
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            stream.finish(&mut piece).unwrap();
+            samples.extend_from_slice(&piece.samples);
+            speech.extend_from_slice(&piece.speech);
+            prop_assert_eq!(&samples[..], whole.audio.samples());
+            prop_assert_eq!(speech.len(), Vad::frames_in(samples.len()));
+            prop_assert_eq!(&speech, &whole.speech);
+            prop_assert_eq!(stream.quality(), whole.quality);
+        }
+    }
+
+    #[test]
+    fn repeated_packets_are_dropped_and_reported() {
+        let mut stream = listener(ulaw());
+        let mut piece = HeardPiece::default();
+        let mut heard = 0;
+        for number in [3, 4, 4, 6] {
+            stream.push(Some(number), &[0xff; 160], &mut piece).unwrap();
+            heard += piece.samples.len();
+        }
+        stream.finish(&mut piece).unwrap();
+        assert_eq!(heard + piece.samples.len(), 3 * 320);
+        let quality = stream.quality();
+        assert_eq!((quality.packets_lost, quality.packets_repeated), (1, 1));
+        assert_eq!(quality.bandwidth, Bandwidth::Narrow);
+        assert_eq!(quality.reasons, [Reason::SpeakLonger, Reason::PacketLoss]);
+    }
+
+    #[test]
+    fn a_wav_stream_knows_its_rate_after_the_header() {
+        let wav = AudioFormat {
+            encoding: AudioEncoding::Wav,
+            ..ulaw()
+        };
+        let mut stream = listener(wav);
+        let mut piece = HeardPiece::default();
+        stream.push(None, b"RIFF\0\0\0\0WAVE", &mut piece).unwrap();
+        assert_eq!(stream.native_rate_hz(), None);
+        assert_eq!(stream.quality().total_ms, 0);
+        let fmt = b"fmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0";
+        stream.push(None, fmt, &mut piece).unwrap();
+        stream
+            .push(None, b"data\xff\xff\xff\xff\0\x40", &mut piece)
+            .unwrap();
+        assert_eq!(stream.native_rate_hz(), Some(16_000));
+        assert_eq!(piece.samples, [0.5]);
+        stream.finish(&mut piece).unwrap();
+        assert!(matches!(
+            stream.push(None, &[0], &mut piece),
+            Err(AudioError::Ended)
+        ));
+    }
+}

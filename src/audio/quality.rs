@@ -48,7 +48,7 @@ impl Default for QualityLimits {
             max_clipped_share: 0.005,
             min_other_sound_ms: 1_000,
             min_speech_share: 0.25,
-            wide_band_db: -45.0,
+            wide_band_db: -52.0,
         }
     }
 }
@@ -227,4 +227,106 @@ fn decibels(power: f64) -> f32 {
 
 fn clamp_ms(ms: u64) -> u32 {
     u32::try_from(ms).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Quality of frames `(speech, level in dB, high band relative to the voice band in dB,
+    /// clipped)`, each a number of times.
+    fn measure(rate_hz: u32, frames: &[(usize, bool, f32, f32, u16)]) -> Quality {
+        let mut meter = QualityMeter::new(rate_hz, QualityLimits::default());
+        for &(times, speech, level, high, clipped) in frames {
+            let power = 10f32.powf(level / 10.0);
+            let high_band = power * 10f32.powf(high / 10.0);
+            let stats = FrameStats {
+                power,
+                voice_band: power,
+                high_band,
+                clipped,
+            };
+            for _ in 0..times {
+                meter.note_samples(160);
+                meter.note_frame(speech, &stats);
+            }
+        }
+        meter.quality(&SequenceTracker::default())
+    }
+
+    #[test]
+    fn good_speech_has_figures_and_no_reasons() {
+        let quality = measure(
+            16_000,
+            &[(400, true, -26.0, -20.0, 0), (100, false, -60.0, -9.0, 0)],
+        );
+        assert_eq!((quality.net_speech_ms, quality.total_ms), (4_000, 5_000));
+        assert!((quality.level_dbfs.unwrap() + 26.0).abs() < 0.01);
+        assert!((quality.snr_db.unwrap() - 34.0).abs() < 0.1);
+        assert_eq!(quality.bandwidth, Bandwidth::Wide);
+        assert_eq!(quality.reasons, []);
+    }
+
+    #[test]
+    fn every_reason_has_its_cause() {
+        let speech = (400, true, -26.0, -20.0, 0);
+        let pause = (100, false, -60.0, -9.0, 0);
+        let reasons = |frames: &[(usize, bool, f32, f32, u16)]| measure(16_000, frames).reasons;
+        assert_eq!(reasons(&[]), [Reason::SpeakLonger]);
+        assert_eq!(
+            reasons(&[(299, true, -26.0, -20.0, 0), pause]),
+            [Reason::SpeakLonger]
+        );
+        assert_eq!(
+            reasons(&[speech, (100, false, -33.0, -9.0, 0)]),
+            [Reason::TooNoisy]
+        );
+        assert_eq!(
+            reasons(&[(400, true, -26.0, -20.0, 1), pause]),
+            [Reason::Clipped]
+        );
+        assert_eq!(
+            reasons(&[(400, true, -46.0, -20.0, 0), pause]),
+            [Reason::TooQuiet]
+        );
+        let ringing = reasons(&[(500, false, -20.0, -60.0, 0)]);
+        assert_eq!(ringing, [Reason::SpeakLonger, Reason::NotSpeech]);
+        let mut packets = SequenceTracker::default();
+        packets.note(5);
+        packets.note(7);
+        let quality = QualityMeter::new(8_000, QualityLimits::default()).quality(&packets);
+        assert_eq!(quality.packets_lost, 1);
+        assert!(quality.reasons.contains(&Reason::PacketLoss));
+    }
+
+    #[test]
+    fn tones_between_words_do_not_spoil_the_ratio() {
+        let quality = measure(
+            8_000,
+            &[
+                (400, true, -26.0, -99.0, 0),
+                (100, false, -60.0, -9.0, 0),
+                (90, false, -10.0, -99.0, 0),
+            ],
+        );
+        assert!(quality.snr_db.unwrap() > 30.0);
+    }
+
+    #[test]
+    fn bandwidth_follows_the_content() {
+        let of = |rate, high| measure(rate, &[(10, true, -20.0, high, 0)]).bandwidth;
+        assert_eq!(of(16_000, -20.0), Bandwidth::Wide);
+        assert_eq!(of(16_000, -70.0), Bandwidth::Narrow);
+        assert_eq!(of(8_000, -20.0), Bandwidth::Narrow);
+    }
+
+    #[test]
+    fn without_speech_or_pause_nothing_is_made_up() {
+        let quality = measure(16_000, &[(50, true, -20.0, -20.0, 0)]);
+        assert_eq!(quality.snr_db, None);
+        assert_eq!(
+            measure(16_000, &[(50, false, -20.0, -20.0, 0)]).level_dbfs,
+            None
+        );
+    }
 }

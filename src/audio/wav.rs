@@ -235,7 +235,7 @@ fn parse_fmt(fmt: &[u8]) -> Result<WavFormat, AudioError> {
     if channels == 0 {
         return Err(AudioError::ChannelsOutOfRange { came: 0 });
     }
-    if block_align == 0 || block_align % channels != 0 {
+    if block_align == 0 || !block_align.is_multiple_of(channels) {
         return Err(wrong("its block size does not fit its channels"));
     }
     // Samples are left-justified in their container, so the container's width is what counts.

@@ -1,17 +1,36 @@
-//! SHA-256 (FIPS 180-4).
+//! SHA-256 (FIPS 180-4) of bytes and streams.
 
-use ring::digest;
+use std::io::{self, Read};
+
+use ring::digest::{Context, SHA256, digest};
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
 }
 
-/// SHA-256 of `bytes` as 64 lower-case hex digits.
+/// SHA-256 of `bytes` in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
+}
+
+/// SHA-256 of everything `reader` gives, in lower-case hexadecimal.
+pub fn sha256_hex_of(mut reader: impl Read) -> io::Result<String> {
+    let mut context = Context::new(&SHA256);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(hex::encode(context.finish())),
+            Ok(count) => context.update(&chunk[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -19,10 +38,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn agrees_with_fips_180_4() {
-        assert_eq!(
-            sha256_hex(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+    fn gives_the_published_example() {
+        // FIPS 180-4 example "abc".
+        let want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_hex(b"abc"), want);
+        assert_eq!(sha256_hex_of(&b"abc"[..]).unwrap(), want);
+    }
+
+    #[test]
+    fn a_stream_gives_what_the_whole_gives() {
+        let bytes: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        assert_eq!(sha256_hex_of(&bytes[..]).unwrap(), sha256_hex(&bytes));
     }
 }

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::crypto::{Entropy, Key256};
+use crate::crypto::Key256;
 
 /// Largest embedding, in dimensions.
 pub const MAX_DIM: usize = 1_024;
@@ -20,21 +20,9 @@ pub const MAX_DIM: usize = 1_024;
 pub struct RotationSeed([u8; 32]);
 
 impl RotationSeed {
-    /// A fresh seed.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut seed = Self([0; 32]);
-        entropy.fill(&mut seed.0);
-        seed
-    }
-
     /// From bytes that are a seed already.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
-    }
-
-    /// The bytes, to be sealed.
-    pub(crate) fn expose(&self) -> &[u8; 32] {
-        &self.0
     }
 }
 

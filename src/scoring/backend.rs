@@ -165,11 +165,11 @@ impl BackEnd {
         self.dim
     }
 
-    /// Back-end and calibration that produce its LLRs, as `campplus-open@1+2` (the number after
-    /// the plus sign is the version of the calibration).
-    pub fn reference(&self) -> String {
+    /// Back-end and calibration that produce its LLRs, as `campplus-open-b1@2`: version 1 of the
+    /// back-end, version 2 of its calibration.
+    pub fn reference(&self) -> ArtifactRef {
         let BackEndInfo { id, version, .. } = &self.info;
-        format!("{id}@{version}+{}", self.calibration.version)
+        ArtifactRef::new(format!("{id}-b{version}"), self.calibration.version)
     }
 
     /// Prepares one side from its utterances. Costs one product with the cohort.
@@ -322,4 +322,206 @@ fn check_shapes(info: &BackEndInfo, parts: &BackEndParts) -> Result<usize, Scori
         return bad("a number is not finite");
     }
     Ok(dim)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A small back-end with made-up numbers.
+
+    use super::*;
+    use crate::scoring::calibration::{FitCounts, SpeechRange};
+    use crate::scoring::tail::ImpostorTail;
+
+    /// Values of its raw embeddings.
+    pub const DIM: usize = 8;
+
+    pub fn wave(seed: usize, n: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| ((seed * 31 + i * 17) as f32 * 0.61).sin())
+            .collect()
+    }
+
+    pub fn calibration() -> Calibration {
+        let llrs: Vec<f64> = (0..1_000).map(|i| -10.0 + f64::from(i) * 0.012).collect();
+        Calibration {
+            version: 1,
+            offset: [-4.0, 0.5, 0.0, -0.5, -0.25],
+            slope: [1.0, 0.5, 0.25, -0.1, 0.0],
+            shorter: SpeechRange {
+                from_ms: 1_000,
+                to_ms: 10_000,
+            },
+            longer: SpeechRange {
+                from_ms: 2_000,
+                to_ms: 20_000,
+            },
+            fitted_on: FitCounts {
+                target_trials: 100,
+                non_target_trials: 1_000,
+                speakers: 46,
+            },
+            tail: ImpostorTail::measure(&llrs, 1_000).unwrap(),
+        }
+    }
+
+    pub fn back_end(projected: bool) -> BackEnd {
+        let dim = if projected { 6 } else { DIM };
+        let mut cohort = Vec::new();
+        for speaker in 0..20 {
+            let mut row = wave(100 + speaker, dim);
+            assert!(normalize(&mut row));
+            cohort.extend(row);
+        }
+        let info = BackEndInfo {
+            id: "test".into(),
+            version: 1,
+            model: ArtifactRef::new("tiny", 1),
+            license: LicenseClass::Open,
+            top_k: 5,
+            seed: 1,
+            data: vec!["made-up".into()],
+        };
+        let scaled = |seed| wave(seed, DIM).iter().map(|x| 0.1 * x).collect();
+        let parts = BackEndParts {
+            mean_wide: scaled(1),
+            mean_narrow: scaled(2),
+            projection: projected.then(|| wave(3, dim * DIM)),
+            cohort,
+        };
+        BackEnd::new(info, parts, calibration()).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{DIM, back_end, wave};
+    use super::*;
+
+    fn view(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> UtteranceView<'_> {
+        UtteranceView {
+            embedding,
+            bandwidth,
+            net_speech_ms,
+        }
+    }
+
+    /// The definition, in double precision and without any of the code under test.
+    fn oracle(b: &BackEnd, sides: [&[UtteranceView<'_>]; 2]) -> f64 {
+        let unit = |v: Vec<f64>| {
+            let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            v.into_iter().map(|x| x / n).collect::<Vec<_>>()
+        };
+        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+        let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+        let side = |us: &[UtteranceView<'_>]| {
+            let mut sum = vec![0f64; b.dim()];
+            for u in us {
+                let mean = match u.bandwidth {
+                    Bandwidth::Wide => &b.parts().mean_wide,
+                    Bandwidth::Narrow => &b.parts().mean_narrow,
+                };
+                let e = unit(wide(u.embedding));
+                let c: Vec<f64> = e.iter().zip(mean).map(|(x, m)| x - f64::from(*m)).collect();
+                let p = match &b.parts().projection {
+                    Some(rows) => rows.chunks(DIM).map(|r| inner(&wide(r), &c)).collect(),
+                    None => c,
+                };
+                for (s, x) in sum.iter_mut().zip(unit(p)) {
+                    *s += f64::from(u.net_speech_ms) * x;
+                }
+            }
+            unit(sum)
+        };
+        let statistics = |x: &[f64]| {
+            let rows = b.parts().cohort.chunks(b.dim());
+            let mut s: Vec<f64> = rows.map(|r| inner(&wide(r), x)).collect();
+            s.sort_by(|a, b| b.total_cmp(a));
+            s.truncate(b.info().top_k);
+            let m = s.iter().sum::<f64>() / s.len() as f64;
+            let v = s.iter().map(|x| (x - m).powi(2)).sum::<f64>() / s.len() as f64;
+            (m, v.sqrt())
+        };
+        let (x, y) = (side(sides[0]), side(sides[1]));
+        let s = inner(&x, &y);
+        let ((mx, sx), (my, sy)) = (statistics(&x), statistics(&y));
+        0.5 * ((s - mx) / sx + (s - my) / sy)
+    }
+
+    #[test]
+    fn scores_agree_with_the_definition() {
+        for projected in [false, true] {
+            let b = back_end(projected);
+            let (e, f, g) = (wave(11, DIM), wave(12, DIM), wave(13, DIM));
+            let enroll = [
+                view(&e, Bandwidth::Wide, 7_000),
+                view(&f, Bandwidth::Narrow, 2_000),
+            ];
+            let test = [view(&g, Bandwidth::Narrow, 3_000)];
+            let (x, y) = (b.side(&enroll).unwrap(), b.side(&test).unwrap());
+            let raw = b.raw(&x, &y).0;
+            let expected = oracle(&b, [&enroll, &test]);
+            assert!((raw - expected).abs() < 1e-3, "{raw} {expected}");
+            assert_eq!(raw, b.raw(&y, &x).0, "symmetric");
+            assert_eq!(b.llr(RawScore(raw), &x, &y), b.llr(RawScore(raw), &y, &x));
+            assert_eq!(x.net_speech_ms(), 9_000);
+            assert!((x.narrow_share() - 2.0 / 9.0).abs() < 1e-12);
+            assert!((dot(x.unit(), x.unit()) - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn length_of_an_embedding_does_not_matter() {
+        let b = back_end(false);
+        let e = wave(11, DIM);
+        let louder: Vec<f32> = e.iter().map(|x| 3.0 * x).collect();
+        let one = b.side(&[view(&e, Bandwidth::Wide, 1_000)]).unwrap();
+        let two = b.side(&[view(&louder, Bandwidth::Wide, 1_000)]).unwrap();
+        assert!(b.cosine(&one, &two) > 0.999_999);
+    }
+
+    #[test]
+    fn unusable_input_is_a_typed_error() {
+        let b = back_end(true);
+        let e = wave(11, DIM);
+        let one = view(&e, Bandwidth::Wide, 1);
+        assert_eq!(b.side(&[]).unwrap_err(), ScoringError::NoUtterances);
+        assert!(matches!(
+            b.side(&vec![one; MAX_UTTERANCES + 1]),
+            Err(ScoringError::TooManyUtterances { .. })
+        ));
+        assert!(matches!(
+            b.side(&[view(&e[1..], Bandwidth::Wide, 1)]),
+            Err(ScoringError::Dimension { expected: 8, got: 7 })
+        ));
+        for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::MAX; DIM]] {
+            let side = b.side(&[view(&bad, Bandwidth::Wide, 1)]);
+            assert_eq!(side.unwrap_err(), ScoringError::NoDirection);
+        }
+    }
+
+    #[test]
+    fn bad_shapes_are_refused() {
+        let good = back_end(true);
+        let with = |change: &dyn Fn(&mut BackEndInfo, &mut BackEndParts)| {
+            let (mut info, mut parts) = (good.info().clone(), good.parts().clone());
+            change(&mut info, &mut parts);
+            BackEnd::new(info, parts, good.calibration().clone())
+        };
+        assert!(with(&|_, _| ()).is_ok());
+        assert!(with(&|i, _| i.top_k = 1).is_err());
+        assert!(with(&|i, _| i.top_k = 21).is_err());
+        assert!(with(&|_, p| p.cohort.truncate(7)).is_err());
+        assert!(with(&|_, p| p.cohort[0] = f32::NAN).is_err());
+        assert!(with(&|_, p| p.mean_wide.clear()).is_err());
+        assert!(with(&|_, p| p.projection = Some(vec![1.0; 9])).is_err());
+    }
+
+    #[test]
+    fn a_side_is_not_written_out() {
+        let b = back_end(false);
+        let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
+        let text = format!("{side:?}");
+        assert!(text.contains("1500") && !text.contains('['), "{text}");
+        assert!(!format!("{b:?}").contains("cohort"));
+    }
 }

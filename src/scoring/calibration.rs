@@ -11,9 +11,11 @@ use crate::scoring::ScoringError;
 use crate::scoring::tail::ImpostorTail;
 
 mod fit;
+mod validate;
 
 pub use fit::{FitOptions, fit};
 pub(crate) use fit::softplus;
+pub use validate::cross_validate;
 
 /// Quality measures, with the constant.
 pub const MEASURES: usize = 5;
@@ -138,6 +140,32 @@ impl Calibration {
             }
         }
         self.tail.check()
+    }
+
+    /// A calibration that gives the raw score back: a placeholder while a back-end is being fitted.
+    /// It has no impostor tail and does not pass [`Calibration::check`].
+    pub fn identity() -> Self {
+        let range = SpeechRange {
+            from_ms: 1,
+            to_ms: 1,
+        };
+        Self {
+            version: 0,
+            offset: [0.0; MEASURES],
+            slope: [1.0, 0.0, 0.0, 0.0, 0.0],
+            shorter: range,
+            longer: range,
+            fitted_on: FitCounts {
+                target_trials: 0,
+                non_target_trials: 0,
+                speakers: 0,
+            },
+            tail: ImpostorTail {
+                comparisons: 0,
+                pairs: 0,
+                points: Vec::new(),
+            },
+        }
     }
 
     /// Calibrated evidence.

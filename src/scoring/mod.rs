@@ -1,11 +1,15 @@
 //! From embeddings to evidence: back-end, score normalization, calibration, and the metrics that
 //! judge them.
 
+pub mod artifact;
 pub mod backend;
 pub mod calibration;
 pub mod error;
 pub mod metrics;
+pub mod search;
+pub mod scorer;
 pub mod tail;
+pub mod train;
 pub mod vector;
 
 pub use backend::{
@@ -14,4 +18,5 @@ pub use backend::{
 };
 pub use calibration::{Calibration, Conditions};
 pub use error::ScoringError;
+pub use scorer::{Prepared, Scorer};
 pub use vector::cosine;

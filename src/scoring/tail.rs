@@ -92,10 +92,7 @@ impl ImpostorTail {
             .points
             .iter()
             .all(|p| p.llr.is_finite() && (1..=self.comparisons).contains(&p.at_or_above));
-        let reaches = self
-            .points
-            .iter()
-            .any(|p| p.at_or_above >= RULE_OF_30);
+        let reaches = self.points.iter().any(|p| p.at_or_above >= RULE_OF_30);
         if sorted && counted && reaches && self.pairs > 0 && self.pairs <= self.comparisons {
             Ok(())
         } else {
@@ -119,7 +116,9 @@ impl ImpostorTail {
         }
         let n = (-fpir).ln_1p() / (-fmr).ln_1p();
         // The nudge keeps an exact integer from falling to the one below it by rounding.
-        (n * (1.0 + 1e-12)).floor().clamp(0.0, MAX_CANDIDATES as f64) as usize
+        (n * (1.0 + 1e-12))
+            .floor()
+            .clamp(0.0, MAX_CANDIDATES as f64) as usize
     }
 
     /// Threshold for `n` candidates at a false-positive identification rate.

@@ -1,6 +1,6 @@
 //! What can go wrong with the store.
 
-use crate::domain::{SubjectId, TenantId};
+use crate::domain::{ArtifactRef, ConsentRefusal, SubjectId, TenantId};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,17 @@ pub enum StoreError {
     /// The subject has no such voiceprint.
     #[error("the subject has no such voiceprint")]
     NoVoiceprint,
+    /// No consent covers the storage, as of the transaction's time.
+    #[error("{0}")]
+    NoConsent(ConsentRefusal),
+    /// The tenant's voiceprints are made with another extractor.
+    #[error("the tenant is pinned to extractor {pinned}, this is {found}")]
+    OtherExtractor {
+        /// The tenant's.
+        pinned: ArtifactRef,
+        /// What came.
+        found: ArtifactRef,
+    },
     /// A named limit.
     #[error("{what}: at most {limit}, this would be {got}")]
     Limit {

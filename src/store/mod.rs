@@ -7,6 +7,7 @@
 
 mod error;
 mod model;
+pub mod sqlite;
 mod transaction;
 
 use std::future::Future;

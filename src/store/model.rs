@@ -247,7 +247,7 @@ pub struct DecisionFilter {
 }
 
 /// One record of the chain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DecisionRecord {
     /// Its id.
     pub id: DecisionId,

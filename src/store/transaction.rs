@@ -1,6 +1,6 @@
 //! What writers give.
 
-use crate::crypto::MintedKey;
+use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     ApiKeyId, ArtifactRef, Authorization, Bandwidth, ConsentProof, ConsentRecord, DecisionId,
     DurationMs, EnrollmentId, Event, Purpose, Quality, ReceiptId, Role, SubjectId, TenantId,
@@ -176,8 +176,12 @@ pub enum Effect {
         /// Id of the receipt.
         receipt: ReceiptId,
     },
-    /// Stores every embedding of the tenant anew under a fresh rotation and pins the extractor anew
-    /// at the next enrollment if no voiceprint is left ([`Applied::renewed`]).
+    /// Pins the extractor of the tenant's coming enrollments. Voiceprints made with another one stay
+    /// until they are replaced.
+    PinExtractor(ArtifactRef),
+    /// Wraps the store's root key under another master key; the old one no longer opens the store.
+    RotateMasterKey(MasterKey),
+    /// Stores every embedding of the tenant anew under a fresh rotation ([`Applied::renewed`]).
     RenewRotation {
         /// The generation the caller has read.
         expected_generation: u32,

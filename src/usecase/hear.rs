@@ -1,7 +1,7 @@
 //! Audio to speech frames: bytes → samples → 80 log-mel bands every 10 ms → the frames in which
 //! somebody speaks, with the quality of the recording.
 
-use crate::audio::{AudioError, AudioLimits, HeardPiece, Listener, QualityLimits, decode, listen};
+use crate::audio::{AudioError, AudioLimits, HeardPiece, Listener, Pcm, QualityLimits, decode, listen};
 use crate::domain::{AudioFormat, Quality};
 use crate::features::{FbankSpec, FeatureError, Frontend, FrontendStream};
 
@@ -65,7 +65,20 @@ pub fn hear_recording(
     vad: Vad,
 ) -> Result<Speech, HearError> {
     let pcm = decode(content, &format, &limits)?;
-    let heard = listen(&pcm, quality_limits)?;
+    hear_pcm(front_end, &pcm, quality_limits, vad)
+}
+
+/// Hears decoded audio.
+///
+/// # Errors
+/// A sample rate that cannot be resampled.
+pub fn hear_pcm(
+    front_end: &Frontend,
+    pcm: &Pcm,
+    quality_limits: QualityLimits,
+    vad: Vad,
+) -> Result<Speech, HearError> {
+    let heard = listen(pcm, quality_limits)?;
     let samples: Vec<f32> = heard
         .audio
         .samples()

@@ -214,7 +214,7 @@ impl Inner {
             ("searched", search.searched.to_string()),
             ("fpir", fpir.to_string()),
             ("min_net_speech_ms", least.to_string()),
-            ("back_end", back_end.reference()),
+            ("back_end", back_end.reference().to_string()),
         ] {
             event.details.insert(name.to_owned(), value);
         }

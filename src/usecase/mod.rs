@@ -2,22 +2,34 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+pub mod calibrate;
 pub mod command;
 mod core;
 mod decisions;
+pub mod embed_file;
+pub mod embedding_cache;
 mod enroll;
 mod enroll_live;
 mod erase;
 pub mod error;
+pub mod evaluate;
 mod explain;
+pub mod extract_features;
+pub mod extractor_pool;
 mod failure;
+pub mod file_embedder;
+pub mod fit_backend;
 mod gallery;
 pub mod hear;
 mod identify;
+pub mod install_model;
 mod listen;
+pub mod model_dir;
 pub mod output;
 pub mod parts;
 mod request;
+pub mod score_trials;
+pub mod speech_set;
 mod subjects;
 #[cfg(test)]
 mod tests;

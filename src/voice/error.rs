@@ -1,43 +1,10 @@
-//! What can go wrong between a model directory and an embedding.
-
-use std::path::PathBuf;
+//! What can go wrong between a manifest and a voiceprint.
 
 use crate::domain::ArtifactRef;
 
 /// Errors of this module.
 #[derive(Debug, thiserror::Error)]
 pub enum VoiceError {
-    /// No weights on disk.
-    #[error(
-        "model `{id}` is not installed: {} does not exist; run `vouch model install {id}`",
-        path.display()
-    )]
-    NotInstalled {
-        /// The model.
-        id: String,
-        /// Where its weights were looked for.
-        path: PathBuf,
-    },
-    /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not the one the manifest names.
-    #[error("{what} of model `{id}` has SHA-256 {found}, expected {expected}")]
-    HashMismatch {
-        /// The model.
-        id: String,
-        /// Which file.
-        what: &'static str,
-        /// From the manifest, in hexadecimal.
-        expected: String,
-        /// From the file, in hexadecimal.
-        found: String,
-    },
     /// A manifest says something that this program cannot do.
     #[error("manifest of model `{id}`: {problem}")]
     Manifest {

@@ -1,7 +1,22 @@
 //! Voice embeddings: model manifests, the CAM++ network, embeddings and voiceprints.
+//!
+//! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an
+//! [`Embedding`]; a [`Voiceprint`] keeps what was enrolled.
 
-pub(crate) mod campplus;
+mod campplus;
+mod convert;
+mod embedding;
 mod error;
-pub(crate) mod kernel;
+mod extractor;
+mod kernel;
+mod manifest;
+mod voiceprint;
 
+pub use convert::checkpoint_to_safetensors;
+pub use embedding::Embedding;
 pub use error::VoiceError;
+pub use extractor::{Extractor, MAX_FRAMES, MAX_FRAMES_AT_ONCE, MIN_FRAMES, Scratch};
+pub use manifest::{
+    Architecture, FrontEnd, FrontEndKind, Manifest, MeanSubtraction, Source, Weights,
+};
+pub use voiceprint::{EnrolledUtterance, Voiceprint};

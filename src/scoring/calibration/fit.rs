@@ -261,9 +261,8 @@ fn derivatives(
 /// Gaussian elimination with partial pivoting; `None` for a singular matrix.
 fn solve(mut a: Matrix, mut b: [f64; WEIGHTS]) -> Option<[f64; WEIGHTS]> {
     for column in 0..WEIGHTS {
-        let pivot = (column..WEIGHTS).max_by(|&i, &j| {
-            a[i][column].abs().total_cmp(&a[j][column].abs())
-        })?;
+        let pivot =
+            (column..WEIGHTS).max_by(|&i, &j| a[i][column].abs().total_cmp(&a[j][column].abs()))?;
         if a[pivot][column].abs() < 1e-300 || !a[pivot][column].is_finite() {
             return None;
         }

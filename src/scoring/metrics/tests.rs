@@ -59,7 +59,10 @@ fn perfect_and_useless_scores() {
     assert_eq!(useless.min_dcf, [1.0, 1.0]);
     assert_eq!(useless.fnmr_at_fmr, [1.0; 3]);
     let reversed = figures(&all(&[-1.0, -2.0], &[1.0, 2.0])).unwrap();
-    assert!((reversed.eer - 0.5).abs() < 1e-12, "the hull is the diagonal");
+    assert!(
+        (reversed.eer - 0.5).abs() < 1e-12,
+        "the hull is the diagonal"
+    );
 }
 
 #[test]
@@ -251,7 +254,11 @@ fn the_bootstrap_repeats_and_covers() {
     assert!(one[0].low <= f.eer && f.eer <= one[0].high);
     assert!(one[0].low < one[0].high);
     assert!(bootstrap(&trials, &metrics, 0, 7).is_err());
-    let alone: Vec<Trial> = trials.iter().filter(|t| t.speakers == [0, 0]).copied().collect();
+    let alone: Vec<Trial> = trials
+        .iter()
+        .filter(|t| t.speakers == [0, 0])
+        .copied()
+        .collect();
     assert!(bootstrap(&alone, &metrics, 10, 7).is_err());
 }
 
@@ -259,7 +266,10 @@ fn the_bootstrap_repeats_and_covers() {
 fn paired_ratios_use_the_same_draws() {
     let (better, worse) = (ten_people(2.0), ten_people(1.0));
     let same = paired_ratio(&worse, &worse, |f| f.eer, 100, 1).unwrap();
-    assert_eq!((same.ratio, same.interval.low, same.interval.high), (1.0, 1.0, 1.0));
+    assert_eq!(
+        (same.ratio, same.interval.low, same.interval.high),
+        (1.0, 1.0, 1.0)
+    );
     let less = paired_ratio(&better, &worse, |f| f.cllr, 100, 1).unwrap();
     assert!(less.ratio < 1.0 && less.interval.low <= less.ratio);
     assert!(paired_ratio(&better, &worse[1..], |f| f.eer, 10, 1).is_err());

@@ -73,12 +73,9 @@ impl RunMasked<'_> {
             let count = (segment.len() / BOTTLENECK) as f32;
             let mut context = sum_frames(segment).map(|sum| sum / count);
             add(&mut context, &utterance);
-            let hidden = affine::<CONTEXT_HIDDEN>(
-                &context,
-                &self.layer.hidden,
-                &self.layer.hidden_bias,
-            )
-            .map(|v| v.max(0.0));
+            let hidden =
+                affine::<CONTEXT_HIDDEN>(&context, &self.layer.hidden, &self.layer.hidden_bias)
+                    .map(|v| v.max(0.0));
             let logits = affine::<GROWTH>(&hidden, &self.layer.mask, &self.layer.mask_bias);
             for (mask, logit) in mask.iter_mut().zip(logits) {
                 *mask = 1.0 / (1.0 + (-logit).exp());

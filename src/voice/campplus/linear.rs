@@ -3,9 +3,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::shape::{
-    Lengths, MAP_PAD, MAPS, MAX_CHANNELS, ROWS_OUT, TDNN_CHANNELS, TDNN_TAPS,
-};
+use super::shape::{Lengths, MAPS, MAX_CHANNELS, ROWS_OUT, TDNN_CHANNELS, TDNN_TAPS};
 use crate::voice::kernel::{
     AlignedBuf, Packed, TileJob, TileShape, accumulate, for_each_tile, lanes, lanes_mut,
 };
@@ -54,6 +52,7 @@ impl TileJob for TimeDelay<'_> {
         let mut sums = [*lanes::<S, V>(&self.layer.bias[column..]); R];
         for frequency in 0..ROWS_OUT {
             for tap in 0..TDNN_TAPS {
+                // The first tap lies two frames back: just where the map's padding begins.
                 let from = frequency * self.lengths.map_stride + 2 * row + tap;
                 let inputs = &self.input[from * MAPS..from * MAPS + R * TWO_FRAMES];
                 let (inputs, _) = inputs.as_chunks::<TWO_FRAMES>();
@@ -139,12 +138,7 @@ impl WithSimd for RunActivatedLinear<'_> {
 
 /// `out = max(0, scale × input + shift)`, channel by channel.
 #[inline(always)]
-pub(super) fn activate<S: Simd>(
-    simd: S,
-    activation: &Activation,
-    input: &[f32],
-    out: &mut [f32],
-) {
+pub(super) fn activate<S: Simd>(simd: S, activation: &Activation, input: &[f32], out: &mut [f32]) {
     let zero = simd.splat_f32s(0.0);
     let scale = S::as_simd_f32s(&activation.scale).0;
     let shift = S::as_simd_f32s(&activation.shift).0;
@@ -168,8 +162,9 @@ impl TileJob for ActivatedTile<'_> {
         let linear = &self.layer.linear;
         let column = panel * linear.weights.width();
         let (inputs, _) = self.activated[row * ACTIVATED_STRIDE..].as_chunks();
-        let inputs: &[[f32; ACTIVATED_STRIDE]; R] =
-            inputs.first_chunk().expect("blocks are a multiple of the tiles");
+        let inputs: &[[f32; ACTIVATED_STRIDE]; R] = inputs
+            .first_chunk()
+            .expect("blocks are a multiple of the tiles");
         let bias = *lanes::<S, V>(&linear.bias[column..]);
         let weights = linear.weights.rows(panel, 0, self.layer.inputs);
         let sums = accumulate(simd, [bias; R], inputs, weights);

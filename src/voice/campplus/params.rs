@@ -58,7 +58,12 @@ impl Params<'_> {
         self.normalization(name, &vec![1.0; channels], &vec![0.0; channels])
     }
 
-    fn normalization(&self, name: &str, weight: &[f32], bias: &[f32]) -> Result<Affine, VoiceError> {
+    fn normalization(
+        &self,
+        name: &str,
+        weight: &[f32],
+        bias: &[f32],
+    ) -> Result<Affine, VoiceError> {
         let channels = weight.len();
         let mean = self.get(&format!("{name}.running_mean"), &[channels])?;
         let variance = self.get(&format!("{name}.running_var"), &[channels])?;

@@ -7,8 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::shape::{Lengths, MAP_PAD, MAPS, clear_edges};
 use crate::voice::kernel::{
-    AlignedBuf, Packed, ROW_QUANTUM, TileJob, TileShape, accumulate, for_each_tile, lanes,
-    lanes_mut,
+    AlignedBuf, Packed, ROW_QUANTUM, TileJob, TileShape, accumulate, for_each_tile, lanes_mut,
 };
 
 /// Products of one tile.
@@ -125,8 +124,7 @@ impl RunConv3x3<'_> {
                     inputs: [0, 1, 2].map(|tap| {
                         let row = (center + tap).checked_sub(1)?;
                         let start = row % RING * slot_len + point * point_len;
-                        (row < self.rows_in)
-                            .then(|| &self.scratch.inputs[start..start + point_len])
+                        (row < self.rows_in).then(|| &self.scratch.inputs[start..start + point_len])
                     }),
                     out: &mut self.scratch.products[point * point_len..(point + 1) * point_len],
                 };

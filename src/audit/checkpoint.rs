@@ -1,0 +1,155 @@
+//! Signed heads of the chain, one JSON object a line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::AuditError;
+use crate::crypto::{Encoder, Signer, VerifyKey};
+use crate::domain::Timestamp;
+use crate::store::AuditHead;
+
+/// Largest checkpoint file read, in bytes: over a million checkpoints.
+const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// A signed head.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Checkpoint {
+    /// Last record covered, from 1.
+    pub sequence: u64,
+    /// Its chain hash, 64 hex digits.
+    pub head: String,
+    /// When it was signed, milliseconds since the Unix epoch.
+    pub at: Timestamp,
+    /// Short name of the key.
+    pub key: String,
+    /// Ed25519 signature, 128 hex digits.
+    pub signature: String,
+}
+
+fn message(sequence: u64, head: &[u8; 32], at: Timestamp) -> Encoder {
+    Encoder::new("vouch.checkpoint.v1")
+        .uint(sequence)
+        .bytes(head)
+        .int(at.unix_ms())
+}
+
+impl Checkpoint {
+    /// Signs a head.
+    pub fn sign(head: &AuditHead, at: Timestamp, signer: &Signer) -> Self {
+        let signature = signer.sign(message(head.sequence, &head.hash, at).as_slice());
+        Self {
+            sequence: head.sequence,
+            head: hex::encode(head.hash),
+            at,
+            key: signer.verify_key().key_id(),
+            signature: hex::encode(signature),
+        }
+    }
+
+    /// Its hash, if the signature is by `key`.
+    pub fn verified(&self, key: VerifyKey) -> Option<[u8; 32]> {
+        let mut head = [0; 32];
+        hex::decode_to_slice(&self.head, &mut head).ok()?;
+        let signature = hex::decode(&self.signature).ok()?;
+        let message = message(self.sequence, &head, self.at);
+        key.verify(message.as_slice(), &signature).then_some(head)
+    }
+}
+
+/// The file checkpoints are appended to.
+#[derive(Debug)]
+pub struct CheckpointFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl CheckpointFile {
+    /// Opens or creates it. A last line that a crash left unfinished is dropped.
+    ///
+    /// # Errors
+    /// [`AuditError::File`], [`AuditError::BadLine`].
+    pub fn open(path: &Path) -> Result<(Self, Vec<Checkpoint>), AuditError> {
+        let error = file_error(path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let mut file = options.open(path).map_err(&error)?;
+        let text = read_all(&mut file, path)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let checkpoints = parse(&text[..whole], path)?;
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(&error)?;
+        }
+        file.seek(SeekFrom::End(0)).map_err(&error)?;
+        let path = path.to_owned();
+        Ok((Self { file, path }, checkpoints))
+    }
+
+    /// Appends a checkpoint and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`AuditError::File`].
+    pub fn append(&mut self, checkpoint: &Checkpoint) -> Result<(), AuditError> {
+        let error = file_error(&self.path);
+        let mut line = serde_json::to_vec(checkpoint)
+            .map_err(std::io::Error::other)
+            .map_err(&error)?;
+        line.push(b'\n');
+        let start = self.file.stream_position().map_err(&error)?;
+        let written = self
+            .file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data());
+        if let Err(problem) = written {
+            // Half a line must not stand before the next one.
+            self.file.set_len(start).map_err(&error)?;
+            self.file.seek(SeekFrom::Start(start)).map_err(&error)?;
+            return Err(error(problem));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a checkpoint file; an unfinished last line is ignored.
+///
+/// # Errors
+/// [`AuditError::File`], [`AuditError::BadLine`].
+pub fn read_checkpoints(path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
+    let mut file = File::open(path).map_err(file_error(path))?;
+    let text = read_all(&mut file, path)?;
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    parse(&text[..whole], path)
+}
+
+fn read_all(file: &mut File, path: &Path) -> Result<String, AuditError> {
+    let mut text = String::new();
+    file.take(MAX_FILE_BYTES)
+        .read_to_string(&mut text)
+        .map_err(file_error(path))?;
+    Ok(text)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
+    let lines = text.lines().enumerate();
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|_| AuditError::BadLine {
+                path: path.display().to_string(),
+                line: index + 1,
+            })
+        })
+        .collect()
+}
+
+fn file_error(path: &Path) -> impl Fn(std::io::Error) -> AuditError + use<> {
+    let path = path.display().to_string();
+    move |source| AuditError::File {
+        path: path.clone(),
+        source,
+    }
+}

@@ -1,0 +1,106 @@
+//! The command line. One file a command: its arguments (`Args`) and `run`.
+//!
+//! To add one: a file with `#[derive(clap::Args)] pub struct Args` and
+//! `pub fn run(args: Args) -> Result<Done, CliError>`, a variant in [`Command`], a line in
+//! [`dispatch`].
+
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// `vouch`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vouch",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One variant a command.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(serve::Args),
+}
+
+/// How a command ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Everything was done. Exit code 0.
+    All,
+    /// Some inputs failed, each with its cause on stderr; the rest is answered. Exit code 3.
+    Some,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Arguments that parse but make no sense together. Exit code 2, as for those that do not parse.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else. Exit code 1.
+    #[error(transparent)]
+    Failed(#[from] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Exit code of wrong usage; clap uses the same.
+const EXIT_USAGE: u8 = 2;
+/// Exit code when some inputs failed.
+const EXIT_SOME_FAILED: u8 = 3;
+
+impl CliError {
+    /// A failure from any error.
+    pub fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Parses the arguments of this process, runs the command, says what went wrong on stderr.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    report(dispatch(cli.command))
+}
+
+fn dispatch(command: Command) -> Result<Done, CliError> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+    }
+}
+
+fn report(outcome: Result<Done, CliError>) -> ExitCode {
+    match outcome {
+        Ok(Done::All) => ExitCode::SUCCESS,
+        Ok(Done::Some) => ExitCode::from(EXIT_SOME_FAILED),
+        Err(error) => {
+            eprintln!("vouch: {}", chain(&error));
+            match error {
+                CliError::Usage(_) => ExitCode::from(EXIT_USAGE),
+                CliError::Failed(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// An error and its sources, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

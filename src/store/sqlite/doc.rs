@@ -1,0 +1,191 @@
+//! What is inside the sealed columns.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::keys::Handle;
+use super::table::{Row, Table, Value};
+use crate::crypto::{Entropy, SealKey};
+use crate::domain::{
+    ArtifactRef, Authorization, Bandwidth, ConsentId, ConsentRecord, DecisionId, EnrollmentId,
+    Quality, Role, SubjectId, Timestamp, UtteranceId, VoiceprintId,
+};
+use crate::store::{Attempts, ErasureState, StoreError};
+
+/// `tenant.sealed`, under the tenant's key.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct TenantDoc {
+    pub created_at: Timestamp,
+    pub extractor: Option<ArtifactRef>,
+    pub generation: u32,
+    pub seed: SeedBytes,
+}
+
+/// Seed of the rotation; withheld from `Debug`.
+#[derive(Clone, serde::Serialize, serde::Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub(super) struct SeedBytes(pub [u8; 32]);
+
+impl std::fmt::Debug for SeedBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SeedBytes(withheld)")
+    }
+}
+
+/// `api_key.sealed`, under the tenant's key.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct ApiKeyDoc {
+    pub role: Role,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+    /// Keyed hash of the secret.
+    pub hash: [u8; 32],
+}
+
+/// `subject.sealed`, under the subject's key.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct SubjectDoc {
+    pub id: SubjectId,
+    pub created_at: Timestamp,
+    pub opted_out: bool,
+    pub consents: Vec<ConsentRecord>,
+    pub enrollment: Option<EnrollmentDoc>,
+    pub voiceprint: Option<VoiceprintDoc>,
+    pub attempts: Attempts,
+}
+
+/// An enrollment on the way.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct EnrollmentDoc {
+    pub id: EnrollmentId,
+    pub started_at: Timestamp,
+    pub reenroll: bool,
+    pub utterances: Vec<UtteranceRef>,
+}
+
+/// A voiceprint.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct VoiceprintDoc {
+    pub id: VoiceprintId,
+    pub extractor: ArtifactRef,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub authorization: Authorization,
+    pub consent: ConsentId,
+    pub utterances: Vec<UtteranceRef>,
+}
+
+/// Names a row of `utterance` and its content: an older or another row does not fit.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct UtteranceRef {
+    pub id: UtteranceId,
+    pub extractor: ArtifactRef,
+    pub mac: [u8; 32],
+}
+
+/// Head of `utterance.sealed`, under the subject's key; the rotated embedding follows.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct UtteranceDoc {
+    pub captured_at: Timestamp,
+    pub extractor: ArtifactRef,
+    pub bandwidth: Bandwidth,
+    pub net_speech_ms: u32,
+    pub quality: Quality,
+    pub authorization: Authorization,
+    pub consent: ConsentId,
+    /// Of the rotation.
+    pub generation: u32,
+}
+
+/// `erasure.sealed`, under the tenant's key.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct ErasureDoc {
+    pub state: ErasureState,
+    pub erased_at: Timestamp,
+    pub rows_destroyed: u32,
+    pub decision: DecisionId,
+}
+
+/// Document as bytes, zeroed after use.
+pub(super) fn to_bytes<T: Serialize>(doc: &T) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    serde_json::to_vec(doc)
+        .map(Zeroizing::new)
+        .map_err(|_| StoreError::Invalid("a value cannot be written as JSON"))
+}
+
+/// Seals a document in its place.
+pub(super) fn seal<T: Serialize>(
+    doc: &T,
+    key: &SealKey,
+    (table, row, version): (Table, &[u8], u64),
+    entropy: &dyn Entropy,
+) -> Result<Value, StoreError> {
+    let place = table.place(row, version);
+    let sealed = key.seal(place.as_slice(), &to_bytes(doc)?, entropy);
+    Ok(Value::Blob(sealed))
+}
+
+/// Opens sealed bytes of a row.
+pub(super) fn open_bytes(
+    row: &Row,
+    column: usize,
+    key: &SealKey,
+    place: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let place = row.table.place(place, row.version);
+    key.open(place.as_slice(), row.blob(column)?)
+        .map_err(|_| row.broken("the sealed value does not open"))
+}
+
+/// Opens the document of a row.
+pub(super) fn open<T: DeserializeOwned>(
+    row: &Row,
+    column: usize,
+    key: &SealKey,
+    place: &[u8],
+) -> Result<T, StoreError> {
+    let plain = open_bytes(row, column, key, place)?;
+    serde_json::from_slice(&plain).map_err(|_| row.broken("the document cannot be read"))
+}
+
+/// Plain content of an utterance: length of the head (u32, little-endian), head, embedding (f32).
+pub(super) fn pack_utterance(
+    doc: &UtteranceDoc,
+    rotated: &[f32],
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let head = to_bytes(doc)?;
+    serde_json::from_slice::<UtteranceDoc>(&head)
+        .map_err(|_| StoreError::Invalid("the quality of an utterance is not a number"))?;
+    let length =
+        u32::try_from(head.len()).map_err(|_| StoreError::Invalid("an utterance is too long"))?;
+    let mut plain = Zeroizing::new(Vec::with_capacity(4 + head.len() + 4 * rotated.len()));
+    plain.extend_from_slice(&length.to_le_bytes());
+    plain.extend_from_slice(&head);
+    for value in rotated {
+        plain.extend_from_slice(&value.to_le_bytes());
+    }
+    Ok(plain)
+}
+
+/// Reads what [`pack_utterance`] made.
+pub(super) fn unpack_utterance(plain: &[u8]) -> Option<(UtteranceDoc, Zeroizing<Vec<f32>>)> {
+    let (length, rest) = plain.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (head, values) = rest.split_at_checked(length)?;
+    let doc = serde_json::from_slice(head).ok()?;
+    let (chunks, tail) = values.as_chunks::<4>();
+    let values = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    tail.is_empty()
+        .then(|| (doc, Zeroizing::new(values.collect())))
+}
+
+/// A subject's row, opened.
+#[derive(Debug)]
+pub(super) struct OpenSubject {
+    pub row: Row,
+    pub handle: Handle,
+    pub key: SealKey,
+    pub doc: SubjectDoc,
+}

@@ -1,0 +1,3 @@
+//! Evaluation of voice scores on sets of speech.
+
+pub mod phone;

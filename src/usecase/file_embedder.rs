@@ -1,0 +1,111 @@
+//! From a file to an embedding: decode, resample, find speech, run the network.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::audio::{AudioLimits, Pcm, QualityLimits, RATE_16K_HZ, read_file, to_16k};
+use crate::domain::{ArtifactRef, Quality};
+use crate::features::{FeatureError, Frontend};
+use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Samples};
+use crate::usecase::extractor_pool::ExtractorPool;
+use crate::usecase::hear::{self, Vad, hear_pcm};
+use crate::voice::Extractor;
+
+/// Rate of telephone recordings, kept as they are so that they are heard as telephone speech, in Hz.
+const TELEPHONE_HZ: u32 = 8_000;
+
+/// Embeds files with one model.
+pub struct FileEmbedder {
+    extractor: ExtractorPool,
+    front_end: Frontend,
+    vad: Vad,
+    channel: Option<u16>,
+}
+
+/// One file's embedding and what it was made from.
+#[derive(Serialize)]
+pub struct FileEmbedding {
+    /// The file.
+    pub path: String,
+    /// Model, as `campplus@1`.
+    pub model: String,
+    /// Speech left after voice activity detection, in seconds.
+    pub net_speech_s: f64,
+    /// Quality of the recording.
+    pub quality: Quality,
+    /// Raw embedding: neither centered nor projected.
+    pub embedding: Vec<f32>,
+}
+
+impl FileEmbedder {
+    /// An embedder for a loaded model.
+    ///
+    /// # Errors
+    /// None that the constants of the front end can cause.
+    pub fn new(extractor: Extractor, vad: Vad, channel: Option<u16>) -> Result<Self, FeatureError> {
+        Ok(Self {
+            extractor: ExtractorPool::new(extractor),
+            front_end: hear::front_end()?,
+            vad,
+            channel,
+        })
+    }
+
+    /// Id and version of the model.
+    pub fn artifact(&self) -> &ArtifactRef {
+        self.extractor.extractor().artifact()
+    }
+
+    /// Embeds one file.
+    ///
+    /// # Errors
+    /// Audio that cannot be read, or too little speech, in words.
+    pub fn file(&self, path: &Path) -> Result<FileEmbedding, EmbedError> {
+        let pcm = self.read(path)?;
+        let (embedding, quality) = self.pcm(&pcm)?;
+        Ok(FileEmbedding {
+            path: path.display().to_string(),
+            model: self.artifact().to_string(),
+            net_speech_s: f64::from(quality.net_speech_ms) / 1_000.0,
+            quality,
+            embedding,
+        })
+    }
+
+    fn read(&self, path: &Path) -> Result<Pcm, EmbedError> {
+        read_file(path, self.channel, &AudioLimits::default()).map_err(in_words)
+    }
+
+    fn pcm(&self, pcm: &Pcm) -> Result<(Vec<f32>, Quality), EmbedError> {
+        let speech = hear_pcm(&self.front_end, pcm, QualityLimits::default(), self.vad)
+            .map_err(in_words)?;
+        let embedding = self.extractor.embedding(&speech.frames).map_err(in_words)?;
+        Ok((embedding, speech.quality))
+    }
+}
+
+fn in_words(error: impl std::fmt::Display) -> EmbedError {
+    EmbedError(error.to_string())
+}
+
+impl Embed for FileEmbedder {
+    fn decode(&self, path: &Path) -> Result<Samples, EmbedError> {
+        let pcm = self.read(path)?;
+        if pcm.sample_rate_hz == TELEPHONE_HZ {
+            return Ok(Samples { rate_hz: TELEPHONE_HZ, mono: pcm.samples });
+        }
+        let mono = to_16k(&pcm).map_err(in_words)?.samples().to_vec();
+        Ok(Samples { rate_hz: RATE_16K_HZ, mono })
+    }
+
+    fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
+        let pcm = Pcm { sample_rate_hz: samples.rate_hz, samples: samples.mono.clone() };
+        let (embedding, quality) = self.pcm(&pcm)?;
+        Ok(Embedded {
+            embedding,
+            bandwidth: quality.bandwidth,
+            net_speech_ms: quality.net_speech_ms,
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! Fits a whole back-end artefact from speech sets in one go: means, projection, cohort, calibrations,
+//! each on speakers of its own, with a report.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rand::seq::SliceRandom;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::domain::{ArtifactRef, LicenseClass};
+use crate::scoring::artifact::{CALIBRATION_FILE, MANIFEST_FILE, TENSORS_FILE};
+use crate::scoring::calibration::{FitOptions, LabeledTrial, cross_validate, fit};
+use crate::scoring::metrics::{Figures, figures};
+use crate::scoring::train::{TrainOptions, TrainUtterance, train};
+use crate::scoring::vector::cosine;
+use crate::scoring::{BackEnd, BackEndInfo, Calibration, Scorer, ScoringError};
+use crate::usecase::embed_file::{Embed, EmbedError, Embeddings, embed_items};
+use crate::usecase::embedding_cache;
+use crate::usecase::speech_set::{self, Recording, SpeechSetError};
+
+pub mod plan;
+pub mod trials;
+
+use plan::{is_long, pieces};
+use trials::{Piece, Scored, build};
+
+/// File with the calibration of the plain cosine.
+pub const PLAIN_CALIBRATION_FILE: &str = "calibration-plain.json";
+
+/// Folds of the cross-validation of the calibration.
+const FOLDS: u32 = 5;
+
+/// Cosine of raw embeddings above which two ids of a doubtful corpus are taken for one person.
+const ONE_PERSON_COSINE: f64 = 0.7;
+
+/// What to fit, on what.
+#[derive(Debug, Clone)]
+pub struct FitBackEndOptions {
+    /// Folder with `manifest.tsv`.
+    pub data: PathBuf,
+    /// Data sets to fit on.
+    pub corpora: Vec<String>,
+    /// Data sets in which one person may have two ids; the second one is left out.
+    pub doubtful_corpora: Vec<String>,
+    /// Where the artefact is written.
+    pub out: PathBuf,
+    /// Embeddings to use instead of the network, or to write after using it.
+    pub cache: Option<PathBuf>,
+    /// Id of the artefact.
+    pub id: String,
+    /// Version of the artefact and its calibrations.
+    pub version: u32,
+    /// The extractor.
+    pub model: ArtifactRef,
+    /// Terms of the data.
+    pub license: LicenseClass,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Speakers for means, projection and cohort; the rest calibrate.
+    pub back_end_speakers: usize,
+    /// Most of them in the cohort.
+    pub cohort: usize,
+    /// Best cohort scores used.
+    pub top_k: usize,
+    /// Share of the identity in the within-speaker covariance.
+    pub shrinkage: f64,
+    /// Penalty on the quality measures of the calibration.
+    pub ridge: f64,
+}
+
+impl FitBackEndOptions {
+    /// The settings of the shipped artefact: chosen on the train sets.
+    pub fn shipped(data: PathBuf, out: PathBuf, model: ArtifactRef) -> Self {
+        let open = ["commonvoice", "speechocean762", "libri_tc100", "coswara", "speechcmd"];
+        Self {
+            data,
+            corpora: open.map(str::to_owned).to_vec(),
+            doubtful_corpora: vec!["speechocean762".to_owned()],
+            out,
+            cache: None,
+            id: format!("{}-open", model.id),
+            version: 1,
+            model,
+            license: LicenseClass::Open,
+            seed: 1,
+            back_end_speakers: 1_000,
+            cohort: 800,
+            top_k: 200,
+            shrinkage: 0.3,
+            ridge: 1e-3,
+        }
+    }
+}
+
+/// Why nothing was fitted.
+#[derive(Debug, thiserror::Error)]
+pub enum FitBackEndError {
+    /// The speech set.
+    #[error(transparent)]
+    Speech(#[from] SpeechSetError),
+    /// The embeddings.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The fit.
+    #[error(transparent)]
+    Scoring(#[from] ScoringError),
+    /// Writing the artefact.
+    #[error("{0}: {1}")]
+    Write(String, std::io::Error),
+    /// Neither an embedder nor a cache.
+    #[error("embeddings need an installed model or a cache file")]
+    NoEmbeddings,
+}
+
+/// Held-out figures of one system.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct SystemReport {
+    /// On held-out speakers of the calibration set.
+    pub cross_validated: Figures,
+    /// Lowest false match rate the rule of 30 supports.
+    pub supported_fmr: f64,
+    /// Most candidates supported at a false-positive identification rate of 1 %.
+    pub supported_n_at_fpir_1_percent: usize,
+}
+
+/// What was fitted.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FitReport {
+    /// Recordings that could not be embedded.
+    pub failed: Vec<String>,
+    /// Speakers left out as second ids of a person.
+    pub left_out: Vec<String>,
+    /// Speakers behind means, projection and cohort.
+    pub back_end_speakers: usize,
+    /// Speakers behind the calibrations.
+    pub calibration_speakers: usize,
+    /// Target trials of the calibration.
+    pub target_trials: u64,
+    /// Non-target trials of the calibration.
+    pub non_target_trials: u64,
+    /// The back-end.
+    pub full: SystemReport,
+    /// The plain cosine.
+    pub plain: SystemReport,
+}
+
+/// Fits and writes an artefact. `embed` may be absent when the cache file exists.
+pub fn run(
+    embed: Option<&dyn Embed>,
+    options: &FitBackEndOptions,
+) -> Result<FitReport, FitBackEndError> {
+    let mut recordings = speech_set::read(&options.data)?;
+    recordings.retain(|r| options.corpora.contains(&r.corpus));
+    let embeddings = embeddings(embed, options, &recordings)?;
+    let (back_end, plain, report) = fit_artifact(&recordings, &embeddings, options)?;
+    write(&options.out, &back_end, &plain, &report)?;
+    Ok(report)
+}
+
+fn embeddings(
+    embed: Option<&dyn Embed>,
+    options: &FitBackEndOptions,
+    recordings: &[Recording],
+) -> Result<Embeddings, FitBackEndError> {
+    match (&options.cache, embed) {
+        (Some(path), _) if path.exists() => Ok(embedding_cache::load(path)?),
+        (cache, Some(embed)) => {
+            let items = recordings.iter().flat_map(|r| pieces(r, options.seed));
+            let done = embed_items(embed, &options.data, items, options.seed)?;
+            if let Some(path) = cache {
+                embedding_cache::save(path, &done)?;
+            }
+            Ok(done)
+        }
+        (_, None) => Err(FitBackEndError::NoEmbeddings),
+    }
+}
+
+/// A speaker's name and pieces.
+type Speaker<'a> = (String, Vec<Piece<'a>>);
+
+/// Fits the artefact to embeddings: the back-end with its calibration, and the calibration of the
+/// plain cosine.
+pub fn fit_artifact(
+    recordings: &[Recording],
+    embeddings: &Embeddings,
+    options: &FitBackEndOptions,
+) -> Result<(BackEnd, Calibration, FitReport), FitBackEndError> {
+    let failed = embeddings
+        .iter()
+        .filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?)))
+        .collect();
+    let (mut speakers, left_out) = speakers(recordings, embeddings, options);
+    speakers.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
+    let split = options.back_end_speakers.min(speakers.len());
+    let (fitting, calibrating) = speakers.split_at(split);
+    let back_end = fit_back_end(fitting, options)?;
+    let pieces: Vec<Vec<Piece<'_>>> = calibrating.iter().map(|(_, p)| p.clone()).collect();
+    let trials = build(&pieces, options.seed);
+    let people = calibrating.len() as u64;
+    let scored = trials.score(&Scorer::Full(Box::new(back_end.clone())));
+    let (calibration, full) = calibrate(&scored, people, options)?;
+    let plain_scored = trials.score(&Scorer::Plain(Calibration::identity()));
+    let (plain_calibration, plain) = calibrate(&plain_scored, people, options)?;
+    let report = FitReport {
+        failed,
+        left_out,
+        back_end_speakers: fitting.len(),
+        calibration_speakers: calibrating.len(),
+        target_trials: calibration.fitted_on.target_trials,
+        non_target_trials: calibration.fitted_on.non_target_trials,
+        full,
+        plain,
+    };
+    Ok((back_end.with_calibration(calibration), plain_calibration, report))
+}
+
+/// Speakers with embeddings, and the names of those left out as somebody's second id.
+fn speakers<'a>(
+    recordings: &[Recording],
+    embeddings: &'a Embeddings,
+    options: &FitBackEndOptions,
+) -> (Vec<Speaker<'a>>, Vec<String>) {
+    let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (item, embedded) in embeddings {
+        if let Ok(embedded) = embedded {
+            by_file.entry(&item.file).or_default().push((item, embedded));
+        }
+    }
+    let mut kept: Vec<Speaker<'a>> = Vec::new();
+    let mut left_out = Vec::new();
+    // First long piece of each kept speaker of a doubtful corpus, by corpus.
+    let mut seen: BTreeMap<&str, Vec<&[f32]>> = BTreeMap::new();
+    for of_speaker in speech_set::by_speaker(recordings) {
+        let mut pieces = Vec::new();
+        for (recording, file) in of_speaker.iter().enumerate() {
+            for (item, embedded) in by_file.get(file.file.as_str()).into_iter().flatten() {
+                pieces.push(Piece {
+                    recording,
+                    channel: item.channel,
+                    long: is_long(item),
+                    embedded,
+                });
+            }
+        }
+        let Some(first) = pieces.iter().find(|p| p.long) else {
+            continue;
+        };
+        let corpus = of_speaker[0].corpus.as_str();
+        let name = format!("{corpus}/{}", of_speaker[0].speaker);
+        if options.doubtful_corpora.iter().any(|c| c == corpus) {
+            let own: &[f32] = &first.embedded.embedding;
+            let others = seen.entry(corpus).or_default();
+            let same = |o: &&[f32]| cosine(o, own).is_some_and(|c| c > ONE_PERSON_COSINE);
+            if others.iter().any(same) {
+                left_out.push(name);
+                continue;
+            }
+            others.push(own);
+        }
+        kept.push((name, pieces));
+    }
+    (kept, left_out)
+}
+
+fn fit_back_end(
+    speakers: &[Speaker<'_>],
+    options: &FitBackEndOptions,
+) -> Result<BackEnd, ScoringError> {
+    let utterances: Vec<TrainUtterance<'_>> = speakers
+        .iter()
+        .enumerate()
+        .flat_map(|(speaker, (_, pieces))| {
+            pieces.iter().map(move |p| TrainUtterance {
+                speaker: speaker as u32,
+                embedding: &p.embedded.embedding,
+                bandwidth: p.embedded.bandwidth,
+                in_cohort: p.long,
+            })
+        })
+        .collect();
+    let train_options = TrainOptions {
+        shrinkage: options.shrinkage,
+        cohort: options.cohort,
+    };
+    let info = BackEndInfo {
+        id: options.id.clone(),
+        version: options.version,
+        model: options.model.clone(),
+        license: options.license,
+        top_k: options.top_k,
+        seed: options.seed,
+        data: options.corpora.clone(),
+    };
+    let parts = train(&utterances, &train_options)?;
+    // Through the bytes, so that the calibration sees the cohort as it will be read.
+    let parts = crate::scoring::BackEndParts::from_bytes(&parts.to_bytes()?)?;
+    BackEnd::new(info, parts, Calibration::identity())
+}
+
+fn calibrate(
+    (trials, speakers): &Scored,
+    people: u64,
+    options: &FitBackEndOptions,
+) -> Result<(Calibration, SystemReport), ScoringError> {
+    let fit_options = FitOptions {
+        version: options.version,
+        ridge: options.ridge,
+        prior: 0.5,
+        speakers: people,
+        pairs: distinct_pairs(trials, speakers),
+    };
+    let calibration = fit(trials, &fit_options)?;
+    let held_out = cross_validate(trials, speakers, &fit_options, FOLDS, options.seed)?;
+    let report = SystemReport {
+        cross_validated: figures(&held_out)?,
+        supported_fmr: calibration.tail.supported_fmr(),
+        supported_n_at_fpir_1_percent: calibration.tail.supported_n(0.01),
+    };
+    Ok((calibration, report))
+}
+
+/// Distinct pairs of people among the non-target trials.
+pub(crate) fn distinct_pairs(trials: &[LabeledTrial], speakers: &[[u32; 2]]) -> u64 {
+    let mut pairs: Vec<[u32; 2]> = trials
+        .iter()
+        .zip(speakers)
+        .filter(|(t, _)| !t.target)
+        .map(|(_, [a, b])| [*a.min(b), *a.max(b)])
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.len() as u64
+}
+
+fn write(
+    folder: &Path,
+    back_end: &BackEnd,
+    plain: &Calibration,
+    report: &FitReport,
+) -> Result<(), FitBackEndError> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes)
+            .map_err(|e| FitBackEndError::Write(path.display().to_string(), e))
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|e| FitBackEndError::Write(folder.display().to_string(), e))?;
+    put(MANIFEST_FILE, back_end.info().to_toml()?.as_bytes())?;
+    put(TENSORS_FILE, &back_end.parts().to_bytes()?)?;
+    put(CALIBRATION_FILE, back_end.calibration().to_json()?.as_bytes())?;
+    put(PLAIN_CALIBRATION_FILE, plain.to_json()?.as_bytes())?;
+    let report = serde_json::to_string_pretty(report)
+        .map_err(|e| ScoringError::Artifact(e.to_string()))?;
+    put("fit-report.json", report.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+use super::*;
+use crate::domain::{Bandwidth, RawScore};
+use crate::usecase::embed_file::{Channel, Embedded, Item};
+use rand::RngExt;
+
+/// Speakers on random directions, with noise and a channel shift.
+fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let mut direction = |size: f32| -> Vec<f32> {
+        (0..16).map(|_| size * (rng.random::<f32>() - 0.5)).collect()
+    };
+    let (mut recordings, mut embeddings) = (Vec::new(), Embeddings::new());
+    for speaker in 0..speakers {
+        let own = direction(2.0);
+        for take in 0..3 {
+            let recording = Recording {
+                corpus: "made-up".into(),
+                speaker: format!("s{speaker}"),
+                file: format!("s{speaker}/{take}.wav"),
+                seconds: 9.0,
+                gender: String::new(),
+            };
+            for item in pieces(&recording, 1) {
+                let narrow = item.channel == Channel::Phone;
+                let noise = direction(if is_long(&item) { 0.8 } else { 1.4 });
+                let embedding = (0..16)
+                    .map(|i| own[i] + noise[i] + if narrow { 0.5 } else { -0.2 })
+                    .collect();
+                let embedded = Embedded {
+                    embedding,
+                    bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
+                    net_speech_ms: if is_long(&item) { 8_000 } else { 1_500 },
+                };
+                embeddings.insert(item, Ok(embedded));
+            }
+            recordings.push(recording);
+        }
+    }
+    (recordings, embeddings)
+}
+
+fn options(folder: &Path) -> FitBackEndOptions {
+    let model = ArtifactRef::new("tiny", 1);
+    FitBackEndOptions {
+        corpora: vec!["made-up".into()],
+        doubtful_corpora: Vec::new(),
+        back_end_speakers: 40,
+        cohort: 30,
+        top_k: 10,
+        cache: Some(folder.join("cache.safetensors")),
+        ..FitBackEndOptions::shipped(folder.join("data"), folder.join("out"), model)
+    }
+}
+
+#[test]
+fn an_artefact_is_fitted_written_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, embeddings) = made_up(100);
+    let options = options(folder.path());
+    std::fs::create_dir(&options.data).unwrap();
+    let mut manifest = "corpus\tspeaker\tfile\tseconds\tgender\n".to_owned();
+    for r in &recordings {
+        manifest += &format!("{}\t{}\t{}\t{}\t\n", r.corpus, r.speaker, r.file, r.seconds);
+    }
+    std::fs::write(options.data.join("manifest.tsv"), manifest).unwrap();
+    assert!(matches!(run(None, &options), Err(FitBackEndError::NoEmbeddings)));
+    embedding_cache::save(options.cache.as_ref().unwrap(), &embeddings).unwrap();
+    let report = run(None, &options).unwrap();
+    assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
+    assert_eq!(report.non_target_trials, 60 * 59 / 2);
+    assert!(report.full.cross_validated.cllr < 0.7, "{report:?}");
+
+    let read = |name: &str| std::fs::read(options.out.join(name)).unwrap();
+    let text = |name: &str| String::from_utf8(read(name)).unwrap();
+    let (manifest, tensors) = (text(MANIFEST_FILE), read(TENSORS_FILE));
+    let loaded = BackEnd::from_files(&manifest, &tensors, &text(CALIBRATION_FILE)).unwrap();
+    assert_eq!(loaded.info().license, LicenseClass::Open);
+    Calibration::from_json(&text(PLAIN_CALIBRATION_FILE)).unwrap();
+    let again = run(None, &options).unwrap();
+    assert_eq!(again, report);
+    assert_eq!(read(TENSORS_FILE), tensors, "repeats to the byte");
+
+    let side = |name: &str| {
+        let e = embeddings[&Item::whole(name)].as_ref().ok().unwrap();
+        loaded.side(&[e.view()]).unwrap()
+    };
+    let (a, b, c) = (side("s1/0.wav"), side("s1/1.wav"), side("s2/0.wav"));
+    let llr = |x, y| loaded.llr(loaded.raw(x, y), x, y);
+    assert!(llr(&a, &b).0 > 0.0 && llr(&a, &c).0 < llr(&a, &b).0);
+    assert!(llr(&a, &b) > loaded.llr(RawScore(loaded.raw(&a, &b).0 - 1.0), &a, &b));
+}
+
+#[test]
+fn a_second_id_of_a_person_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, mut embeddings) = made_up(100);
+    for recording in recordings.iter().filter(|r| r.speaker == "s7") {
+        for item in pieces(recording, 1) {
+            let twin: Item = item.to_string().replace("s7/", "s3/").parse().unwrap();
+            let found = embeddings.range(twin..).next().unwrap().1.clone();
+            embeddings.insert(item, found);
+        }
+    }
+    let doubtful = FitBackEndOptions {
+        doubtful_corpora: vec!["made-up".into()],
+        ..options(folder.path())
+    };
+    let (_, _, report) = fit_artifact(&recordings, &embeddings, &doubtful).unwrap();
+    assert!(report.left_out.contains(&"made-up/s7".to_owned()));
+    assert!(report.left_out.len() < 50, "{}", report.left_out.len());
+}

@@ -1,0 +1,251 @@
+//! Trials on which a calibration is fitted: every kind of trial a deployment sees, in equal weight.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::scoring::calibration::LabeledTrial;
+use crate::scoring::{Conditions, Prepared, Scorer, UtteranceView};
+use crate::usecase::embed_file::{Channel, Embedded};
+
+/// Most recordings in a template.
+const MAX_TEMPLATE: usize = 4;
+
+/// Most recordings of a speaker that are tested.
+const MAX_TESTS: usize = 6;
+
+/// Net speech under which a trial counts as short, in milliseconds.
+const SHORT_MS: u32 = 3_000;
+
+/// One embedded piece of a speaker's recording.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// Number of the recording among the speaker's.
+    pub recording: usize,
+    /// Simulated channel.
+    pub channel: Channel,
+    /// The long piece of its recording, or the short one.
+    pub long: bool,
+    /// Its embedding.
+    pub embedded: &'a Embedded,
+}
+
+/// Sides and the trials between them.
+#[derive(Default)]
+pub struct CalibrationTrials<'a> {
+    sides: Vec<Vec<UtteranceView<'a>>>,
+    trials: Vec<([usize; 2], [u32; 2])>,
+}
+
+/// A side: speaker, recordings, channel, long or short.
+type Key = (u32, Vec<usize>, Channel, bool);
+
+const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Phone];
+
+struct Builder<'a, 'b> {
+    speakers: &'b [Vec<Piece<'a>>],
+    known: BTreeMap<Key, Option<usize>>,
+    out: CalibrationTrials<'a>,
+}
+
+/// Makes trials from the pieces of each speaker: target trials across recordings, and one
+/// non-target trial for every pair of speakers, over all combinations of channel, one or several
+/// enrolled recordings, and long or short tests.
+pub fn build<'a>(speakers: &[Vec<Piece<'a>>], seed: u64) -> CalibrationTrials<'a> {
+    let mut builder = Builder {
+        speakers,
+        known: BTreeMap::new(),
+        out: CalibrationTrials::default(),
+    };
+    for speaker in 0..speakers.len() {
+        builder.targets(speaker);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for a in 0..speakers.len() {
+        for b in a + 1..speakers.len() {
+            let (enroll, test) = if rng.random() { (a, b) } else { (b, a) };
+            builder.non_target(enroll, test, &mut rng);
+        }
+    }
+    builder.out
+}
+
+impl Builder<'_, '_> {
+    fn recordings(&self, speaker: usize) -> Vec<usize> {
+        let all: BTreeSet<usize> = self.speakers[speaker].iter().map(|p| p.recording).collect();
+        all.into_iter().collect()
+    }
+
+    fn side(&mut self, key: Key) -> Option<usize> {
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let (speaker, recordings, channel, long) = &key;
+        let views: Vec<_> = self.speakers[*speaker as usize]
+            .iter()
+            .filter(|p| p.channel == *channel && p.long == *long)
+            .filter(|p| recordings.contains(&p.recording))
+            .map(|p| p.embedded.view())
+            .collect();
+        let at = (!views.is_empty()).then(|| {
+            self.out.sides.push(views);
+            self.out.sides.len() - 1
+        });
+        self.known.insert(key, at);
+        at
+    }
+
+    fn targets(&mut self, speaker: usize) {
+        let recordings = self.recordings(speaker);
+        let id = speaker as u32;
+        for (i, &test) in recordings.iter().enumerate().take(MAX_TESTS) {
+            let mut others: Vec<usize> = recordings[i + 1..].to_vec();
+            others.extend(&recordings[..i]);
+            others.truncate(MAX_TEMPLATE);
+            let mut templates = Vec::new();
+            if let Some(one) = others.first() {
+                templates.push(vec![*one]);
+            }
+            if others.len() > 1 {
+                templates.push(others);
+            }
+            for template in templates {
+                for channels in CHANNELS.map(|e| CHANNELS.map(|t| (e, t))).as_flattened() {
+                    for long in [true, false] {
+                        let enroll = self.side((id, template.clone(), channels.0, true));
+                        let probe = self.side((id, vec![test], channels.1, long));
+                        if let (Some(a), Some(b)) = (enroll, probe) {
+                            self.out.trials.push(([a, b], [id, id]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn non_target(&mut self, enroll: usize, test: usize, rng: &mut ChaCha8Rng) {
+        let mut template = self.recordings(enroll);
+        template.truncate(if rng.random() { 1 } else { MAX_TEMPLATE });
+        let tests = self.recordings(test);
+        let channels = [rng.random(), rng.random()].map(|p: bool| CHANNELS[usize::from(p)]);
+        let long: bool = rng.random();
+        if tests.is_empty() || template.is_empty() {
+            return;
+        }
+        let probe = vec![tests[rng.random_range(0..tests.len())]];
+        let ids = [enroll as u32, test as u32];
+        let a = self.side((ids[0], template, channels[0], true));
+        let b = self
+            .side((ids[1], probe.clone(), channels[1], long))
+            .or_else(|| self.side((ids[1], probe, channels[1], true)));
+        if let (Some(a), Some(b)) = (a, b) {
+            self.out.trials.push(([a, b], ids));
+        }
+    }
+}
+
+/// Scored trials and the speakers on both sides of each.
+pub type Scored = (Vec<LabeledTrial>, Vec<[u32; 2]>);
+
+impl CalibrationTrials<'_> {
+    /// Scores all trials with a system (its calibration plays no part). Sides without direction drop out.
+    pub fn score(&self, scorer: &Scorer) -> Scored {
+        let prepared: Vec<Option<Prepared>> =
+            self.sides.iter().map(|s| scorer.prepare(s).ok()).collect();
+        let mut trials = Vec::with_capacity(self.trials.len());
+        let mut speakers = Vec::with_capacity(self.trials.len());
+        for ([a, b], ids) in &self.trials {
+            let (Some(a), Some(b)) = (&prepared[*a], &prepared[*b]) else {
+                continue;
+            };
+            let Some((raw, _)) = scorer.score(a, b) else {
+                continue;
+            };
+            trials.push(LabeledTrial {
+                raw,
+                conditions: Scorer::conditions(a, b),
+                target: ids[0] == ids[1],
+                weight: 1.0,
+            });
+            speakers.push(*ids);
+        }
+        balance(&mut trials);
+        (trials, speakers)
+    }
+}
+
+/// Kind of a trial: how many sides are mostly telephone, whether it is short, and its truth.
+fn cell(conditions: &Conditions, target: bool) -> (usize, bool, bool) {
+    let narrow = conditions.narrow_share.iter().filter(|s| **s > 0.5).count();
+    let short = conditions.net_speech_ms.iter().any(|ms| *ms < SHORT_MS);
+    (narrow, short, target)
+}
+
+/// Gives every kind of trial the same total weight.
+fn balance(trials: &mut [LabeledTrial]) {
+    let mut counts: BTreeMap<(usize, bool, bool), f64> = BTreeMap::new();
+    for t in trials.iter() {
+        *counts.entry(cell(&t.conditions, t.target)).or_default() += 1.0;
+    }
+    for t in trials.iter_mut() {
+        let count = counts.get(&cell(&t.conditions, t.target));
+        t.weight = 1.0 / count.copied().unwrap_or(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Bandwidth;
+    use crate::scoring::Calibration;
+
+    fn embedded(speaker: usize, recording: usize, channel: Channel, long: bool) -> Embedded {
+        let x = (speaker * 7 + recording) as f32;
+        Embedded {
+            embedding: vec![x.sin(), x.cos(), 1.0],
+            bandwidth: match channel {
+                Channel::AsIs => Bandwidth::Wide,
+                Channel::Phone => Bandwidth::Narrow,
+            },
+            net_speech_ms: if long { 8_000 } else { 2_000 },
+        }
+    }
+
+    #[test]
+    fn all_kinds_of_trials_are_made_with_equal_weight() {
+        let mut store = Vec::new();
+        for speaker in 0..12usize {
+            for recording in 0..3usize {
+                for channel in CHANNELS {
+                    for long in [true, false] {
+                        let e = embedded(speaker, recording, channel, long);
+                        store.push((speaker, recording, channel, long, e));
+                    }
+                }
+            }
+        }
+        let mut speakers = vec![Vec::new(); 12];
+        for (speaker, recording, channel, long, embedded) in &store {
+            speakers[*speaker].push(Piece {
+                recording: *recording,
+                channel: *channel,
+                long: *long,
+                embedded,
+            });
+        }
+        let scorer = Scorer::Plain(Calibration::identity());
+        let (trials, ids) = build(&speakers, 5).score(&scorer);
+        let non_targets = trials.iter().filter(|t| !t.target).count();
+        assert_eq!(non_targets, 12 * 11 / 2, "one for every pair");
+        // 3 tests × 2 templates × 4 channel pairs × 2 durations.
+        assert_eq!(trials.len() - non_targets, 12 * 48);
+        assert!(trials.iter().zip(&ids).all(|(t, s)| t.target == (s[0] == s[1])));
+        let mut weights: BTreeMap<_, f64> = BTreeMap::new();
+        for t in &trials {
+            *weights.entry(cell(&t.conditions, t.target)).or_default() += t.weight;
+        }
+        assert!(weights.len() >= 10);
+        assert!(weights.values().all(|w| (w - 1.0).abs() < 1e-9));
+    }
+}

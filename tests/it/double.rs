@@ -1,0 +1,525 @@
+//! A double of the application. What it does follows from the subject id, so that a test reads in one
+//! place: see [`Manner`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use vouch::domain::*;
+use vouch::usecase::UseCaseError;
+use vouch::usecase::command::*;
+use vouch::usecase::output::*;
+use vouch::usecase::port::*;
+
+/// The one valid key.
+pub const KEY: &str = "vk_0123_test-secret";
+
+/// What happens for subject ids of a certain name.
+pub mod manner {
+    /// Unary calls take [`super::SLOW`]; each pushed chunk takes [`super::SLOW_PUSH`].
+    pub const SLOW: &str = "slow-subject";
+    /// Panics.
+    pub const PANIC: &str = "panic-subject";
+    /// Streams: the third chunk gives the final decision.
+    pub const EARLY: &str = "early-subject";
+    /// The store is not available.
+    pub const STORE_DOWN: &str = "store-down-subject";
+    /// The engine is full.
+    pub const BUSY: &str = "busy-subject";
+    /// No model.
+    pub const NO_MODEL: &str = "no-model-subject";
+}
+
+pub const SLOW: Duration = Duration::from_millis(700);
+pub const SLOW_PUSH: Duration = Duration::from_millis(400);
+
+#[derive(Default)]
+pub struct Counts {
+    /// Keys presented.
+    pub authenticated: AtomicUsize,
+    /// Use-cases begun.
+    pub begun: AtomicUsize,
+    /// Unary use-cases ended.
+    pub ended: AtomicUsize,
+    /// Chunks taken by live objects.
+    pub pushed: AtomicUsize,
+    /// Live objects finished.
+    pub finished: AtomicUsize,
+    /// Live objects dropped without being finished.
+    pub dropped: AtomicUsize,
+}
+
+pub struct Double {
+    pub counts: Arc<Counts>,
+    pub ready: AtomicBool,
+    pub model: AtomicBool,
+}
+
+impl Default for Double {
+    fn default() -> Self {
+        Self {
+            counts: Arc::default(),
+            ready: AtomicBool::new(true),
+            model: AtomicBool::new(true),
+        }
+    }
+}
+
+impl Double {
+    pub fn count(&self, pick: impl Fn(&Counts) -> &AtomicUsize) -> usize {
+        pick(&self.counts).load(Ordering::SeqCst)
+    }
+
+    fn unary<T: Send + 'static>(&self, subject: Option<&SubjectId>, value: T) -> Reply<'static, T> {
+        let counts = Arc::clone(&self.counts);
+        let subject = subject.map(|s| s.as_str().to_owned()).unwrap_or_default();
+        counts.begun.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            refuse(&subject)?;
+            if subject == manner::SLOW {
+                tokio::time::sleep(SLOW).await;
+            }
+            counts.ended.fetch_add(1, Ordering::SeqCst);
+            Ok(value)
+        })
+    }
+}
+
+fn refuse(subject: &str) -> Result<(), UseCaseError> {
+    match subject {
+        manner::PANIC => panic!("asked to"),
+        manner::STORE_DOWN => Err(UseCaseError::StoreUnavailable(
+            "disk /var/secret-place is full".into(),
+        )),
+        manner::BUSY => Err(UseCaseError::Busy {
+            queue: "engine",
+            retry_after_ms: 250,
+        }),
+        manner::NO_MODEL => Err(UseCaseError::ModelMissing {
+            model: "campplus".into(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub fn versions() -> Versions {
+    Versions {
+        model: Some(ArtifactRef::new("campplus", 1)),
+        calibration: Some(ArtifactRef::new("campplus-open", 1)),
+        policy: ArtifactRef::new("default", 1),
+    }
+}
+
+fn decision_id() -> DecisionId {
+    DecisionId::parse("d-1").unwrap()
+}
+
+fn done<T>(value: T) -> Done<T> {
+    Done {
+        value,
+        decision_id: decision_id(),
+        versions: versions(),
+    }
+}
+
+fn quality(total_ms: u32) -> Quality {
+    Quality {
+        net_speech_ms: total_ms,
+        total_ms,
+        snr_db: Some(20.0),
+        level_dbfs: Some(-26.0),
+        clipped_share: 0.0,
+        bandwidth: Bandwidth::Narrow,
+        packets_lost: 0,
+        packets_repeated: 0,
+        reasons: vec![],
+    }
+}
+
+fn verification(total_ms: u32) -> Verification {
+    Verification {
+        decision: Decision::Accept,
+        reasons: vec![Reason::VoiceMatch, Reason::PadNotEvaluated],
+        score: Some(ShownScore {
+            band: ScoreBand::High,
+            llr: None,
+            raw: None,
+        }),
+        quality: quality(total_ms),
+        pad: PadStatus::NotEvaluated,
+        decision_id: decision_id(),
+        versions: versions(),
+    }
+}
+
+fn progress(net_speech_ms: u32) -> Progress {
+    Progress {
+        net_speech_ms,
+        required_ms: 20_000,
+        utterances: 1,
+        required_utterances: 3,
+    }
+}
+
+fn enrollment(total_ms: u32) -> Enrollment {
+    Enrollment {
+        state: EnrollmentState::InProgress,
+        utterance_accepted: true,
+        reasons: vec![Reason::EnrollmentInProgress],
+        progress: progress(total_ms),
+        quality: quality(total_ms),
+        voiceprint: None,
+        decision_id: decision_id(),
+        versions: versions(),
+    }
+}
+
+fn subject_info(id: SubjectId) -> SubjectInfo {
+    SubjectInfo {
+        id,
+        created_at: Timestamp::from_unix_ms(1_000),
+        opted_out: false,
+        consents: vec![],
+        enrolled: false,
+    }
+}
+
+fn decision_info(id: DecisionId) -> DecisionInfo {
+    DecisionInfo {
+        id,
+        sequence: 7,
+        decided_at: Timestamp::from_unix_ms(1_500),
+        kind: ActKind::Verification,
+        act: "verification".into(),
+        subject: None,
+        decision: Some(Decision::Reject),
+        reasons: vec![Reason::VoiceMismatch],
+        score: None,
+        accept_llr: None,
+        reject_llr: None,
+        quality: None,
+        versions: Some(versions()),
+        actor: "k-1".into(),
+        erased: false,
+    }
+}
+
+/// A live object that takes 16-bit audio at 16 kHz.
+struct LiveDouble {
+    subject: String,
+    counts: Arc<Counts>,
+    bytes: usize,
+    chunks: usize,
+    finished: bool,
+}
+
+impl LiveDouble {
+    fn new(subject: &SubjectId, counts: &Arc<Counts>) -> Self {
+        counts.begun.fetch_add(1, Ordering::SeqCst);
+        Self {
+            subject: subject.as_str().to_owned(),
+            counts: Arc::clone(counts),
+            bytes: 0,
+            chunks: 0,
+            finished: false,
+        }
+    }
+
+    async fn take(&mut self, chunk: Chunk) {
+        if self.subject == manner::SLOW {
+            tokio::time::sleep(SLOW_PUSH).await;
+        }
+        self.bytes += chunk.content.len();
+        self.chunks += 1;
+        self.counts.pushed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn total_ms(&self) -> u32 {
+        u32::try_from(self.bytes / 32).unwrap()
+    }
+
+    fn end(&mut self) {
+        self.finished = true;
+        self.counts.finished.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for LiveDouble {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.counts.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl LiveVerification for LiveDouble {
+    fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep> {
+        Box::pin(async move {
+            self.take(chunk).await;
+            if self.subject == manner::EARLY && self.chunks == 3 {
+                self.end();
+                return Ok(VerificationStep::Final(verification(self.total_ms())));
+            }
+            let v = verification(self.total_ms());
+            Ok(VerificationStep::Update(VerificationUpdate {
+                decision: Decision::Inconclusive,
+                reasons: vec![Reason::SpeakLonger],
+                score: v.score,
+                quality: v.quality,
+                pad: v.pad,
+                versions: v.versions,
+            }))
+        })
+    }
+
+    fn duration_ms(&self, bytes: usize) -> u64 {
+        bytes as u64 / 32
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, Verification> {
+        Box::pin(async move {
+            self.end();
+            Ok(verification(self.total_ms()))
+        })
+    }
+}
+
+impl LiveEnrollment for LiveDouble {
+    fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+        Box::pin(async move {
+            self.take(chunk).await;
+            Ok(Some(EnrollmentUpdate {
+                progress: progress(self.total_ms()),
+                quality: quality(self.total_ms()),
+            }))
+        })
+    }
+
+    fn duration_ms(&self, bytes: usize) -> u64 {
+        bytes as u64 / 32
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, Enrollment> {
+        Box::pin(async move {
+            self.end();
+            Ok(enrollment(self.total_ms()))
+        })
+    }
+}
+
+impl Application for Double {
+    fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller> {
+        self.counts.authenticated.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            if presented != KEY {
+                return Err(UseCaseError::Unauthenticated);
+            }
+            Ok(Caller {
+                tenant: TenantId::parse("tenant-1").unwrap(),
+                key: ApiKeyId::parse("k-1").unwrap(),
+                role: Role::Client,
+            })
+        })
+    }
+
+    fn versions(&self) -> Versions {
+        let mut versions = versions();
+        if !self.model.load(Ordering::SeqCst) {
+            versions.model = None;
+            versions.calibration = None;
+        }
+        versions
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    fn create_subject<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: CreateSubject,
+    ) -> Reply<'a, Done<SubjectInfo>> {
+        let id = c
+            .subject
+            .unwrap_or_else(|| SubjectId::parse("made").unwrap());
+        self.unary(Some(&id.clone()), done(subject_info(id)))
+    }
+
+    fn get_subject<'a>(&'a self, _: &'a Caller, subject: SubjectId) -> Reply<'a, SubjectInfo> {
+        self.unary(Some(&subject.clone()), subject_info(subject))
+    }
+
+    fn list_subjects<'a>(
+        &'a self,
+        _: &'a Caller,
+        page_size: usize,
+        token: Option<String>,
+    ) -> Reply<'a, Page<SubjectInfo>> {
+        let next = token.is_none().then(|| format!("after-{page_size}"));
+        let items = vec![subject_info(SubjectId::parse("s-1").unwrap())];
+        self.unary(None, Page { items, next })
+    }
+
+    fn record_consent<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: RecordConsent,
+    ) -> Reply<'a, Done<ConsentRecord>> {
+        let record = ConsentRecord {
+            id: ConsentId::parse("c-1").unwrap(),
+            notice_id: c.notice_id,
+            notice_version: c.notice_version,
+            purpose: c.purpose,
+            channel: c.channel,
+            collector: c.collector,
+            given_at: c.given_at.unwrap_or(Timestamp::from_unix_ms(5)),
+            expires_at: c.expires_at,
+            withdrawn_at: None,
+        };
+        self.unary(Some(&c.subject), done(record))
+    }
+
+    fn withdraw_consent<'a>(&'a self, _: &'a Caller, c: WithdrawConsent) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(2))
+    }
+
+    fn set_opt_out<'a>(&'a self, _: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>> {
+        self.unary(Some(&c.subject), done(()))
+    }
+
+    fn erase_subject<'a>(&'a self, _: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
+        self.unary(Some(&c.subject), done(Erasure::Pending))
+    }
+
+    fn enroll<'a>(&'a self, _: &'a Caller, c: Enroll, audio: Recording) -> Reply<'a, Enrollment> {
+        let ms = u32::try_from(audio.content.len() / 32).unwrap();
+        self.unary(Some(&c.subject), enrollment(ms))
+    }
+
+    fn enroll_stream<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: Enroll,
+        _: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveEnrollment>> {
+        Box::pin(async move {
+            refuse(c.subject.as_str())?;
+            let live = LiveDouble::new(&c.subject, &self.counts);
+            Ok(Box::new(live) as Box<dyn LiveEnrollment>)
+        })
+    }
+
+    fn enrollment<'a>(&'a self, _: &'a Caller, subject: SubjectId) -> Reply<'a, EnrollmentStatus> {
+        let status = EnrollmentStatus {
+            state: EnrollmentState::InProgress,
+            progress: progress(12_400),
+            versions: versions(),
+        };
+        self.unary(Some(&subject), status)
+    }
+
+    fn cancel_enrollment<'a>(&'a self, _: &'a Caller, c: OnSubject) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(3))
+    }
+
+    fn voiceprints<'a>(
+        &'a self,
+        _: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<VoiceprintInfo>> {
+        self.unary(Some(&subject), vec![])
+    }
+
+    fn delete_voiceprint<'a>(&'a self, _: &'a Caller, c: DeleteVoiceprint) -> Reply<'a, Done<()>> {
+        self.unary(Some(&c.subject), done(()))
+    }
+
+    fn renew_voiceprints<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: IdempotencyKey,
+    ) -> Reply<'a, Done<(u32, u32)>> {
+        self.unary(None, done((4, 2)))
+    }
+
+    fn verify<'a>(&'a self, _: &'a Caller, c: Verify, audio: Recording) -> Reply<'a, Verification> {
+        let ms = u32::try_from(audio.content.len() / 32).unwrap();
+        self.unary(Some(&c.subject), verification(ms))
+    }
+
+    fn verify_stream<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: Verify,
+        _: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveVerification>> {
+        Box::pin(async move {
+            refuse(c.subject.as_str())?;
+            let live = LiveDouble::new(&c.subject, &self.counts);
+            Ok(Box::new(live) as Box<dyn LiveVerification>)
+        })
+    }
+
+    fn identify<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: Identify,
+        _: Recording,
+    ) -> Reply<'a, Identification> {
+        let searched = match &c.candidates {
+            Candidates::List(ids) => u32::try_from(ids.len()).unwrap(),
+            Candidates::WholeTenant => 99,
+        };
+        let found = Identification {
+            decision: Decision::NoMatch,
+            reasons: vec![Reason::BelowIdentificationThreshold],
+            candidates: vec![],
+            searched,
+            threshold: None,
+            fpir: 0.01,
+            extrapolated: false,
+            supported_candidates: 500,
+            quality: quality(5_000),
+            pad: PadStatus::NotEvaluated,
+            decision_id: decision_id(),
+            versions: versions(),
+        };
+        self.unary(None, found)
+    }
+
+    fn decisions<'a>(
+        &'a self,
+        _: &'a Caller,
+        filter: DecisionFilter,
+    ) -> Reply<'a, Page<DecisionInfo>> {
+        let wanted = filter.decision.is_none_or(|d| d == Decision::Reject);
+        let items = match wanted {
+            true => vec![decision_info(decision_id())],
+            false => vec![],
+        };
+        self.unary(filter.subject.as_ref(), Page { items, next: None })
+    }
+
+    fn explain<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: ExplainDecision,
+    ) -> Reply<'a, (DecisionInfo, Vec<String>)> {
+        let steps = vec!["LLR -4.0 is below the reject threshold -2.0".to_owned()];
+        self.unary(None, (decision_info(c.decision), steps))
+    }
+
+    fn audit_head<'a>(&'a self, _: &'a Caller) -> Reply<'a, AuditHead> {
+        let head = AuditHead {
+            sequence: 12,
+            head_hash: [7; 32],
+            checkpoint_sequence: 10,
+        };
+        self.unary(None, head)
+    }
+
+    fn models<'a>(&'a self, _: &'a Caller) -> Reply<'a, Vec<ModelInfo>> {
+        self.unary(None, vec![])
+    }
+}

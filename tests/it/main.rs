@@ -1,0 +1,11 @@
+//! Black-box tests against a real server on a free port. One binary; a module a topic.
+
+mod auth;
+mod double;
+mod errors;
+mod health;
+mod limits;
+mod live;
+mod server;
+mod stop;
+mod tls;
