@@ -32,6 +32,8 @@ mod request;
 pub mod score_trials;
 pub mod speech_set;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod verify_live;
 mod voice;
