@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::domain::LicenseClass;
-use crate::scoring::BackEnd;
-use crate::scoring::artifact::{CALIBRATION_FILE, MANIFEST_FILE, TENSORS_FILE};
 use crate::usecase::VoiceParts;
+use crate::usecase::back_end;
 use crate::usecase::extractor_pool::ExtractorPool;
 use crate::usecase::install_model;
 use crate::usecase::model_dir::models_dir_from_environment;
@@ -60,7 +59,7 @@ fn load(config: &Config, dir: &Path, models: &[ModelInfo]) -> Result<VoiceParts,
     }
     allowed(config, &known.artifact.to_string(), known.license_class)?;
     let extractor = ExtractorPool::new(install_model::load(id, dir)?);
-    let back_end = back_end(&dir.join(id))?;
+    let back_end = back_end::load(id, dir)?;
     allowed(
         config,
         &back_end.reference().to_string(),
@@ -79,14 +78,4 @@ fn allowed(config: &Config, name: &str, class: LicenseClass) -> Result<(), Why> 
             Err(format!("{name} is of license class {class:?}, models.license is open").into())
         }
     }
-}
-
-fn back_end(dir: &Path) -> Result<BackEnd, Why> {
-    let missing =
-        |name: &str, error: std::io::Error| format!("{}: {error}", dir.join(name).display());
-    let text =
-        |name: &str| std::fs::read_to_string(dir.join(name)).map_err(|error| missing(name, error));
-    let tensors = std::fs::read(dir.join(TENSORS_FILE)).map_err(|e| missing(TENSORS_FILE, e))?;
-    let (manifest, calibration) = (text(MANIFEST_FILE)?, text(CALIBRATION_FILE)?);
-    Ok(BackEnd::from_files(&manifest, &tensors, &calibration)?)
 }

@@ -8,7 +8,7 @@ use crate::cli::model::ModelArgs;
 use crate::cli::score::SystemArg;
 use crate::cli::{CliError, Done};
 use crate::usecase::back_end;
-use crate::usecase::calibrate::{CalibrateOptions, Calibrated, from_scores, from_trials};
+use crate::usecase::calibrate::{CalibrateOptions, Calibrated, Figures, from_scores, from_trials};
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::hear::Vad;
 
@@ -72,15 +72,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 fn tell(fitted: &Calibrated, args: &Args) -> std::io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{}: calibration version {}, {} people", args.out.display(), args.version, fitted.speakers)?;
-    let mut line = |name: &str, figures: &crate::usecase::calibrate::Figures| {
+    let mut line = |name: &str, figures: &Figures| {
         writeln!(
             out,
-            "{name}: EER {:.2} %, Cllr {:.3}, minCllr {:.3}, {} target and {} non-target trials",
+            "{name}: EER {:.2} %, Cllr {:.3}, minCllr {:.3}",
             figures.eer * 100.0,
             figures.cllr,
-            figures.min_cllr,
-            figures.targets,
-            figures.non_targets
+            figures.min_cllr
         )
     };
     if let Some(figures) = &fitted.before {
@@ -88,7 +86,7 @@ fn tell(fitted: &Calibrated, args: &Args) -> std::io::Result<()> {
     }
     match &fitted.cross_validated {
         Some(figures) => line("held-out people", figures)?,
-        None => writeln!(stdout().lock(), "too few people to hold some out: no figure")?,
+        None => writeln!(out, "too few people to hold some out: no figure")?,
     }
     for cause in &fitted.failed {
         eprintln!("vouch: {cause}");

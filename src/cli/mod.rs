@@ -5,10 +5,14 @@
 //! [`dispatch`].
 
 pub mod audit;
+pub mod calibrate;
+pub mod demo;
 pub mod embed;
+pub mod evaluate;
 pub mod features;
 pub mod key;
 pub mod model;
+pub mod score;
 pub mod serve;
 pub mod tenant;
 
@@ -36,10 +40,18 @@ pub struct Cli {
 pub enum Command {
     /// Run the server.
     Serve(serve::Args),
+    /// The main job on real recordings, through the real server and a real client.
+    Demo(demo::Args),
     /// Voice models: list, install, verify.
     Model(model::Args),
     /// Raw voice embeddings of files.
     Embed(embed::Args),
+    /// Scores of a list of trials, as TSV.
+    Score(score::Args),
+    /// Accuracy on a set of recordings.
+    Evaluate(evaluate::Args),
+    /// Fit a calibration from labeled trials.
+    Calibrate(calibrate::Args),
     /// Filterbank or cepstral features of a file.
     Features(features::Args),
     /// API keys: create, rotate, revoke, list.
@@ -91,7 +103,11 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Done, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
         Command::Model(args) => model::run(args),
+        Command::Score(args) => score::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Embed(args) => embed::run(args),
         Command::Features(args) => features::run(args),
         Command::Key(args) => key::run(args),

@@ -1,10 +1,13 @@
 //! `vouch model`: what is there, getting it, checking it.
 
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{CliError, Done};
 use crate::usecase::install_model::{self, Extractor};
+use crate::usecase::file_embedder::FileEmbedder;
+use crate::usecase::fit_backend::{self, FitBackEndOptions};
+use crate::usecase::hear::Vad;
 use crate::usecase::model_dir::models_dir_from_environment;
 
 /// Model used where none is named.
@@ -36,6 +39,23 @@ enum Action {
     Verify {
         /// Which.
         id: String,
+    },
+    /// Fits the back-end of a model (centering, projection, cohort, calibration) on recordings.
+    FitBackend {
+        /// Which model.
+        id: String,
+        /// Folder with recordings and `manifest.tsv`.
+        #[arg(long, value_name = "DIR", env = "VOUCH_SPEECH")]
+        data: PathBuf,
+        /// Where the artefact is written.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Version of the artefact.
+        #[arg(long, default_value_t = 1)]
+        version: u32,
+        /// File of embeddings: used if it exists, else written.
+        #[arg(long, value_name = "FILE")]
+        cache: Option<PathBuf>,
     },
 }
 
@@ -115,6 +135,41 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             )
             .map_err(CliError::failed)?;
         }
+        Action::FitBackend { id, data, out: to, version, cache } => {
+            return fit(&id, &dir, data, to, version, cache);
+        }
     }
     Ok(Done::All)
+}
+
+fn fit(
+    id: &str,
+    dir: &Path,
+    data: PathBuf,
+    to: PathBuf,
+    version: u32,
+    cache: Option<PathBuf>,
+) -> Result<Done, CliError> {
+    let extractor = install_model::load(id, dir).map_err(CliError::failed)?;
+    let embedder = FileEmbedder::new(extractor, Vad::On, None).map_err(CliError::failed)?;
+    let shipped = FitBackEndOptions::shipped(data, to, embedder.artifact().clone());
+    let options = FitBackEndOptions { version, cache, ..shipped };
+    let report = fit_backend::run(Some(&embedder), &options).map_err(CliError::failed)?;
+    let full = &report.full.cross_validated;
+    writeln!(
+        stdout().lock(),
+        "{}: version {version}, {} speakers, calibrated on {} more; held out: EER {:.2} %, Cllr {:.3}, \
+         minCllr {:.3}",
+        options.out.display(),
+        report.back_end_speakers,
+        report.calibration_speakers,
+        full.eer * 100.0,
+        full.cllr,
+        full.min_cllr
+    )
+    .map_err(CliError::failed)?;
+    for cause in &report.failed {
+        eprintln!("vouch: left out: {cause}");
+    }
+    Ok(if report.failed.is_empty() { Done::All } else { Done::Some })
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 pub mod call;
+pub mod client;
 mod connection;
 pub mod convert;
 mod enrollment;

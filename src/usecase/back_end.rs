@@ -1,22 +1,15 @@
-//! The back-end of a model: the fitted artefact that travels with the program, or another one in the
-//! model's folder.
+//! The back-end of a model: the one in the model's folder, else the one that ships with the program.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::scoring::artifact::{CALIBRATION_FILE, MANIFEST_FILE, TENSORS_FILE};
-use crate::scoring::{BackEnd, Calibration, Scorer, ScoringError};
+use crate::scoring::{BackEnd, Calibration, Scorer, ScoringError, builtin};
 use crate::usecase::evaluate::Systems;
 use crate::usecase::fit_backend::PLAIN_CALIBRATION_FILE;
 
-/// The artefact of `campplus`, as committed, so that the program scores wherever it is run from.
-const CAMPPLUS: [(&str, &[u8]); 4] = [
-    (MANIFEST_FILE, include_bytes!("../../models/campplus/backend.toml")),
-    (TENSORS_FILE, include_bytes!("../../models/campplus/backend.safetensors")),
-    (CALIBRATION_FILE, include_bytes!("../../models/campplus/calibration.json")),
-    (PLAIN_CALIBRATION_FILE, include_bytes!("../../models/campplus/calibration-plain.json")),
-];
+/// The model whose back-end ships with the program.
+const BUILT_IN: &str = "campplus";
 
 /// Why there is no back-end.
 #[derive(Debug, thiserror::Error)]
@@ -37,75 +30,53 @@ pub enum BackEndError {
         /// Why.
         source: io::Error,
     },
-    /// A file cannot be understood.
-    #[error("{name} of model `{model}` is not text")]
-    NotText {
-        /// The model.
-        model: String,
-        /// The file.
-        name: &'static str,
-    },
     /// The artefact is not sound.
     #[error(transparent)]
     Scoring(#[from] ScoringError),
 }
 
-/// The files of one model's artefact: all from its folder if the folder has a manifest, else built in.
-struct Files<'a> {
-    model: &'a str,
-    folder: Option<PathBuf>,
-}
-
-impl<'a> Files<'a> {
-    fn find(model: &'a str, models_dir: &Path) -> Result<Self, BackEndError> {
-        let folder = models_dir.join(model);
-        let manifest = folder.join(MANIFEST_FILE);
-        if manifest.is_file() {
-            return Ok(Self { model, folder: Some(folder) });
-        }
-        if model == "campplus" {
-            return Ok(Self { model, folder: None });
-        }
-        Err(BackEndError::Missing { model: model.to_owned(), path: manifest })
-    }
-
-    fn bytes(&self, name: &'static str) -> Result<Cow<'static, [u8]>, BackEndError> {
-        let Some(folder) = &self.folder else {
-            let built_in = CAMPPLUS.iter().find(|(file, _)| *file == name);
-            return Ok(Cow::Borrowed(built_in.map_or(&[], |(_, bytes)| *bytes)));
-        };
-        let path = folder.join(name);
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(Cow::Owned(bytes)),
-            Err(source) => Err(BackEndError::File { path, source }),
-        }
-    }
-
-    fn text(&self, name: &'static str) -> Result<String, BackEndError> {
-        let not_text = |_| BackEndError::NotText { model: self.model.to_owned(), name };
-        String::from_utf8(self.bytes(name)?.into_owned()).map_err(not_text)
-    }
-}
-
-/// The back-end with its calibration.
+/// Both systems of a model: the plain cosine with its own calibration, and the back-end. All files come
+/// from the model's folder if it has a manifest of a back-end there, else all are the built-in ones.
 ///
 /// # Errors
 /// No artefact, or one that cannot be read.
-pub fn load(model: &str, models_dir: &Path) -> Result<BackEnd, BackEndError> {
-    let files = Files::find(model, models_dir)?;
-    let (manifest, calibration) = (files.text(MANIFEST_FILE)?, files.text(CALIBRATION_FILE)?);
-    Ok(BackEnd::from_files(&manifest, &files.bytes(TENSORS_FILE)?, &calibration)?)
+pub fn load_systems(model: &str, models_dir: &Path) -> Result<Systems, BackEndError> {
+    let folder = models_dir.join(model);
+    let manifest = folder.join(MANIFEST_FILE);
+    let (full, plain) = if manifest.is_file() {
+        (read_back_end(&folder)?, Calibration::from_json(&text(&folder, PLAIN_CALIBRATION_FILE)?)?)
+    } else if model == BUILT_IN {
+        (builtin::campplus()?, builtin::campplus_plain()?)
+    } else {
+        return Err(BackEndError::Missing { model: model.to_owned(), path: manifest });
+    };
+    Ok(Systems { plain: Scorer::Plain(plain), full: Scorer::Full(Box::new(full)) })
 }
 
-/// Both systems: the plain cosine with its own calibration, and the back-end.
+/// The back-end of a model with its calibration.
 ///
 /// # Errors
-/// As [`load`].
-pub fn load_systems(model: &str, models_dir: &Path) -> Result<Systems, BackEndError> {
-    let full = load(model, models_dir)?;
-    let files = Files::find(model, models_dir)?;
-    let plain = Calibration::from_json(&files.text(PLAIN_CALIBRATION_FILE)?)?;
-    Ok(Systems { plain: Scorer::Plain(plain), full: Scorer::Full(Box::new(full)) })
+/// As [`load_systems`].
+pub fn load(model: &str, models_dir: &Path) -> Result<BackEnd, BackEndError> {
+    let folder = models_dir.join(model);
+    let manifest = folder.join(MANIFEST_FILE);
+    match (manifest.is_file(), model) {
+        (true, _) => read_back_end(&folder),
+        (false, BUILT_IN) => Ok(builtin::campplus()?),
+        (false, _) => Err(BackEndError::Missing { model: model.to_owned(), path: manifest }),
+    }
+}
+
+fn read_back_end(folder: &Path) -> Result<BackEnd, BackEndError> {
+    let path = folder.join(TENSORS_FILE);
+    let tensors = std::fs::read(&path).map_err(|source| BackEndError::File { path, source })?;
+    let (manifest, calibration) = (text(folder, MANIFEST_FILE)?, text(folder, CALIBRATION_FILE)?);
+    Ok(BackEnd::from_files(&manifest, &tensors, &calibration)?)
+}
+
+fn text(folder: &Path, name: &str) -> Result<String, BackEndError> {
+    let path = folder.join(name);
+    std::fs::read_to_string(&path).map_err(|source| BackEndError::File { path, source })
 }
 
 #[cfg(test)]
@@ -113,20 +84,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_back_end_is_sound() {
+    fn without_a_folder_the_built_in_one_is_taken() {
         let nowhere = tempfile::tempdir().unwrap();
-        let back_end = load("campplus", nowhere.path()).unwrap();
-        assert_eq!(back_end.input_dim(), 192);
-        assert_eq!(back_end.info().model.id, "campplus");
-        load_systems("campplus", nowhere.path()).unwrap();
+        assert_eq!(load("campplus", nowhere.path()).unwrap().input_dim(), 192);
+        assert!(load_systems("campplus", nowhere.path()).is_ok());
+        let other = load("other", nowhere.path());
+        assert!(matches!(other, Err(BackEndError::Missing { .. })));
     }
 
     #[test]
-    fn a_folder_beats_the_built_in_one_as_a_whole() {
+    fn a_folder_is_taken_as_a_whole() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("campplus")).unwrap();
         std::fs::write(dir.path().join("campplus").join(MANIFEST_FILE), "x").unwrap();
         assert!(matches!(load("campplus", dir.path()), Err(BackEndError::File { .. })));
-        assert!(matches!(load("other", dir.path()), Err(BackEndError::Missing { .. })));
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::domain::RawScore;
 use crate::scoring::calibration::{FitOptions, LabeledTrial, cross_validate, fit};
-use crate::scoring::metrics::{Figures, Trial, figures};
+pub use crate::scoring::metrics::Figures;
+use crate::scoring::metrics::{Trial, figures};
 use crate::scoring::{Calibration, Conditions, Scorer, ScoringError};
 use crate::usecase::embed_file::Embed;
 use crate::usecase::fit_backend::distinct_pairs;

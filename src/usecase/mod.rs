@@ -2,6 +2,7 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+pub mod back_end;
 pub mod calibrate;
 pub mod command;
 mod core;

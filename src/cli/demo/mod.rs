@@ -79,7 +79,7 @@ fn config(folder: &Path, args: &Args) -> Result<Config, CliError> {
     config.keys.master_key_file = folder.join("master.key");
     config.audit.checkpoint_file = folder.join("checkpoints").join("audit.jsonl");
     config.models.default = args.model.model.clone();
-    config.models.dir = args.model.dir();
+    config.models.dir = Some(args.model.dir());
     Ok(config)
 }
 
