@@ -1,13 +1,5 @@
-//! Weights of the voice activity network, version 1.
-//!
-//! Made by this project with PyTorch: 360 streams of about 25 s, each 3 to 5 segments of clean
-//! speech (260 speakers of Common Voice 6.1, LibriSpeech and speechocean762) or of DTMF, ringing,
-//! busy and dial tones, synthesized chords and melodies, and real hold music (four tracks of
-//! Debian's asterisk-moh-opsound-wav, CC BY-SA 3.0; the fifth was kept to test with), 3 of 4
-//! streams under white, pink, babble or rumbling noise at 5 to 30 dB, level -44 to -17 dB relative
-//! to full scale, every other one through a 300 to 3400 Hz telephone line with mu-law. Target: the
-//! clean signal's band level within 30 dB of its 95th percentile, gaps up to 150 ms closed, bursts
-//! up to 40 ms dropped. Cross-entropy, Adam, 9 passes, speech weighted 1.4. Rows are quantized to
+//! Weights of the voice activity network, version 1. Written by `models/vad/train/export.py`; what
+//! they are trained on, and how well they do, stands in `models/vad/CARD.md`. Rows are quantized to
 //! 8 bits with a scale each.
 
 use crate::audio::vad::{HIDDEN, MEASURES, OFFSETS, PROJECTED};
