@@ -1,7 +1,9 @@
 //! Audio to speech frames: bytes → samples → 80 log-mel bands every 10 ms → the frames in which
 //! somebody speaks, with the quality of the recording.
 
-use crate::audio::{AudioError, AudioLimits, HeardPiece, Listener, Pcm, QualityLimits, decode, listen};
+use crate::audio::{
+    AudioError, AudioLimits, HeardPiece, Listener, Pcm, QualityLimits, decode, listen,
+};
 use crate::domain::{AudioFormat, Quality};
 use crate::features::{FbankSpec, FeatureError, Frontend, FrontendStream};
 
