@@ -7,9 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::crypto::random;
-use crate::domain::{
-    ArtifactRef, AuditKind, DecisionId, Event, SubjectId, TenantId, Timestamp, Versions,
-};
+use crate::domain::{AuditKind, DecisionId, Event, SubjectId, TenantId, Timestamp, Versions};
 use crate::features::Frontend;
 use crate::store::{
     Applied, AuditDraft, Effect, Idempotency, Outcome, Response, SubjectSnapshot, SubjectTarget,
@@ -54,10 +52,7 @@ impl Inner {
         let voice = self.parts.voice.as_ref();
         Versions {
             model: voice.map(|v| v.extractor.artifact()),
-            calibration: voice.map(|v| {
-                let info = v.back_end.info();
-                ArtifactRef::new(info.id.clone(), info.version)
-            }),
+            calibration: voice.map(|v| v.back_end.reference()),
             policy: self.parts.policy.version.clone(),
         }
     }
@@ -124,8 +119,11 @@ impl Inner {
         draft: Draft,
         answer: T,
     ) -> Result<(T, Option<Applied>), UseCaseError> {
-        let response = Response::Bytes(serde_json::to_vec(&answer)?);
-        match self.send(by, request, draft, response).await? {
+        let bytes = serde_json::to_vec(&answer)?;
+        // As it will be read for a repeated request: a number may differ in its last bit. What could
+        // not be read again is found out before anything is written.
+        let answer = read(&bytes)?;
+        match self.send(by, request, draft, bytes.into()).await? {
             Outcome::Committed(done) => Ok((answer, Some(done.applied))),
             Outcome::Replayed(bytes) => Ok((read(&bytes)?, None)),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     ArtifactRef, AuditKind, ConsentProof, ConsentRefusal, EnrollmentId, Llr, Purpose, Quality,
-    Reason, SubjectId, Timestamp, UtteranceId, VoiceprintId,
+    Reason, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::policy::{UtteranceEvidence, enrollment::refusals_by_quality, judge_utterance};
 use crate::store::{Effect, Embedding, EnrolledUtterance, NewUtterance, SubjectSnapshot};
@@ -12,7 +12,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, Enroll, Recording};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
-use crate::usecase::output::{Enrollment, EnrollmentState, EnrollmentStatus, Progress};
+use crate::usecase::output::{Enrollment, EnrollmentState, Progress};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
 use crate::usecase::subjects::check_text;
@@ -137,28 +137,6 @@ impl Inner {
             utterances,
             required_utterances: rules.min_utterances,
         }
-    }
-
-    pub(super) async fn enrollment(
-        &self,
-        by: &Caller,
-        subject: &SubjectId,
-    ) -> Result<EnrollmentStatus, UseCaseError> {
-        require(by, Right::ReadSubject)?;
-        let snapshot = self.snapshot(&by.tenant, subject).await?;
-        let snapshot = snapshot.ok_or(UseCaseError::NotFound { what: "subject" })?;
-        let pending = snapshot.enrollment.as_ref();
-        let collected = pending.map_or(&[][..], |p| &p.utterances);
-        let state = if collected.is_empty() {
-            self.voiceprint_state(&snapshot, self.now())
-        } else {
-            EnrollmentState::InProgress
-        };
-        Ok(EnrollmentStatus {
-            state,
-            progress: self.progress(net_speech(collected), count(collected)),
-            versions: self.versions(),
-        })
     }
 
     pub(super) fn check_enroll(&self, by: &Caller, c: &Enroll) -> Result<(), UseCaseError> {

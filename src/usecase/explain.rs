@@ -1,6 +1,6 @@
 //! A decision in sentences: every number and rule that led to it, one step a sentence.
 
-use crate::domain::{Bandwidth, Decision, Event, Quality, Reason, ScoreBand};
+use crate::domain::{ArtifactRef, Bandwidth, Decision, Event, Quality, Reason, ScoreBand};
 use crate::store::DecisionRecord;
 
 /// Explains a record. Without `fine`, evidence is named by its band.
@@ -188,15 +188,11 @@ fn about_refusal(event: &Event) -> Option<String> {
 
 fn about_versions(event: &Event) -> Option<String> {
     let versions = event.versions.as_ref()?;
-    let none = || "none".to_owned();
-    let model = versions
-        .model
-        .as_ref()
-        .map_or_else(none, ToString::to_string);
-    let back_end = event.details.get("back_end").cloned();
-    let calibration = back_end
-        .or_else(|| versions.calibration.as_ref().map(ToString::to_string))
-        .unwrap_or_else(none);
+    let name = |artifact: &Option<ArtifactRef>| match artifact {
+        Some(artifact) => artifact.to_string(),
+        None => "none".to_owned(),
+    };
+    let (model, calibration) = (name(&versions.model), name(&versions.calibration));
     let policy = &versions.policy;
     Some(format!(
         "Model {model}, calibration {calibration}, policy {policy}."

@@ -1,8 +1,10 @@
 //! Errors of the parts as errors of the use-cases, each mapped once.
 
 use crate::audio::AudioError;
+use crate::domain::ConsentRefusal;
 use crate::engine::{Busy, JobFailed};
 use crate::scoring::ScoringError;
+use crate::scoring::search::SearchError;
 use crate::store::StoreError;
 use crate::usecase::UseCaseError;
 
@@ -47,8 +49,16 @@ impl From<StoreError> for UseCaseError {
             | StoreError::Schema(_)
             | StoreError::WrongMasterKey
             | StoreError::NewerSchema { .. } => Self::Integrity(Box::new(error)),
-            StoreError::Invalid(_) => Self::Internal(Box::new(error)),
-            _ => Self::StoreUnavailable(Box::new(error)),
+            StoreError::NoConsent(ConsentRefusal::OptedOut) => Self::OptedOut,
+            StoreError::NoConsent(ConsentRefusal::NoCurrentConsent) => Self::ConsentMissing,
+            StoreError::Invalid(_) | StoreError::OtherExtractor { .. } => {
+                Self::Internal(Box::new(error))
+            }
+            StoreError::Full
+            | StoreError::InUse(_)
+            | StoreError::Closed
+            | StoreError::Database(_)
+            | StoreError::File { .. } => Self::StoreUnavailable(Box::new(error)),
         }
     }
 }
@@ -78,6 +88,12 @@ impl From<AudioError> for UseCaseError {
 
 impl From<ScoringError> for UseCaseError {
     fn from(error: ScoringError) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
+impl From<SearchError> for UseCaseError {
+    fn from(error: SearchError) -> Self {
         Self::Internal(Box::new(error))
     }
 }

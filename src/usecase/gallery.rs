@@ -1,10 +1,11 @@
 //! Who can be found: the prepared sides of each tenant in memory, kept in step with the store.
 
-use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::{ConsentRecord, Purpose, SubjectId, TenantId, Timestamp};
-use crate::scoring::{BackEnd, Side};
+use crate::scoring::Side;
+use crate::scoring::search::{Hit, SearchError, SearchIndex, SearchScratch};
 use crate::store::{PageRequest, Store, SubjectSnapshot, Voiceprint};
 use crate::usecase::UseCaseError;
 use crate::usecase::parts::VoiceParts;
@@ -15,7 +16,6 @@ const LOAD_PAGE: u32 = 500;
 pub const RERANK: usize = 100;
 
 /// One subject's side and when it may be used.
-#[derive(Clone)]
 struct Entry {
     side: Side,
     until: Option<Timestamp>,
@@ -32,45 +32,77 @@ impl Entry {
                 .iter()
                 .any(|(from, end)| *from <= now && open(*end))
     }
+
+    /// The next moment at which the clock alone may change whether it is usable.
+    fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let bounds = self.consents.iter();
+        let moments = bounds.flat_map(|(from, end)| [Some(*from), *end]);
+        let all = moments.chain([self.until]).flatten();
+        all.filter(|moment| *moment > now).min()
+    }
+}
+
+/// Everybody with a voiceprint, and the index of those who may be found.
+struct State {
+    numbers: HashMap<SubjectId, u32>,
+    entries: HashMap<u32, (SubjectId, Entry)>,
+    index: SearchIndex<u32>,
+    next_number: u32,
+    /// When the clock next changes who may be found.
+    sweep_at: Option<Timestamp>,
 }
 
 /// The sides of one tenant.
-#[derive(Default)]
 pub(super) struct Gallery {
     /// One refresh at a time, so that the last one has read the newest state.
     refreshing: tokio::sync::Mutex<()>,
-    entries: RwLock<HashMap<SubjectId, Entry>>,
+    state: RwLock<State>,
 }
 
 /// What a search found.
 pub(super) struct Found {
-    /// Voiceprints compared.
+    /// Voiceprints compared, each of the list once.
     pub(super) searched: usize,
     /// The nearest by back-end cosine, best first; at most [`RERANK`].
     pub(super) nearest: Vec<(SubjectId, Side)>,
 }
 
 /// All tenants.
-#[derive(Default)]
-pub(super) struct Galleries(RwLock<HashMap<TenantId, Arc<Gallery>>>);
+pub(super) struct Galleries {
+    dim: usize,
+    of: RwLock<HashMap<TenantId, Arc<Gallery>>>,
+}
 
 impl Galleries {
+    /// Of a back-end with sides of `dim` values; none while no model is installed.
+    pub(super) fn empty(dim: usize) -> Self {
+        Self {
+            dim,
+            of: RwLock::default(),
+        }
+    }
+
     /// A tenant's gallery; an unknown tenant has an empty one.
-    pub(super) fn of(&self, tenant: &TenantId) -> Arc<Gallery> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn of(&self, tenant: &TenantId) -> Result<Arc<Gallery>, UseCaseError> {
+        let known = self.of.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(gallery) = known.get(tenant) {
-            return Arc::clone(gallery);
+            return Ok(Arc::clone(gallery));
         }
         drop(known);
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(tenant.clone()).or_default())
+        let fresh = Arc::new(Gallery::new(self.dim)?);
+        let mut all = self.of.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(all.entry(tenant.clone()).or_insert(fresh)))
     }
 
     /// Loads every tenant.
-    pub(super) async fn load(store: &dyn Store, voice: &VoiceParts) -> Result<Self, UseCaseError> {
-        let all = Self::default();
+    pub(super) async fn load(
+        store: &dyn Store,
+        voice: &VoiceParts,
+        now: Timestamp,
+    ) -> Result<Self, UseCaseError> {
+        let all = Self::empty(voice.back_end.dim());
         for tenant in store.tenants() {
-            let gallery = all.of(&tenant.id);
+            let gallery = all.of(&tenant.id)?;
             let mut token = None;
             loop {
                 let request = PageRequest {
@@ -80,7 +112,7 @@ impl Galleries {
                 let page = store.voiceprints(&tenant.id, request).await?;
                 for row in page.items {
                     let entry = entry(voice, row.opted_out, &row.consents, &row.voiceprint)?;
-                    gallery.put(row.subject, entry);
+                    gallery.write().put(row.subject, entry, now)?;
                 }
                 token = page.next;
                 if token.is_none() {
@@ -92,15 +124,81 @@ impl Galleries {
     }
 }
 
+impl State {
+    fn put(
+        &mut self,
+        subject: SubjectId,
+        entry: Option<Entry>,
+        now: Timestamp,
+    ) -> Result<(), SearchError> {
+        let Some(entry) = entry else {
+            if let Some(number) = self.numbers.remove(&subject) {
+                self.entries.remove(&number);
+                self.index.remove(&number);
+            }
+            return Ok(());
+        };
+        let number = match self.numbers.get(&subject) {
+            Some(number) => *number,
+            None => {
+                let number = self.next_number;
+                self.next_number = number.checked_add(1).ok_or(SearchError::Full)?;
+                self.numbers.insert(subject.clone(), number);
+                number
+            }
+        };
+        if let Some(change) = entry.next_change(now) {
+            self.sweep_at = Some(self.sweep_at.map_or(change, |at| at.min(change)));
+        }
+        if entry.usable(now) {
+            self.index.insert(number, entry.side.unit())?;
+        } else {
+            self.index.remove(&number);
+        }
+        self.entries.insert(number, (subject, entry));
+        Ok(())
+    }
+
+    /// Takes those out whose time has come, and those in.
+    fn sweep(&mut self, now: Timestamp) -> Result<(), SearchError> {
+        self.sweep_at = None;
+        for (number, (_, entry)) in &self.entries {
+            if !entry.usable(now) {
+                self.index.remove(number);
+            } else if self.index.get(number).is_none() {
+                self.index.insert(*number, entry.side.unit())?;
+            }
+            if let Some(change) = entry.next_change(now) {
+                self.sweep_at = Some(self.sweep_at.map_or(change, |at| at.min(change)));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Gallery {
+    fn new(dim: usize) -> Result<Self, SearchError> {
+        let state = State {
+            numbers: HashMap::new(),
+            entries: HashMap::new(),
+            index: SearchIndex::new(dim)?,
+            next_number: 0,
+            sweep_at: None,
+        };
+        Ok(Self {
+            refreshing: tokio::sync::Mutex::default(),
+            state: RwLock::new(state),
+        })
+    }
+
     /// Reads a subject anew; call it after every commit that touches what decides whether the subject
     /// can be found.
     pub(super) async fn refresh(
         &self,
         store: &dyn Store,
         voice: &VoiceParts,
-        tenant: &TenantId,
-        subject: &SubjectId,
+        (tenant, subject): (&TenantId, &SubjectId),
+        now: Timestamp,
     ) -> Result<(), UseCaseError> {
         let _one_at_a_time = self.refreshing.lock().await;
         let read = async {
@@ -110,64 +208,65 @@ impl Gallery {
             }
         };
         match read.await {
-            Ok(entry) => {
-                self.put(subject.clone(), entry);
-                Ok(())
-            }
+            Ok(entry) => Ok(self.write().put(subject.clone(), entry, now)?),
             Err(error) => {
                 // What cannot be read cannot be found: an old side must not stay.
-                self.put(subject.clone(), None);
+                self.write().put(subject.clone(), None, now)?;
                 Err(error)
             }
         }
     }
 
-    fn put(&self, subject: SubjectId, entry: Option<Entry>) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        match entry {
-            Some(entry) => entries.insert(subject, entry),
-            None => entries.remove(&subject),
-        };
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<SubjectId, Entry>> {
-        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a subject can be found at all.
+    /// Whether a subject has a side here.
     pub(super) fn contains(&self, subject: &SubjectId) -> bool {
-        self.read().contains_key(subject)
+        self.read().numbers.contains_key(subject)
     }
 
     /// Compares a probe with the usable sides of a list, or of everybody. Exact.
     pub(super) fn search(
         &self,
-        back_end: &BackEnd,
         probe: &Side,
         list: Option<&[SubjectId]>,
         now: Timestamp,
-    ) -> Found {
-        let entries = self.read();
-        let mut best = Nearest::default();
-        let mut consider = |(subject, entry): (&SubjectId, &Entry)| {
-            if entry.usable(now) {
-                best.offer(back_end.cosine(probe, &entry.side), subject);
+    ) -> Result<Found, SearchError> {
+        if self.read().sweep_at.is_some_and(|at| at <= now) {
+            self.write().sweep(now)?;
+        }
+        let state = self.read();
+        let (mut scratch, mut hits) = (SearchScratch::default(), Vec::new());
+        let searched = match list {
+            Some(list) => {
+                let known = list.iter().filter_map(|s| state.numbers.get(s).copied());
+                let usable: Vec<u32> = known.filter(|n| state.index.get(n).is_some()).collect();
+                let query = probe.unit();
+                state
+                    .index
+                    .search_among(query, &usable, RERANK, &mut scratch, &mut hits)?;
+                usable.len()
+            }
+            None => {
+                state
+                    .index
+                    .search(probe.unit(), RERANK, &mut scratch, &mut hits)?;
+                state.index.len()
             }
         };
-        match list {
-            Some(list) => list
-                .iter()
-                .filter_map(|s| entries.get_key_value(s))
-                .for_each(&mut consider),
-            None => entries.iter().for_each(&mut consider),
-        }
-        let searched = best.offered;
-        let nearest = best.into_subjects();
-        let with_side = |s: SubjectId| entries.get(&s).map(|e| (s.clone(), e.side.clone()));
-        Found {
+        let with_side = |hit: &Hit<u32>| {
+            let found = state.entries.get(&hit.key);
+            found.map(|(subject, entry)| (subject.clone(), entry.side.clone()))
+        };
+        Ok(Found {
             searched,
-            nearest: nearest.into_iter().filter_map(with_side).collect(),
-        }
+            nearest: hits.iter().filter_map(with_side).collect(),
+        })
     }
 }
 
@@ -203,60 +302,4 @@ fn entry(
         until: print.expires_at,
         consents: for_voice.map(|c| (c.given_at, ends(c))).collect(),
     }))
-}
-
-/// The best [`RERANK`] of a stream of candidates.
-#[derive(Default)]
-struct Nearest {
-    heap: BinaryHeap<Worst>,
-    offered: usize,
-}
-
-/// Ordered so that the heap's top is the worst one kept.
-struct Worst {
-    cosine: f64,
-    subject: SubjectId,
-}
-
-impl Ord for Worst {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let by_cosine = other.cosine.total_cmp(&self.cosine);
-        by_cosine.then_with(|| self.subject.cmp(&other.subject))
-    }
-}
-
-impl PartialOrd for Worst {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Worst {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Worst {}
-
-impl Nearest {
-    fn offer(&mut self, cosine: f64, subject: &SubjectId) {
-        self.offered += 1;
-        let full = self.heap.len() == RERANK;
-        if full && self.heap.peek().is_some_and(|w| w.cosine >= cosine) {
-            return;
-        }
-        if full {
-            self.heap.pop();
-        }
-        self.heap.push(Worst {
-            cosine,
-            subject: subject.clone(),
-        });
-    }
-
-    fn into_subjects(self) -> Vec<SubjectId> {
-        let sorted = self.heap.into_sorted_vec();
-        sorted.into_iter().map(|w| w.subject).collect()
-    }
 }

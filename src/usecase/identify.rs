@@ -62,10 +62,10 @@ impl Inner {
             .audio_request(content, &audio, method, c.key.clone())
             .await?;
         if let Some(answer) = self.remembered::<Identification>(&by, &request).await? {
-            return Ok(self.still_known(for_role(answer, &by), &by));
+            return self.still_known(for_role(answer, &by), &by);
         }
         let voice = self.voice(&by.tenant)?;
-        let gallery = self.galleries.of(&by.tenant);
+        let gallery = self.galleries.of(&by.tenant)?;
         let (now, model) = (self.now(), voice.clone());
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
@@ -79,7 +79,7 @@ impl Inner {
                     let probe = model.probe(&speech.frames, &search.quality)?;
                     let probe = model.probe_side(&probe)?;
                     let list = list.as_deref();
-                    let found = gallery.search(&model.back_end, &probe, list, now);
+                    let found = gallery.search(&probe, list, now)?;
                     search.searched = found.searched;
                     search.ranked = rank(&model, &probe, found.nearest);
                 }
@@ -115,10 +115,14 @@ impl Inner {
     }
 
     /// A remembered answer without those who were erased or opted out since.
-    fn still_known(&self, mut answer: Identification, by: &Caller) -> Identification {
-        let gallery = self.galleries.of(&by.tenant);
+    fn still_known(
+        &self,
+        mut answer: Identification,
+        by: &Caller,
+    ) -> Result<Identification, UseCaseError> {
+        let gallery = self.galleries.of(&by.tenant)?;
         answer.candidates.retain(|c| gallery.contains(&c.subject));
-        answer
+        Ok(answer)
     }
 
     /// Decides and audits. Whoever would be named is read from the store first, and the commit holds
@@ -214,7 +218,6 @@ impl Inner {
             ("searched", search.searched.to_string()),
             ("fpir", fpir.to_string()),
             ("min_net_speech_ms", least.to_string()),
-            ("back_end", back_end.reference().to_string()),
         ] {
             event.details.insert(name.to_owned(), value);
         }

@@ -252,9 +252,11 @@ impl Inner {
         let Some(voice) = &self.parts.voice else {
             return Ok(());
         };
-        let gallery = self.galleries.of(&by.tenant);
+        let gallery = self.galleries.of(&by.tenant)?;
         let store = self.parts.store.as_ref();
-        gallery.refresh(store, voice, &by.tenant, subject).await
+        gallery
+            .refresh(store, voice, (&by.tenant, subject), self.now())
+            .await
     }
 }
 

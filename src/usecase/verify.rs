@@ -243,8 +243,6 @@ impl Inner {
         event.consent = consent;
         let least = policy.verification.min_net_speech_ms.to_string();
         event.details.insert("min_net_speech_ms".to_owned(), least);
-        let reference = claim.voice.back_end.reference().to_string();
-        event.details.insert("back_end".to_owned(), reference);
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
             draft.effects = self.count_attempt(snapshot, decision, draft.at);

