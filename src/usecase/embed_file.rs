@@ -64,8 +64,10 @@ pub trait Embed: Sync {
 pub enum Channel {
     /// Nothing.
     AsIs,
-    /// A simulated telephone call, see [`phone`].
+    /// A simulated telephone call, see [`phone::call`].
     Phone,
+    /// A simulated telephone line drawn from many, see [`phone::drawn_line`].
+    Line,
 }
 
 /// A piece of a file under a channel.
@@ -110,6 +112,7 @@ impl std::fmt::Display for Item {
         let channel = match self.channel {
             Channel::AsIs => "as_is",
             Channel::Phone => "phone",
+            Channel::Line => "line",
         };
         write!(f, "{}#{channel}:{}+", self.file, self.from_ms)?;
         match self.length_ms {
@@ -131,6 +134,7 @@ impl std::str::FromStr for Item {
             let channel = match channel {
                 "as_is" => Channel::AsIs,
                 "phone" => Channel::Phone,
+                "line" => Channel::Line,
                 _ => return None,
             };
             let (from, length) = piece.split_once('+')?;
@@ -186,15 +190,17 @@ fn embed_pieces(
     items.sort();
     items.dedup();
     let whole = embed.decode(path);
-    let mut called: Option<Samples> = None;
+    let (mut called, mut lined) = (None, None);
     let mut piece_of = |item: &Item| {
         let whole = whole.as_ref().map_err(Clone::clone)?;
         let source = match item.channel {
             Channel::AsIs => whole,
-            Channel::Phone => match &mut called {
-                Some(samples) => samples,
-                empty => empty.insert(phone::call(whole, phone::seed_for(&item.file, seed))?),
-            },
+            Channel::Phone => once(&mut called, || {
+                phone::call(whole, phone::seed_for(&item.file, seed))
+            })?,
+            Channel::Line => once(&mut lined, || {
+                phone::drawn_line(whole, phone::seed_for(&item.file, seed))
+            })?,
         };
         embed.embed(&cut(source, item))
     };
@@ -205,6 +211,17 @@ fn embed_pieces(
             (item, result)
         })
         .collect()
+}
+
+/// What is there, or what `make` gives.
+fn once(
+    made: &mut Option<Samples>,
+    make: impl FnOnce() -> Result<Samples, EmbedError>,
+) -> Result<&Samples, EmbedError> {
+    Ok(match made {
+        Some(samples) => samples,
+        empty => empty.insert(make()?),
+    })
 }
 
 fn cut(samples: &Samples, item: &Item) -> Samples {

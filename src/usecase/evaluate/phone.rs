@@ -9,11 +9,23 @@ use crate::usecase::embed_file::{EmbedError, Samples};
 /// Sample rate of a telephone call, in hertz.
 pub const RATE_HZ: u32 = 8_000;
 
-/// Telephone band (ITU-T G.712), in hertz.
-const BAND_HZ: [f64; 2] = [300.0, 3_400.0];
+/// A simulated telephone line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Line {
+    /// Pass band, in hertz.
+    band_hz: [f64; 2],
+    /// Level of speech over noise, in dB.
+    snr_db: f64,
+}
 
-/// Level of speech over noise, in dB.
-const SNR_DB: f64 = 15.0;
+/// The line of the evaluation protocol: the telephone band (ITU-T G.712) and noise at 15 dB.
+const PROTOCOL: Line = Line { band_hz: [300.0, 3_400.0], snr_db: 15.0 };
+
+/// Lines to fit on: from noisy to quiet, from the narrowest band to what digital lines carry. A back-end
+/// fitted on the protocol's line alone takes the quiet of a real call for a property of its caller.
+const FIT_LOW_HZ: [f64; 2] = [80.0, 300.0];
+const FIT_HIGH_HZ: [f64; 2] = [3_200.0, 3_800.0];
+const FIT_SNR_DB: [f64; 2] = [10.0, 45.0];
 
 /// Root-mean-square level of the speech before coding; −20 dB under full scale, usual for telephony.
 const SPEECH_RMS: f64 = 0.1;
@@ -36,11 +48,29 @@ pub fn seed_for(file: &str, run_seed: u64) -> u64 {
     })
 }
 
-/// Sends speech through the simulated call.
+/// Sends speech through the simulated call of the evaluation protocol.
 ///
 /// # Errors
 /// A sample rate that is not 8 or 16 kHz.
 pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
+    through(PROTOCOL, speech, seed)
+}
+
+/// Sends speech through a line drawn from those a back-end is fitted on.
+///
+/// # Errors
+/// A sample rate that is not 8 or 16 kHz.
+pub fn drawn_line(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = |[least, most]: [f64; 2]| least + rng.random::<f64>() * (most - least);
+    let line = Line {
+        band_hz: [draw(FIT_LOW_HZ), draw(FIT_HIGH_HZ)],
+        snr_db: draw(FIT_SNR_DB),
+    };
+    through(line, speech, seed)
+}
+
+fn through(line: Line, speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
     let step = match speech.rate_hz {
         8_000 => 1,
         16_000 => 2,
@@ -49,13 +79,13 @@ pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
             return Err(EmbedError(text));
         }
     };
-    let mut band = band_pass(&speech.mono, speech.rate_hz, step);
+    let mut band = band_pass(line.band_hz, &speech.mono, speech.rate_hz, step);
     let level = rms(&band);
     if level > 0.0 {
         band.iter_mut().for_each(|x| *x *= SPEECH_RMS / level);
     }
     let noise = pink_noise(band.len(), seed);
-    let gain = SPEECH_RMS * 10f64.powf(-SNR_DB / 20.0);
+    let gain = SPEECH_RMS * 10f64.powf(-line.snr_db / 20.0);
     let mono = band
         .iter()
         .zip(&noise)
@@ -67,13 +97,18 @@ pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
     })
 }
 
+/// Speech in the telephone band at 8 kHz, otherwise untouched; from 16 kHz.
+pub(crate) fn telephone_band(samples: &[f32]) -> Vec<f64> {
+    band_pass(PROTOCOL.band_hz, samples, 2 * RATE_HZ, 2)
+}
+
 fn rms(samples: &[f64]) -> f64 {
     let energy: f64 = samples.iter().map(|x| x * x).sum();
     (energy / samples.len().max(1) as f64).sqrt()
 }
 
-/// Hann-windowed sinc band-pass (linear phase) to the telephone band, keeping every `step`-th sample.
-pub(crate) fn band_pass(samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
+/// Hann-windowed sinc band-pass (linear phase), keeping every `step`-th sample.
+fn band_pass(band_hz: [f64; 2], samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
     let half = (FILTER_HALF_S * f64::from(rate_hz)).round() as isize;
     let low_pass = |corner_hz: f64, n: f64| {
         let w = 2.0 * corner_hz / f64::from(rate_hz);
@@ -89,7 +124,7 @@ pub(crate) fn band_pass(samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> 
             let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64)
                 .cos()
                 .powi(2);
-            window * (low_pass(BAND_HZ[1], n) - low_pass(BAND_HZ[0], n))
+            window * (low_pass(band_hz[1], n) - low_pass(band_hz[0], n))
         })
         .collect();
     let half = half.unsigned_abs();

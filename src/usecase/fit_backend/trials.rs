@@ -44,7 +44,7 @@ pub struct CalibrationTrials<'a> {
 /// A side: speaker, recordings, channel, long or short.
 type Key = (u32, Vec<usize>, Channel, bool);
 
-const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Phone];
+const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Line];
 
 struct Builder<'a, 'b> {
     speakers: &'b [Vec<Piece<'a>>],
@@ -238,7 +238,7 @@ mod tests {
             embedding: vec![x.sin(), x.cos(), 1.0],
             bandwidth: match channel {
                 Channel::AsIs => Bandwidth::Wide,
-                Channel::Phone => Bandwidth::Narrow,
+                Channel::Line => Bandwidth::Narrow,
             },
             net_speech_ms: if long { 8_000 } else { 2_000 },
         }
