@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 HEADER = """\
-//! Weights of the voice activity network, version 1. Written by `models/vad/train/export.py`; what
+//! Weights of the voice activity network, version 2. Written by `models/vad/train/export.py`; what
 //! they are trained on, and how well they do, stands in `models/vad/CARD.md`. Rows are quantized to
 //! 8 bits with a scale each.
 

@@ -81,12 +81,7 @@ def main():
     parser.add_argument("--passes", type=int, default=9)
     parser.add_argument("--speech-seed", type=int, default=5, help="order of the speakers")
     parser.add_argument("--stream-seed", type=int, default=11, help="everything in the streams")
-    parser.add_argument(
-        "--torch-seed",
-        type=int,
-        default=1,
-        help="first weights and order of batches; not set when the shipped weights were made",
-    )
+    parser.add_argument("--torch-seed", type=int, default=1, help="first weights, order of batches")
     args = parser.parse_args()
 
     torch.set_num_threads(1)
