@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use super::store::TestStore;
-use crate::audio::AudioLimits;
+use crate::audio::{AudioLimits, decode};
 use crate::crypto::SystemEntropy;
 use crate::domain::*;
 use crate::engine::Engine;
@@ -29,11 +29,15 @@ static WORD: LazyLock<Vec<f32>> = LazyLock::new(|| {
         env!("CARGO_MANIFEST_DIR"),
         "/fixtures/features/clip_16k.wav"
     );
-    let mut reader = hound::WavReader::open(path).expect("the fixture is there");
-    reader
-        .samples::<i16>()
-        .map(|s| f32::from(s.unwrap()))
-        .collect()
+    let bytes = std::fs::read(path).expect("the fixture is there");
+    let format = AudioFormat {
+        encoding: AudioEncoding::Wav,
+        sample_rate_hz: None,
+        channels: None,
+        channel: None,
+    };
+    let pcm = decode(&bytes, &format, &AudioLimits::default()).unwrap();
+    pcm.samples.iter().map(|s| s * 32_768.0).collect()
 });
 
 /// Voices: how much faster the word is played; formants and pitch move along.
