@@ -84,6 +84,7 @@ fn ten_seconds() -> Vec<f32> {
         .collect();
     extract(FeatureKind::Fbank, &samples, RATE_HZ, None, None)
         .expect("defaults are valid")
+        .into_raw_vec_and_offset()
         .0
 }
 

@@ -19,6 +19,8 @@ mod stream;
 mod tests;
 mod window;
 
+use ndarray::Array2;
+
 pub use cepstrum::Cepstrum;
 pub use cmvn::subtract_mean;
 pub use error::FeatureError;
@@ -47,7 +49,7 @@ pub enum FeatureKind {
     Mfcc,
 }
 
-/// Features of a whole recording: `frames × dim` values, row-major, and `dim`.
+/// Features of a whole recording: `frames × dim`.
 ///
 /// `samples` are in the range of 16-bit integers, at `sample_rate_hz`; what `bins` and `ceps` do
 /// not say is Kaldi's default (80 bins for filterbanks; 23 bins and 13 coefficients for MFCC).
@@ -58,7 +60,7 @@ pub fn extract(
     sample_rate_hz: u32,
     bins: Option<usize>,
     ceps: Option<usize>,
-) -> Result<(Vec<f32>, usize), FeatureError> {
+) -> Result<Array2<f32>, FeatureError> {
     let mut frontend = match kind {
         FeatureKind::Fbank => {
             if ceps.is_some() {
@@ -76,6 +78,7 @@ pub fn extract(
         }
     };
     let mut out = Vec::new();
-    frontend.compute(samples, &mut out)?;
-    Ok((out, frontend.dim()))
+    let frames = frontend.compute(samples, &mut out)?;
+    let shaped = Array2::from_shape_vec((frames, frontend.dim()), out);
+    Ok(shaped.expect("every frame has as many values as the front end has dimensions"))
 }

@@ -45,8 +45,8 @@ pub fn extract_features(
     let pcm = read_file(request.path, request.channel, &AudioLimits::default())?;
     let scaled: Vec<f32> = pcm.samples.iter().map(|sample| sample * 32_768.0).collect();
     let rate = pcm.sample_rate_hz;
-    let (values, dim) = extract(request.kind, &scaled, rate, request.bins, request.ceps)?;
-    for row in values.chunks_exact(dim) {
+    let features = extract(request.kind, &scaled, rate, request.bins, request.ceps)?;
+    for row in features.rows() {
         for (column, value) in row.iter().enumerate() {
             let comma = if column == 0 { "" } else { "," };
             write!(out, "{comma}{value}")?;

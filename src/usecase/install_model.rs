@@ -341,6 +341,7 @@ mod tests {
             .collect();
         extract(FeatureKind::Fbank, &samples, 16_000, None, None)
             .unwrap()
+            .into_raw_vec_and_offset()
             .0
     }
 
