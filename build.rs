@@ -13,15 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
 
     let mut compiler = protox::Compiler::new([PROTO_ROOT])?;
-    compiler
-        .include_source_info(true)
-        .include_imports(true)
-        .open_files(&files)?;
+    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(
-        out.join("vouch_descriptor.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    std::fs::write(out.join("vouch_descriptor.bin"), compiler.encode_file_descriptor_set())?;
     tonic_prost_build::compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

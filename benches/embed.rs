@@ -73,15 +73,9 @@ fn main() {
 fn ten_seconds() -> Vec<f32> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/campplus/clip.wav");
     let mut reader = hound::WavReader::open(path).expect("a WAV file");
-    let clip: Vec<f32> = reader
-        .samples::<i16>()
-        .map(|x| f32::from(x.expect("16-bit samples")))
-        .collect();
-    let samples: Vec<f32> = clip
-        .into_iter()
-        .cycle()
-        .take(10 * RATE_HZ as usize)
-        .collect();
+    let clip: Vec<f32> =
+        reader.samples::<i16>().map(|x| f32::from(x.expect("16-bit samples"))).collect();
+    let samples: Vec<f32> = clip.into_iter().cycle().take(10 * RATE_HZ as usize).collect();
     extract(FeatureKind::Fbank, &samples, RATE_HZ, None, None)
         .expect("defaults are valid")
         .into_raw_vec_and_offset()
@@ -107,10 +101,7 @@ fn median(values: &mut [f64]) -> f64 {
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter()
-            .zip(y)
-            .map(|(&x, &y)| f64::from(x) * f64::from(y))
-            .sum()
+        x.iter().zip(y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
@@ -131,10 +122,7 @@ impl Peer {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         let bytes: Vec<u8> = features.iter().flat_map(|x| x.to_le_bytes()).collect();
         file.write_all(&bytes).expect("room for the features");
-        let script = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/benches/peers/campplus_onnxruntime.py"
-        );
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/campplus_onnxruntime.py");
         let mut child = Command::new(python)
             .arg(script)
             .arg(onnx)
@@ -169,9 +157,7 @@ impl Peer {
     /// Milliseconds a length, in order.
     fn turn(&mut self) -> Vec<f64> {
         self.stdin.write_all(b"go\n").expect("the peer listens");
-        LENGTHS
-            .map(|_| self.line()[1].parse().expect("milliseconds"))
-            .to_vec()
+        LENGTHS.map(|_| self.line()[1].parse().expect("milliseconds")).to_vec()
     }
 }
 

@@ -18,18 +18,12 @@ const REPEATS: usize = 200;
 fn main() {
     let given = std::env::args().skip(1).find(|a| !a.starts_with('-'));
     let file = given.unwrap_or_else(|| {
-        concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/fixtures/features/clip_16k.wav"
-        )
-        .to_owned()
+        concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/features/clip_16k.wav").to_owned()
     });
     let mut reader = hound::WavReader::open(&file).expect("a WAV file");
     let rate = reader.spec().sample_rate;
-    let samples: Vec<f32> = reader
-        .samples::<i16>()
-        .map(|x| f32::from(x.expect("16-bit samples")))
-        .collect();
+    let samples: Vec<f32> =
+        reader.samples::<i16>().map(|x| f32::from(x.expect("16-bit samples"))).collect();
     let peer = peer(&file);
     for (name, frontend) in [
         ("fbank", Frontend::fbank(FbankSpec::new(rate))),
@@ -41,9 +35,7 @@ fn main() {
         for _ in 0..REPEATS {
             out.clear();
             let start = Instant::now();
-            frontend
-                .compute(&samples, &mut out)
-                .expect("16-bit samples");
+            frontend.compute(&samples, &mut out).expect("16-bit samples");
             best_us = best_us.min(start.elapsed().as_secs_f64() * 1e6);
         }
         let us = best_us / frontend.frames(samples.len()) as f64;

@@ -60,18 +60,14 @@ fn measure(index: &SearchIndex<u64>, queries: &[Vec<f32>], k: usize) -> String {
     let mut times_ms = Vec::new();
     for query in queries {
         let start = Instant::now();
-        index
-            .search(query, k, &mut scratch, &mut hits)
-            .expect("unit queries");
+        index.search(query, k, &mut scratch, &mut hits).expect("unit queries");
         times_ms.push(start.elapsed().as_secs_f64() * 1e3);
     }
     times_ms.sort_by(f64::total_cmp);
     let at = |share: f64| times_ms[((times_ms.len() - 1) as f64 * share) as usize];
     let mut found = 0;
     for query in &queries[..CHECKED] {
-        index
-            .search(query, k, &mut scratch, &mut hits)
-            .expect("unit queries");
+        index.search(query, k, &mut scratch, &mut hits).expect("unit queries");
         let exact = full_scan(index, query, k);
         found += hits.iter().filter(|h| exact.contains(&h.key)).count();
     }
@@ -90,10 +86,7 @@ fn full_scan(index: &SearchIndex<u64>, query: &[f32], k: usize) -> Vec<u64> {
         .map(|key| {
             let row = index.get(&key).expect("keys are 0..n");
             let products = row.iter().zip(query).map(|(a, b)| f64::from(a * b));
-            Hit {
-                key,
-                score: products.sum::<f64>() as f32,
-            }
+            Hit { key, score: products.sum::<f64>() as f32 }
         })
         .collect();
     let k = k.min(all.len());
@@ -109,11 +102,7 @@ fn fill(n: usize, clustered: bool, rng: &mut ChaCha8Rng) -> SearchIndex<u64> {
         if key % CLUSTER == 0 {
             center = unit(rng);
         }
-        let vector = if clustered {
-            near(&center, 1.0, rng)
-        } else {
-            unit(rng)
-        };
+        let vector = if clustered { near(&center, 1.0, rng) } else { unit(rng) };
         index.insert(key as u64, &vector).expect("unit vectors");
     }
     index
@@ -122,13 +111,7 @@ fn fill(n: usize, clustered: bool, rng: &mut ChaCha8Rng) -> SearchIndex<u64> {
 /// A unit vector at cosine about `1 / sqrt(1 + noise²)` from another.
 fn near(center: &[f32], noise: f32, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let away = unit(rng);
-    normalize(
-        center
-            .iter()
-            .zip(away)
-            .map(|(c, a)| c + noise * a)
-            .collect(),
-    )
+    normalize(center.iter().zip(away).map(|(c, a)| c + noise * a).collect())
 }
 
 fn unit(rng: &mut ChaCha8Rng) -> Vec<f32> {

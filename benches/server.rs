@@ -62,7 +62,8 @@ fn main() {
 
 /// The longest recordings of the first folder, one after another, as mu-law.
 fn speech(root: &Path) -> Option<Vec<u8>> {
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(root).ok()?.map(|e| e.unwrap().path()).collect();
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root).ok()?.map(|e| e.unwrap().path()).collect();
     folders.sort();
     let folder = folders.into_iter().find(|path| path.is_dir())?;
     let mut clips: Vec<Vec<u8>> = std::fs::read_dir(folder)
@@ -85,7 +86,8 @@ async fn measure(client: &Client, speech: &[u8]) {
 
 async fn enroll(client: &Client, speech: &[u8]) {
     let subject_id = "bench".to_owned();
-    let create = pb::CreateSubjectRequest { subject_id: subject_id.clone(), idempotency_key: "c".into() };
+    let create =
+        pb::CreateSubjectRequest { subject_id: subject_id.clone(), idempotency_key: "c".into() };
     client.create_subject(create).await.unwrap();
     let consent = pb::Consent {
         notice_id: "bench".into(),
@@ -107,7 +109,10 @@ async fn enroll(client: &Client, speech: &[u8]) {
             enrollment: Some(pb::EnrollmentConfig {
                 subject_id: subject_id.clone(),
                 idempotency_key: format!("e{n}"),
-                authorization: Some(pb::Authorization { agent: "bench".into(), factor: "bench".into() }),
+                authorization: Some(pb::Authorization {
+                    agent: "bench".into(),
+                    factor: "bench".into(),
+                }),
                 reenroll: false,
             }),
             audio: Some(telephone()),

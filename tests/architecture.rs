@@ -33,10 +33,7 @@ const ROOT: &[&str] = &["config", "telemetry", "app", "main", "lib"];
 /// the configuration and the composition root.
 const EDGE_MAY_USE: &[(&str, &[&str])] = &[
     ("grpc", &["usecase", "domain"]),
-    (
-        "cli",
-        &["usecase", "domain", "config", "telemetry", "app", "grpc"],
-    ),
+    ("cli", &["usecase", "domain", "config", "telemetry", "app", "grpc"]),
 ];
 
 /// External crates and the rooms that may name them.
@@ -82,13 +79,7 @@ const TOKIO: &[&str] = &[
 const PURE: &[&str] = &["domain", "features", "scoring", "policy", "session"];
 
 /// What a pure module must not name.
-const IMPURE: &[&str] = &[
-    "std::fs",
-    "std::net",
-    "SystemTime::now",
-    "Instant::now",
-    "std::env",
-];
+const IMPURE: &[&str] = &["std::fs", "std::net", "SystemTime::now", "Instant::now", "std::env"];
 
 struct Source {
     path: PathBuf,
@@ -103,29 +94,15 @@ fn sources() -> Vec<Source> {
     let mut found = Vec::new();
     while let Some(path) = pending.pop() {
         if path.is_dir() {
-            pending.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            pending.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|e| e == "rs") {
             let inside = path.strip_prefix(&root).unwrap();
-            let first = inside
-                .components()
-                .next()
-                .unwrap()
-                .as_os_str()
-                .to_str()
-                .unwrap();
+            let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
             let room = first.trim_end_matches(".rs").to_owned();
             let is_test_file = inside.file_stem().is_some_and(|s| s == "tests");
             if !is_test_file {
                 let code = code_of(&fs::read_to_string(&path).unwrap());
-                found.push(Source {
-                    path: path.clone(),
-                    room,
-                    code,
-                });
+                found.push(Source { path: path.clone(), room, code });
             }
         }
     }
@@ -200,11 +177,7 @@ fn modules_use_only_what_stands_above_them() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "against the module order:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "against the module order:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -212,11 +185,7 @@ fn nested_imports_from_the_crate_root_are_written_out() {
     // `use crate::{a, b}` would hide module names from the test above.
     for source in sources() {
         for (number, line) in &source.code {
-            assert!(
-                !line.contains("crate::{"),
-                "{}:{number}: {line}",
-                source.path.display()
-            );
+            assert!(!line.contains("crate::{"), "{}:{number}: {line}", source.path.display());
         }
     }
 }
@@ -238,19 +207,11 @@ fn external_crates_keep_to_their_rooms() {
                 }
             }
             if names_crate(line, "tokio") && !TOKIO.contains(&&*source.room) {
-                wrong.push(format!(
-                    "{}:{number}: tokio in {}",
-                    source.path.display(),
-                    source.room
-                ));
+                wrong.push(format!("{}:{number}: tokio in {}", source.path.display(), source.room));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "crates out of their rooms:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "crates out of their rooms:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -166,21 +166,13 @@ pub(super) async fn put_key(
 ) -> Result<NewKey, AppError> {
     let minted = MintedKey::mint(entropy().as_ref());
     let new = shown(&minted);
-    let effect = Effect::PutApiKey {
-        key: minted,
-        role,
-        label: label.to_owned(),
-        expires_at,
-    };
+    let effect = Effect::PutApiKey { key: minted, role, label: label.to_owned(), expires_at };
     commit(store, tenant, vec![effect], "API key created").await?;
     Ok(new)
 }
 
 fn shown(minted: &MintedKey) -> NewKey {
-    NewKey {
-        id: minted.id().clone(),
-        text: minted.text(),
-    }
+    NewKey { id: minted.id().clone(), text: minted.text() }
 }
 
 async fn commit(

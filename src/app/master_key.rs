@@ -48,14 +48,8 @@ fn known(config: &Config) -> Result<Option<MasterKey>, AppError> {
 fn missing(config: &Config) -> AppError {
     let path = config.keys.master_key_file.clone();
     match config.store.path.exists() {
-        true => AppError::LostMasterKey {
-            database: config.store.path.clone(),
-            path,
-        },
-        false => AppError::NoMasterKey {
-            path,
-            variable: VARIABLE,
-        },
+        true => AppError::LostMasterKey { database: config.store.path.clone(), path },
+        false => AppError::NoMasterKey { path, variable: VARIABLE },
     }
 }
 

@@ -90,9 +90,7 @@ impl Clock for WallClock {
 
 /// Runs a future to its end on a runtime of its own.
 pub fn block_on<T>(work: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(work)
 }
 
@@ -118,8 +116,5 @@ fn make_folder_of(path: &Path) -> Result<(), AppError> {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    builder.create(folder).map_err(|source| AppError::File {
-        path: folder.to_owned(),
-        source,
-    })
+    builder.create(folder).map_err(|source| AppError::File { path: folder.to_owned(), source })
 }

@@ -143,9 +143,7 @@ fn has_api_key(store: &SqliteStore) -> bool {
         key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now)
     };
     let tenants = store.tenants();
-    tenants
-        .iter()
-        .any(|t| store.api_keys(&t.id).iter().any(usable))
+    tenants.iter().any(|t| store.api_keys(&t.id).iter().any(usable))
 }
 
 /// On the first start on loopback: a tenant and a key for its administrator.

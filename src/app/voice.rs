@@ -60,15 +60,8 @@ fn load(config: &Config, dir: &Path, models: &[ModelInfo]) -> Result<VoiceParts,
     allowed(config, &known.artifact.to_string(), known.license_class)?;
     let extractor = ExtractorPool::new(install_model::load(id, dir)?);
     let back_end = back_end::load(id, dir)?;
-    allowed(
-        config,
-        &back_end.reference().to_string(),
-        back_end.info().license,
-    )?;
-    Ok(VoiceParts {
-        extractor: Arc::new(extractor),
-        back_end: Arc::new(back_end),
-    })
+    allowed(config, &back_end.reference().to_string(), back_end.info().license)?;
+    Ok(VoiceParts { extractor: Arc::new(extractor), back_end: Arc::new(back_end) })
 }
 
 fn allowed(config: &Config, name: &str, class: LicenseClass) -> Result<(), Why> {

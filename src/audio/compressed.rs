@@ -49,11 +49,7 @@ fn decode_unguarded(
     let missing = || damaged(format, "it has no audio track".to_owned());
     let track = reader.default_track(TrackType::Audio).ok_or_else(missing)?;
     let track_id = track.id;
-    let parameters = track
-        .codec_params
-        .as_ref()
-        .and_then(|p| p.audio())
-        .ok_or_else(missing)?;
+    let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(missing)?;
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(broken)?;
@@ -69,31 +65,21 @@ fn decode_unguarded(
         let channels = u16::try_from(buffer.num_planes()).unwrap_or(u16::MAX);
         check_claims(format, rate_hz, channels)?;
         let channel = usize::from(choose_channel(channels, format.channel)?);
-        let pcm = pcm.get_or_insert_with(|| Pcm {
-            sample_rate_hz: rate_hz,
-            samples: Vec::new(),
-        });
+        let pcm = pcm.get_or_insert_with(|| Pcm { sample_rate_hz: rate_hz, samples: Vec::new() });
         if pcm.sample_rate_hz != rate_hz {
             return Err(damaged(format, "its sample rate changes".to_owned()));
         }
-        check_length(
-            (pcm.samples.len() + buffer.frames()) as u64,
-            rate_hz,
-            limits,
-        )?;
+        check_length((pcm.samples.len() + buffer.frames()) as u64, rate_hz, limits)?;
         buffer.copy_to_vec_interleaved(&mut interleaved);
         for frame in interleaved.chunks_exact(usize::from(channels)) {
             let sample = frame[channel];
             if !sample.is_finite() {
-                return Err(AudioError::NotFinite {
-                    position: pcm.samples.len() as u64,
-                });
+                return Err(AudioError::NotFinite { position: pcm.samples.len() as u64 });
             }
             pcm.samples.push(sample.clamp(-1.0, 1.0));
         }
     }
-    pcm.filter(|pcm| !pcm.samples.is_empty())
-        .ok_or(AudioError::Empty)
+    pcm.filter(|pcm| !pcm.samples.is_empty()).ok_or(AudioError::Empty)
 }
 
 /// The next packet; some readers report the end as an unexpected end of the bytes.
@@ -107,8 +93,5 @@ fn next_packet(
 }
 
 fn damaged(format: &AudioFormat, why: String) -> AudioError {
-    AudioError::Damaged {
-        format: name(format.encoding),
-        why,
-    }
+    AudioError::Damaged { format: name(format.encoding), why }
 }

@@ -42,10 +42,7 @@ pub fn decode(bytes: &[u8], format: &AudioFormat, limits: &AudioLimits) -> Resul
             decoder.push_any(bytes, &mut samples)?;
             decoder.finish()?;
             let sample_rate_hz = decoder.sample_rate_hz().ok_or(AudioError::Empty)?;
-            Ok(Pcm {
-                sample_rate_hz,
-                samples,
-            })
+            Ok(Pcm { sample_rate_hz, samples })
         }
     }
 }
@@ -59,12 +56,8 @@ pub fn decode_file(
     channel: Option<u16>,
     limits: &AudioLimits,
 ) -> Result<Pcm, AudioError> {
-    let format = AudioFormat {
-        encoding: sniff(bytes)?,
-        sample_rate_hz: None,
-        channels: None,
-        channel,
-    };
+    let format =
+        AudioFormat { encoding: sniff(bytes)?, sample_rate_hz: None, channels: None, channel };
     decode(bytes, &format, limits)
 }
 
@@ -112,10 +105,7 @@ fn sniff_ogg(page: &[u8]) -> Result<AudioEncoding, AudioError> {
     } else if holds(b"\x01vorbis") {
         Ok(AudioEncoding::OggVorbis)
     } else {
-        Err(AudioError::WrongHeader {
-            format: "Ogg",
-            why: "it holds something other than Vorbis",
-        })
+        Err(AudioError::WrongHeader { format: "Ogg", why: "it holds something other than Vorbis" })
     }
 }
 

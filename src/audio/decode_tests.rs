@@ -16,25 +16,15 @@ const LIMITS: AudioLimits = AudioLimits {
 };
 
 fn format(encoding: AudioEncoding) -> AudioFormat {
-    AudioFormat {
-        encoding,
-        sample_rate_hz: None,
-        channels: None,
-        channel: None,
-    }
+    AudioFormat { encoding, sample_rate_hz: None, channels: None, channel: None }
 }
 
 fn pcm_format(rate: u32) -> AudioFormat {
-    AudioFormat {
-        sample_rate_hz: Some(rate),
-        ..format(AudioEncoding::PcmS16Le)
-    }
+    AudioFormat { sample_rate_hz: Some(rate), ..format(AudioEncoding::PcmS16Le) }
 }
 
 fn ramp(n: usize) -> Vec<i32> {
-    (0..n as i32)
-        .map(|i| (i * 7919) % 65_536 - 32_768)
-        .collect()
+    (0..n as i32).map(|i| (i * 7919) % 65_536 - 32_768).collect()
 }
 
 /// hound writes, so that the reader is held against another implementation.
@@ -98,20 +88,15 @@ fn stream(bytes: &[u8], format: AudioFormat, sizes: &[usize]) -> Result<Pcm, Aud
         rest = &rest[take..];
     }
     decoder.finish()?;
-    Ok(Pcm {
-        sample_rate_hz: decoder.sample_rate_hz().unwrap(),
-        samples,
-    })
+    Ok(Pcm { sample_rate_hz: decoder.sample_rate_hz().unwrap(), samples })
 }
 
 #[test]
 fn wav_integers_of_every_depth_come_back() {
     for bits in [8u16, 16, 24, 32] {
         let half = 1i64 << (bits - 1);
-        let samples: Vec<i32> = ramp(500)
-            .iter()
-            .map(|&s| ((i64::from(s) << 16) >> (32 - bits)) as i32)
-            .collect();
+        let samples: Vec<i32> =
+            ramp(500).iter().map(|&s| ((i64::from(s) << 16) >> (32 - bits)) as i32).collect();
         let wav = hound_wav(bits, 1, 22_050, &samples);
         let pcm = decode(&wav, &format(AudioEncoding::Wav), &LIMITS).unwrap();
         assert_eq!(pcm.sample_rate_hz, 22_050);
@@ -129,15 +114,9 @@ fn wav_floats_come_back_and_are_held_in_range() {
     assert_eq!(pcm.samples, [0.0, 0.25, -1.0, 1.0, -1.0]);
     for bad in [f32::NAN, f32::INFINITY] {
         let error = decode_file(&float_wav(&[0.0, bad]), None, &LIMITS).unwrap_err();
-        assert!(
-            matches!(error, AudioError::NotFinite { position: 1 }),
-            "{error}"
-        );
+        assert!(matches!(error, AudioError::NotFinite { position: 1 }), "{error}");
     }
-    let double: Vec<u8> = [0.5f64, -0.125]
-        .iter()
-        .flat_map(|x| x.to_le_bytes())
-        .collect();
+    let double: Vec<u8> = [0.5f64, -0.125].iter().flat_map(|x| x.to_le_bytes()).collect();
     let pcm = decode_file(&raw_wav(3, 64, 1, 16_000, &double), None, &LIMITS).unwrap();
     assert_eq!(pcm.samples, [0.5, -0.125]);
 }
@@ -145,10 +124,9 @@ fn wav_floats_come_back_and_are_held_in_range() {
 #[test]
 fn g711_raw_and_in_wav_agree() {
     let codes: Vec<u8> = (0..=255).collect();
-    for (tag, encoding, table) in [
-        (7u16, AudioEncoding::G711Ulaw, &g711::ULAW),
-        (6, AudioEncoding::G711Alaw, &g711::ALAW),
-    ] {
+    for (tag, encoding, table) in
+        [(7u16, AudioEncoding::G711Ulaw, &g711::ULAW), (6, AudioEncoding::G711Alaw, &g711::ALAW)]
+    {
         let want: Vec<f32> = table.iter().map(|&s| f32::from(s) / 32_768.0).collect();
         let raw = decode(&codes, &format(encoding), &LIMITS).unwrap();
         assert_eq!((raw.sample_rate_hz, &raw.samples), (8_000, &want));
@@ -163,32 +141,16 @@ fn a_channel_must_be_chosen_where_there_are_several() {
     let error = decode_file(&wav, None, &LIMITS).unwrap_err();
     assert!(error.to_string().contains("--channel"), "{error}");
     let right = decode_file(&wav, Some(1), &LIMITS).unwrap();
-    assert_eq!(
-        right.samples,
-        [-1.0 / 32_768.0, -2.0 / 32_768.0, -3.0 / 32_768.0]
-    );
+    assert_eq!(right.samples, [-1.0 / 32_768.0, -2.0 / 32_768.0, -3.0 / 32_768.0]);
     let error = decode_file(&wav, Some(2), &LIMITS).unwrap_err();
-    assert!(matches!(
-        error,
-        AudioError::NoSuchChannel {
-            channel: 2,
-            channels: 2
-        }
-    ));
-    let raw = AudioFormat {
-        channels: Some(2),
-        ..pcm_format(8_000)
-    };
+    assert!(matches!(error, AudioError::NoSuchChannel { channel: 2, channels: 2 }));
+    let raw = AudioFormat { channels: Some(2), ..pcm_format(8_000) };
     assert!(matches!(
         decode(&[0; 8], &raw, &LIMITS),
         Err(AudioError::ChannelRequired { channels: 2 })
     ));
     for channels in [0, 33] {
-        let raw = AudioFormat {
-            channels: Some(channels),
-            channel: Some(0),
-            ..pcm_format(8_000)
-        };
+        let raw = AudioFormat { channels: Some(channels), channel: Some(0), ..pcm_format(8_000) };
         assert!(matches!(
             decode(&[0; 8], &raw, &LIMITS),
             Err(AudioError::ChannelsOutOfRange { .. })
@@ -198,38 +160,20 @@ fn a_channel_must_be_chosen_where_there_are_several() {
 
 #[test]
 fn limits_are_held_and_named() {
-    let short = AudioLimits {
-        max_seconds: 1,
-        ..LIMITS
-    };
+    let short = AudioLimits { max_seconds: 1, ..LIMITS };
     assert!(decode(&vec![0; 16_000], &pcm_format(8_000), &short).is_ok());
     let error = decode(&vec![0; 16_002], &pcm_format(8_000), &short).unwrap_err();
     assert!(matches!(error, AudioError::TooLong { limit_s: 1 }));
-    let small = AudioLimits {
-        max_bytes: 10,
-        ..LIMITS
-    };
+    let small = AudioLimits { max_bytes: 10, ..LIMITS };
     let error = decode(&[0; 12], &pcm_format(8_000), &small).unwrap_err();
     assert_eq!(error.to_string(), "the audio may have 10 bytes, 12 came");
-    let chunky = AudioLimits {
-        max_chunk_bytes: 10,
-        ..LIMITS
-    };
+    let chunky = AudioLimits { max_chunk_bytes: 10, ..LIMITS };
     let mut decoder = StreamDecoder::new(pcm_format(8_000), chunky).unwrap();
     let mut out = Vec::new();
     decoder.push(&[0; 10], &mut out).unwrap();
     let error = decoder.push(&[0; 11], &mut out).unwrap_err();
-    assert!(matches!(
-        error,
-        AudioError::ChunkTooLarge {
-            limit_bytes: 10,
-            came_bytes: 11
-        }
-    ));
-    assert!(matches!(
-        decoder.push(&[0; 2], &mut out),
-        Err(AudioError::Ended)
-    ));
+    assert!(matches!(error, AudioError::ChunkTooLarge { limit_bytes: 10, came_bytes: 11 }));
+    assert!(matches!(decoder.push(&[0; 2], &mut out), Err(AudioError::Ended)));
 }
 
 #[test]
@@ -238,23 +182,14 @@ fn wrong_rates_are_refused() {
         let error = decode(&[0; 8], &pcm_format(rate), &LIMITS).unwrap_err();
         assert!(matches!(error, AudioError::RateOutOfRange { came_hz } if came_hz == rate));
         let wav = raw_wav(1, 8, 1, rate.min(1 << 24), &[0; 4]);
-        assert!(matches!(
-            decode_file(&wav, None, &LIMITS),
-            Err(AudioError::RateOutOfRange { .. })
-        ));
+        assert!(matches!(decode_file(&wav, None, &LIMITS), Err(AudioError::RateOutOfRange { .. })));
     }
     let error = decode(&[0; 8], &format(AudioEncoding::PcmS16Le), &LIMITS).unwrap_err();
     assert!(matches!(error, AudioError::RateMissing));
-    let g711 = AudioFormat {
-        sample_rate_hz: Some(16_000),
-        ..format(AudioEncoding::G711Ulaw)
-    };
+    let g711 = AudioFormat { sample_rate_hz: Some(16_000), ..format(AudioEncoding::G711Ulaw) };
     assert!(matches!(
         decode(&[0; 8], &g711, &LIMITS),
-        Err(AudioError::RateMismatch {
-            claimed_hz: 16_000,
-            actual_hz: 8_000
-        })
+        Err(AudioError::RateMismatch { claimed_hz: 16_000, actual_hz: 8_000 })
     ));
 }
 
@@ -272,24 +207,15 @@ fn damaged_wav_headers_are_refused() {
         );
     }
     let refused = |wav: &[u8]| decode(wav, &format(AudioEncoding::Wav), &LIMITS).unwrap_err();
-    assert!(matches!(
-        refused(b"RIFX....WAVE"),
-        AudioError::WrongHeader { .. }
-    ));
+    assert!(matches!(refused(b"RIFX....WAVE"), AudioError::WrongHeader { .. }));
     assert!(matches!(
         refused(&raw_wav(2, 8, 1, 8_000, &[0; 4])),
         AudioError::WavFormat { tag: 2, bits: 8 }
     ));
-    assert!(matches!(
-        refused(&raw_wav(1, 16, 1, 8_000, &[])),
-        AudioError::Empty
-    ));
+    assert!(matches!(refused(&raw_wav(1, 16, 1, 8_000, &[])), AudioError::Empty));
     let mut no_format = b"RIFF\0\0\0\0WAVEdata\x04\0\0\0".to_vec();
     no_format.extend([0; 4]);
-    assert!(matches!(
-        refused(&no_format),
-        AudioError::WrongHeader { .. }
-    ));
+    assert!(matches!(refused(&no_format), AudioError::WrongHeader { .. }));
     let mut endless = b"RIFF\0\0\0\0WAVEjunk\0\0\0\x40".to_vec();
     endless.resize(2_000_000, 0);
     assert!(matches!(refused(&endless), AudioError::WrongHeader { .. }));
@@ -303,10 +229,7 @@ fn a_wav_of_unknown_length_lasts_until_the_end() {
     wav.push(9);
     assert!(matches!(
         decode_file(&wav, None, &LIMITS),
-        Err(AudioError::PartialSample {
-            frame_bytes: 2,
-            left_bytes: 1
-        })
+        Err(AudioError::PartialSample { frame_bytes: 2, left_bytes: 1 })
     ));
 }
 
@@ -315,37 +238,21 @@ fn files_are_told_apart_by_their_first_bytes() {
     assert_eq!(sniff(b"fLaC....").unwrap(), AudioEncoding::Flac);
     assert_eq!(sniff(b"ID3\x04...").unwrap(), AudioEncoding::Mp3);
     assert_eq!(sniff(b"\xff\xfb\x90\x00").unwrap(), AudioEncoding::Mp3);
-    assert_eq!(
-        sniff(b"OggS....\x01vorbis").unwrap(),
-        AudioEncoding::OggVorbis
-    );
+    assert_eq!(sniff(b"OggS....\x01vorbis").unwrap(), AudioEncoding::OggVorbis);
     assert!(matches!(sniff(b"OggS....OpusHead"), Err(AudioError::Opus)));
-    assert!(matches!(
-        sniff(b"OggS....Speex"),
-        Err(AudioError::WrongHeader { .. })
-    ));
+    assert!(matches!(sniff(b"OggS....Speex"), Err(AudioError::WrongHeader { .. })));
     assert!(matches!(sniff(b"hello"), Err(AudioError::Unrecognized)));
     assert!(matches!(sniff(b""), Err(AudioError::Empty)));
     let as_flac = decode(b"ID3\x04...", &format(AudioEncoding::Flac), &LIMITS);
-    assert!(matches!(
-        as_flac,
-        Err(AudioError::WrongHeader { format: "FLAC", .. })
-    ));
+    assert!(matches!(as_flac, Err(AudioError::WrongHeader { format: "FLAC", .. })));
 }
 
 #[test]
 fn opus_and_whole_file_formats_are_refused_in_streams() {
     let new = |encoding| StreamDecoder::new(format(encoding), LIMITS).unwrap_err();
     assert!(matches!(new(AudioEncoding::Opus), AudioError::Opus));
-    assert!(matches!(
-        decode(b"x", &format(AudioEncoding::Opus), &LIMITS),
-        Err(AudioError::Opus)
-    ));
-    for encoding in [
-        AudioEncoding::Flac,
-        AudioEncoding::OggVorbis,
-        AudioEncoding::Mp3,
-    ] {
+    assert!(matches!(decode(b"x", &format(AudioEncoding::Opus), &LIMITS), Err(AudioError::Opus)));
+    for encoding in [AudioEncoding::Flac, AudioEncoding::OggVorbis, AudioEncoding::Mp3] {
         assert!(matches!(new(encoding), AudioError::NotStreamable { .. }));
     }
 }
@@ -355,22 +262,14 @@ fn opus_and_whole_file_formats_are_refused_in_streams() {
 #[test]
 fn compressed_files_hold_the_sine_they_were_made_of() {
     let files: [(&[u8], usize, f32); 3] = [
-        (
-            include_bytes!("../../fixtures/audio/sine.flac"),
-            1_600,
-            1e-4,
-        ),
+        (include_bytes!("../../fixtures/audio/sine.flac"), 1_600, 1e-4),
         (include_bytes!("../../fixtures/audio/sine.ogg"), 8_000, 0.1),
         (include_bytes!("../../fixtures/audio/sine.mp3"), 8_000, 0.1),
     ];
     for (bytes, about, tolerance) in files {
         let pcm = decode_file(bytes, None, &LIMITS).unwrap();
         assert_eq!(pcm.sample_rate_hz, 16_000);
-        assert!(
-            pcm.samples.len().abs_diff(about) <= 2_500,
-            "{}",
-            pcm.samples.len()
-        );
+        assert!(pcm.samples.len().abs_diff(about) <= 2_500, "{}", pcm.samples.len());
         let middle = &pcm.samples[pcm.samples.len() / 4..][..640];
         let rms = (middle.iter().map(|x| x * x).sum::<f32>() / 640.0).sqrt();
         assert!((rms - 0.5 / 2f32.sqrt()).abs() < tolerance, "rms {rms}");
@@ -391,19 +290,10 @@ fn a_file_is_read_up_to_the_limit() {
     let wav = hound_wav(16, 1, 8_000, &ramp(100));
     std::fs::write(&path, &wav).unwrap();
     assert_eq!(read_file(&path, None, &LIMITS).unwrap().samples.len(), 100);
-    let small = AudioLimits {
-        max_bytes: 100,
-        ..LIMITS
-    };
-    assert!(matches!(
-        read_file(&path, None, &small),
-        Err(AudioError::TooManyBytes { .. })
-    ));
+    let small = AudioLimits { max_bytes: 100, ..LIMITS };
+    assert!(matches!(read_file(&path, None, &small), Err(AudioError::TooManyBytes { .. })));
     let missing = folder.path().join("b.wav");
-    assert!(matches!(
-        read_file(&missing, None, &LIMITS),
-        Err(AudioError::File(_))
-    ));
+    assert!(matches!(read_file(&missing, None, &LIMITS), Err(AudioError::File(_))));
 }
 
 #[test]
@@ -418,20 +308,9 @@ fn a_gap_drops_the_unfinished_sample() {
 
 fn streamable() -> impl Strategy<Value = (Vec<u8>, AudioFormat)> {
     let data = prop::collection::vec(any::<u8>(), 1..400);
-    let kinds = prop::sample::select(vec![
-        (1u16, 8u16),
-        (1, 16),
-        (1, 24),
-        (1, 32),
-        (7, 8),
-        (6, 8),
-    ]);
+    let kinds = prop::sample::select(vec![(1u16, 8u16), (1, 16), (1, 24), (1, 32), (7, 8), (6, 8)]);
     (data, kinds, 1u16..4, 0usize..4).prop_map(|(data, (tag, bits), channels, which)| {
-        let chosen = |f| AudioFormat {
-            channels: Some(channels),
-            channel: Some(channels - 1),
-            ..f
-        };
+        let chosen = |f| AudioFormat { channels: Some(channels), channel: Some(channels - 1), ..f };
         match which {
             0 => (data, chosen(pcm_format(11_025))),
             1 => (data, chosen(format(AudioEncoding::G711Ulaw))),

@@ -89,41 +89,23 @@ impl FrameAnalyzer {
     /// Measures `frame`, which has [`FRAME_SAMPLES`] samples.
     pub(crate) fn analyze(&mut self, frame: &[f32]) -> (FrameStats, Shape) {
         let power = frame.iter().map(|x| x * x).sum::<f32>() / FRAME_SAMPLES as f32;
-        let clipped = frame[MIDDLE]
-            .iter()
-            .filter(|x| x.abs() >= CLIP_LEVEL)
-            .count() as u16;
+        let clipped = frame[MIDDLE].iter().filter(|x| x.abs() >= CLIP_LEVEL).count() as u16;
         for (t, (x, w)) in self.time.iter_mut().zip(frame.iter().zip(&self.window)) {
             *t = x * w;
         }
         self.time[FRAME_SAMPLES..].fill(0.0);
         self.forward
-            .process_with_scratch(
-                &mut self.time,
-                &mut self.spectrum,
-                &mut self.scratch_forward,
-            )
+            .process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.scratch_forward)
             .expect("the buffers are those the plan made");
         // Parseval with a Hann window (mean square 3/8), both halves of the spectrum.
         let scale = 2.0 / (FFT_SIZE as f32 * FRAME_SAMPLES as f32 * 0.375);
         for bin in &mut self.spectrum {
             *bin = Complex32::new(bin.norm_sqr() * scale, 0.0);
         }
-        let high_band = self.spectrum[HIGH_BINS.0..HIGH_BINS.1]
-            .iter()
-            .map(|b| b.re)
-            .sum();
+        let high_band = self.spectrum[HIGH_BINS.0..HIGH_BINS.1].iter().map(|b| b.re).sum();
         let shape = self.shape();
         let voice_band = shape.bands.iter().sum();
-        (
-            FrameStats {
-                power,
-                voice_band,
-                high_band,
-                clipped,
-            },
-            shape,
-        )
+        (FrameStats { power, voice_band, high_band, clipped }, shape)
     }
 
     fn shape(&mut self) -> Shape {
@@ -143,15 +125,9 @@ impl FrameAnalyzer {
         self.spectrum[..low].fill(Complex32::default());
         self.spectrum[high..].fill(Complex32::default());
         self.inverse
-            .process_with_scratch(
-                &mut self.spectrum,
-                &mut self.time,
-                &mut self.scratch_inverse,
-            )
+            .process_with_scratch(&mut self.spectrum, &mut self.time, &mut self.scratch_inverse)
             .expect("the buffers are those the plan made and both ends are real");
-        let best = self.time[PITCH_LAGS.0..PITCH_LAGS.1]
-            .iter()
-            .fold(f32::MIN, |a, &b| a.max(b));
+        let best = self.time[PITCH_LAGS.0..PITCH_LAGS.1].iter().fold(f32::MIN, |a, &b| a.max(b));
         shape.voicing = best / (self.time[0] + 1e-12);
         shape
     }

@@ -17,11 +17,7 @@ const fn ulaw_table() -> [i16; 256] {
         let step = (bits & 15) as i16;
         // 33 is the bias that makes the segments powers of two.
         let magnitude = (((step << 1) + 33) << segment) - 33;
-        table[code] = 4 * if bits & 0x80 == 0 {
-            magnitude
-        } else {
-            -magnitude
-        };
+        table[code] = 4 * if bits & 0x80 == 0 { magnitude } else { -magnitude };
         code += 1;
     }
     table
@@ -34,16 +30,8 @@ const fn alaw_table() -> [i16; 256] {
         let bits = code as u8 ^ 0x55;
         let segment = (bits >> 4) & 7;
         let step = ((bits & 15) as i16) * 2 + 1;
-        let magnitude = if segment == 0 {
-            step
-        } else {
-            (step + 32) << (segment - 1)
-        };
-        table[code] = 8 * if bits & 0x80 == 0 {
-            -magnitude
-        } else {
-            magnitude
-        };
+        let magnitude = if segment == 0 { step } else { (step + 32) << (segment - 1) };
+        table[code] = 8 * if bits & 0x80 == 0 { -magnitude } else { magnitude };
         code += 1;
     }
     table
@@ -123,24 +111,12 @@ mod tests {
     #[test]
     fn the_digital_milliwatt_has_its_level() {
         let level = |table: &[i16; 256], codes: [usize; 8], full: f64| {
-            let power: f64 = codes
-                .iter()
-                .map(|&c| f64::from(table[c]).powi(2))
-                .sum::<f64>()
-                / 8.0;
+            let power: f64 = codes.iter().map(|&c| f64::from(table[c]).powi(2)).sum::<f64>() / 8.0;
             10.0 * (power / (full * full / 2.0)).log10()
         };
-        let mu = level(
-            &ULAW,
-            [0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e],
-            8159.0 * 4.0,
-        );
+        let mu = level(&ULAW, [0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e], 8159.0 * 4.0);
         assert!((mu + 3.17).abs() < 0.02, "{mu}");
-        let a = level(
-            &ALAW,
-            [0x34, 0x21, 0x21, 0x34, 0xb4, 0xa1, 0xa1, 0xb4],
-            4096.0 * 8.0,
-        );
+        let a = level(&ALAW, [0x34, 0x21, 0x21, 0x34, 0xb4, 0xa1, 0xa1, 0xb4], 4096.0 * 8.0);
         assert!((a + 3.14).abs() < 0.02, "{a}");
     }
 

@@ -60,8 +60,7 @@ impl HalfBand {
                 out.push(window[SIDE_TAPS - 1]);
                 out.push(dot(window, &self.taps));
             }
-            self.line
-                .copy_within(block.len()..block.len() + TAPS - 1, 0);
+            self.line.copy_within(block.len()..block.len() + TAPS - 1, 0);
         }
     }
 

@@ -47,11 +47,7 @@ pub fn listen(pcm: &Pcm, limits: QualityLimits) -> Result<Heard, AudioError> {
     ear.hear(audio.samples(), &mut speech);
     ear.end(&mut speech);
     let quality = ear.meter.quality(&SequenceTracker::default());
-    Ok(Heard {
-        audio,
-        speech,
-        quality,
-    })
+    Ok(Heard { audio, speech, quality })
 }
 
 /// [`listen`] for a live stream; the pieces put together are exactly what it gives for the whole.
@@ -73,11 +69,7 @@ struct Ear {
 impl Ear {
     fn new(rate_hz: u32, limits: QualityLimits) -> Result<Self, AudioError> {
         let resampler = To16k::new(rate_hz)?;
-        Ok(Self {
-            resampler,
-            vad: Vad::new(),
-            meter: QualityMeter::new(rate_hz, limits),
-        })
+        Ok(Self { resampler, vad: Vad::new(), meter: QualityMeter::new(rate_hz, limits) })
     }
 
     fn hear(&mut self, samples: &[f32], speech: &mut Vec<bool>) {
@@ -114,13 +106,7 @@ impl Listener {
             None => None,
         };
         let packets = SequenceTracker::default();
-        Ok(Self {
-            decoder,
-            packets,
-            quality_limits,
-            native: Vec::new(),
-            ear,
-        })
+        Ok(Self { decoder, packets, quality_limits, native: Vec::new(), ear })
     }
 
     /// Takes a chunk; `piece` is overwritten with what became known. A chunk that repeats an
@@ -254,10 +240,7 @@ mod tests {
 
     #[test]
     fn a_wav_stream_knows_its_rate_after_the_header() {
-        let wav = AudioFormat {
-            encoding: AudioEncoding::Wav,
-            ..ulaw()
-        };
+        let wav = AudioFormat { encoding: AudioEncoding::Wav, ..ulaw() };
         let mut stream = listener(wav);
         let mut piece = HeardPiece::default();
         stream.push(None, b"RIFF\0\0\0\0WAVE", &mut piece).unwrap();
@@ -265,15 +248,10 @@ mod tests {
         assert_eq!(stream.quality().total_ms, 0);
         let fmt = b"fmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0";
         stream.push(None, fmt, &mut piece).unwrap();
-        stream
-            .push(None, b"data\xff\xff\xff\xff\0\x40", &mut piece)
-            .unwrap();
+        stream.push(None, b"data\xff\xff\xff\xff\0\x40", &mut piece).unwrap();
         assert_eq!(stream.native_rate_hz(), Some(16_000));
         assert_eq!(piece.samples, [0.5]);
         stream.finish(&mut piece).unwrap();
-        assert!(matches!(
-            stream.push(None, &[0], &mut piece),
-            Err(AudioError::Ended)
-        ));
+        assert!(matches!(stream.push(None, &[0], &mut piece), Err(AudioError::Ended)));
     }
 }

@@ -162,11 +162,7 @@ impl QualityMeter {
     /// By the content of the speech; without speech by that of everything, without any sound by
     /// the rate it came at.
     fn bandwidth(&self) -> Bandwidth {
-        let powers = if self.speech_frames > 0 {
-            &self.speech
-        } else {
-            &self.other
-        };
+        let powers = if self.speech_frames > 0 { &self.speech } else { &self.other };
         let wide = if self.native_rate_hz <= 8_000 {
             false
         } else if powers.voice_band <= 0.0 {
@@ -174,11 +170,7 @@ impl QualityMeter {
         } else {
             decibels(powers.high_band / powers.voice_band) > self.limits.wide_band_db
         };
-        if wide {
-            Bandwidth::Wide
-        } else {
-            Bandwidth::Narrow
-        }
+        if wide { Bandwidth::Wide } else { Bandwidth::Narrow }
     }
 
     fn reasons(&self, quality: &Quality) -> Vec<Reason> {
@@ -187,37 +179,17 @@ impl QualityMeter {
         let loud_frames = self.loud_other_frames + self.speech_frames;
         let speech_share = self.speech_frames as f32 / loud_frames.max(1) as f32;
         let checks = [
-            (
-                quality.net_speech_ms < limits.min_net_speech_ms,
-                Reason::SpeakLonger,
-            ),
-            (
-                quality.snr_db.is_some_and(|snr| snr < limits.min_snr_db),
-                Reason::TooNoisy,
-            ),
-            (
-                quality.clipped_share > limits.max_clipped_share,
-                Reason::Clipped,
-            ),
-            (
-                quality
-                    .level_dbfs
-                    .is_some_and(|l| l < limits.min_level_dbfs),
-                Reason::TooQuiet,
-            ),
+            (quality.net_speech_ms < limits.min_net_speech_ms, Reason::SpeakLonger),
+            (quality.snr_db.is_some_and(|snr| snr < limits.min_snr_db), Reason::TooNoisy),
+            (quality.clipped_share > limits.max_clipped_share, Reason::Clipped),
+            (quality.level_dbfs.is_some_and(|l| l < limits.min_level_dbfs), Reason::TooQuiet),
             (
                 other_ms >= limits.min_other_sound_ms && speech_share < limits.min_speech_share,
                 Reason::NotSpeech,
             ),
-            (
-                quality.packets_lost > 0 || quality.packets_repeated > 0,
-                Reason::PacketLoss,
-            ),
+            (quality.packets_lost > 0 || quality.packets_repeated > 0, Reason::PacketLoss),
         ];
-        checks
-            .into_iter()
-            .filter_map(|(holds, reason)| holds.then_some(reason))
-            .collect()
+        checks.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
     }
 }
 
@@ -240,12 +212,7 @@ mod tests {
         for &(times, speech, level, high, clipped) in frames {
             let power = 10f32.powf(level / 10.0);
             let high_band = power * 10f32.powf(high / 10.0);
-            let stats = FrameStats {
-                power,
-                voice_band: power,
-                high_band,
-                clipped,
-            };
+            let stats = FrameStats { power, voice_band: power, high_band, clipped };
             for _ in 0..times {
                 meter.note_samples(160);
                 meter.note_frame(speech, &stats);
@@ -256,10 +223,8 @@ mod tests {
 
     #[test]
     fn good_speech_has_figures_and_no_reasons() {
-        let quality = measure(
-            16_000,
-            &[(400, true, -26.0, -20.0, 0), (100, false, -60.0, -9.0, 0)],
-        );
+        let quality =
+            measure(16_000, &[(400, true, -26.0, -20.0, 0), (100, false, -60.0, -9.0, 0)]);
         assert_eq!((quality.net_speech_ms, quality.total_ms), (4_000, 5_000));
         assert!((quality.level_dbfs.unwrap() + 26.0).abs() < 0.01);
         assert!((quality.snr_db.unwrap() - 34.0).abs() < 0.1);
@@ -273,22 +238,10 @@ mod tests {
         let pause = (100, false, -60.0, -9.0, 0);
         let reasons = |frames: &[(usize, bool, f32, f32, u16)]| measure(16_000, frames).reasons;
         assert_eq!(reasons(&[]), [Reason::SpeakLonger]);
-        assert_eq!(
-            reasons(&[(299, true, -26.0, -20.0, 0), pause]),
-            [Reason::SpeakLonger]
-        );
-        assert_eq!(
-            reasons(&[speech, (100, false, -33.0, -9.0, 0)]),
-            [Reason::TooNoisy]
-        );
-        assert_eq!(
-            reasons(&[(400, true, -26.0, -20.0, 1), pause]),
-            [Reason::Clipped]
-        );
-        assert_eq!(
-            reasons(&[(400, true, -46.0, -20.0, 0), pause]),
-            [Reason::TooQuiet]
-        );
+        assert_eq!(reasons(&[(299, true, -26.0, -20.0, 0), pause]), [Reason::SpeakLonger]);
+        assert_eq!(reasons(&[speech, (100, false, -33.0, -9.0, 0)]), [Reason::TooNoisy]);
+        assert_eq!(reasons(&[(400, true, -26.0, -20.0, 1), pause]), [Reason::Clipped]);
+        assert_eq!(reasons(&[(400, true, -46.0, -20.0, 0), pause]), [Reason::TooQuiet]);
         let ringing = reasons(&[(500, false, -20.0, -60.0, 0)]);
         assert_eq!(ringing, [Reason::SpeakLonger, Reason::NotSpeech]);
         let mut packets = SequenceTracker::default();
@@ -324,9 +277,6 @@ mod tests {
     fn without_speech_or_pause_nothing_is_made_up() {
         let quality = measure(16_000, &[(50, true, -20.0, -20.0, 0)]);
         assert_eq!(quality.snr_db, None);
-        assert_eq!(
-            measure(16_000, &[(50, false, -20.0, -20.0, 0)]).level_dbfs,
-            None
-        );
+        assert_eq!(measure(16_000, &[(50, false, -20.0, -20.0, 0)]).level_dbfs, None);
     }
 }

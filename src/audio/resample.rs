@@ -47,9 +47,7 @@ impl Mono16k {
 impl fmt::Debug for Mono16k {
     /// Size only: samples are biometric data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mono16k")
-            .field("samples", &self.samples.len())
-            .finish()
+        f.debug_struct("Mono16k").field("samples", &self.samples.len()).finish()
     }
 }
 
@@ -127,10 +125,7 @@ impl To16k {
 /// empty band above 4 kHz with something a log spectrum can see.
 #[inline]
 fn to_grid(sample: &mut f32) {
-    *sample = (*sample * 32_768.0)
-        .round_ties_even()
-        .clamp(-32_768.0, 32_767.0)
-        / 32_768.0;
+    *sample = (*sample * 32_768.0).round_ties_even().clamp(-32_768.0, 32_767.0) / 32_768.0;
 }
 
 /// rubato with a fixed input chunk, so that the samples do not depend on how they arrive.
@@ -236,10 +231,7 @@ mod tests {
     /// Fits a sine and a cosine to the output, edges left out. Gives the level of everything else
     /// in dB below the sine, and how late the sine is in samples at 16 kHz.
     fn noise_db_and_delay(rate_hz: u32, frequency_hz: f64) -> (f64, f64) {
-        let pcm = Pcm {
-            sample_rate_hz: rate_hz,
-            samples: sine(rate_hz, frequency_hz, 24_000),
-        };
+        let pcm = Pcm { sample_rate_hz: rate_hz, samples: sine(rate_hz, frequency_hz, 24_000) };
         let got = to_16k(&pcm).expect("the rate is taken");
         let step = 2.0 * std::f64::consts::PI * frequency_hz / f64::from(RATE_16K_HZ);
         let inner = 400..got.samples.len() - 400;
@@ -249,10 +241,7 @@ mod tests {
             (ss, sc, cc, ys, yc) = (ss + s * s, sc + s * c, cc + c * c, ys + y * s, yc + y * c);
         }
         let determinant = ss * cc - sc * sc;
-        let (a, b) = (
-            (ys * cc - yc * sc) / determinant,
-            (yc * ss - ys * sc) / determinant,
-        );
+        let (a, b) = ((ys * cc - yc * sc) / determinant, (yc * ss - ys * sc) / determinant);
         let (mut signal, mut wrong) = (0.0, 0.0);
         for i in inner {
             let (s, c) = (step * i as f64).sin_cos();
@@ -266,19 +255,13 @@ mod tests {
     /// The 16-bit grid alone leaves noise at 10 log10((1/32768)^2 / 12 / (0.5^2 / 2)) = -92.1 dB.
     #[test]
     fn a_sine_stays_a_sine_in_its_place() {
-        for rate in [
-            8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 8_009,
-        ] {
+        for rate in [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 8_009] {
             for frequency in [110.0, 1_003.0, 3_301.0] {
                 let (noise, delay) = noise_db_and_delay(rate, frequency);
                 let about = format!("{rate} Hz, sine of {frequency} Hz: {noise:.1} dB, {delay:.3}");
                 assert!(noise < -90.0, "{about}");
                 // Whole samples are dropped, so that up to half a sample of delay is left.
-                let tolerance = if matches!(rate, 8_000 | 16_000) {
-                    1e-3
-                } else {
-                    0.51
-                };
+                let tolerance = if matches!(rate, 8_000 | 16_000) { 1e-3 } else { 0.51 };
                 assert!(delay.abs() < tolerance, "{about}");
             }
         }
@@ -287,49 +270,26 @@ mod tests {
     #[test]
     fn what_16_khz_cannot_hold_is_gone() {
         for (rate, frequency) in [(48_000, 9_000.0), (48_000, 20_000.0), (24_000, 10_000.0)] {
-            let pcm = Pcm {
-                sample_rate_hz: rate,
-                samples: sine(rate, frequency, 24_000),
-            };
+            let pcm = Pcm { sample_rate_hz: rate, samples: sine(rate, frequency, 24_000) };
             let got = to_16k(&pcm).expect("the rate is taken");
             let loudest = got.samples[400..got.samples.len() - 400]
                 .iter()
                 .fold(0.0f32, |a, x| a.max(x.abs()));
-            assert!(
-                loudest <= 1.0 / 32_768.0,
-                "{rate} Hz, {frequency} Hz: {loudest}"
-            );
+            assert!(loudest <= 1.0 / 32_768.0, "{rate} Hz, {frequency} Hz: {loudest}");
         }
     }
 
     #[test]
     fn lengths_rates_and_passing_through() {
-        for (rate, n, want) in [
-            (8_000, 5, 10),
-            (48_000, 4, 2),
-            (44_100, 441, 160),
-            (8_000, 0, 0),
-        ] {
-            let pcm = Pcm {
-                sample_rate_hz: rate,
-                samples: vec![0.1; n],
-            };
+        for (rate, n, want) in [(8_000, 5, 10), (48_000, 4, 2), (44_100, 441, 160), (8_000, 0, 0)] {
+            let pcm = Pcm { sample_rate_hz: rate, samples: vec![0.1; n] };
             assert_eq!(to_16k(&pcm).expect("the rate is taken").samples.len(), want);
         }
-        let pcm = Pcm {
-            sample_rate_hz: 16_000,
-            samples: vec![1.0 / 32_768.0, -1.0, 1.0, 1e-9],
-        };
+        let pcm = Pcm { sample_rate_hz: 16_000, samples: vec![1.0 / 32_768.0, -1.0, 1.0, 1e-9] };
         let same = to_16k(&pcm).expect("the rate is taken");
-        assert_eq!(
-            same.samples,
-            [1.0 / 32_768.0, -1.0, 32_767.0 / 32_768.0, 0.0]
-        );
+        assert_eq!(same.samples, [1.0 / 32_768.0, -1.0, 32_767.0 / 32_768.0, 0.0]);
         for rate in [0, 7_999, 48_001] {
-            assert!(matches!(
-                To16k::new(rate),
-                Err(AudioError::RateOutOfRange { .. })
-            ));
+            assert!(matches!(To16k::new(rate), Err(AudioError::RateOutOfRange { .. })));
         }
     }
 

@@ -121,9 +121,7 @@ impl FrameReader {
     #[inline]
     fn read_frame(&mut self, frame: &[u8], out: &mut Vec<f32>) -> Result<(), AudioError> {
         let sample = self.kind.read(&frame[self.offset..]);
-        out.push(sample.ok_or(AudioError::NotFinite {
-            position: self.frames,
-        })?);
+        out.push(sample.ok_or(AudioError::NotFinite { position: self.frames })?);
         self.frames += 1;
         Ok(())
     }
@@ -155,9 +153,7 @@ impl FrameReader {
 /// No or too many channels, no choice where there are several, a choice beyond the last.
 pub fn choose_channel(channels: u16, channel: Option<u16>) -> Result<u16, AudioError> {
     if !(1..=MAX_CHANNELS).contains(&channels) {
-        return Err(AudioError::ChannelsOutOfRange {
-            came: channels.into(),
-        });
+        return Err(AudioError::ChannelsOutOfRange { came: channels.into() });
     }
     match channel {
         Some(channel) if channel >= channels => {

@@ -58,11 +58,7 @@ impl SequenceTracker {
         }
         self.state = State::Expecting(sequence.saturating_add(1));
         self.lost = self.lost.saturating_add(sequence - expected);
-        if sequence > expected {
-            Arrival::AfterGap
-        } else {
-            Arrival::InOrder
-        }
+        if sequence > expected { Arrival::AfterGap } else { Arrival::InOrder }
     }
 
     /// Chunks that never came in their place.
@@ -83,10 +79,7 @@ mod tests {
 
     fn counts(numbers: &[u64]) -> (u64, u64, usize) {
         let mut tracker = SequenceTracker::default();
-        let used = numbers
-            .iter()
-            .filter(|&&n| tracker.note(n) != Arrival::Dropped)
-            .count();
+        let used = numbers.iter().filter(|&&n| tracker.note(n) != Arrival::Dropped).count();
         (tracker.lost(), tracker.repeated(), used)
     }
 

@@ -176,18 +176,14 @@ pub(crate) fn check_claims(
     }
     match claimed.sample_rate_hz {
         Some(claimed_hz) if claimed_hz != rate_hz => {
-            return Err(AudioError::RateMismatch {
-                claimed_hz,
-                actual_hz: rate_hz,
-            });
+            return Err(AudioError::RateMismatch { claimed_hz, actual_hz: rate_hz });
         }
         _ => {}
     }
     match claimed.channels {
-        Some(claimed) if claimed != channels => Err(AudioError::ChannelsMismatch {
-            claimed,
-            actual: channels,
-        }),
+        Some(claimed) if claimed != channels => {
+            Err(AudioError::ChannelsMismatch { claimed, actual: channels })
+        }
         _ => Ok(()),
     }
 }
@@ -199,9 +195,7 @@ pub(crate) fn check_length(
     limits: &AudioLimits,
 ) -> Result<(), AudioError> {
     if frames > u64::from(limits.max_seconds) * u64::from(rate_hz) {
-        return Err(AudioError::TooLong {
-            limit_s: limits.max_seconds,
-        });
+        return Err(AudioError::TooLong { limit_s: limits.max_seconds });
     }
     Ok(())
 }

@@ -97,9 +97,7 @@ impl Vad {
             self.line.extend_from_slice(block);
             let mut from = 0;
             while self.line.len() - from >= FRAME_SAMPLES {
-                let (stats, shape) = self
-                    .analyzer
-                    .analyze(&self.line[from..from + FRAME_SAMPLES]);
+                let (stats, shape) = self.analyzer.analyze(&self.line[from..from + FRAME_SAMPLES]);
                 let slot = self.frames as usize % HISTORY_FRAMES;
                 self.stats[slot] = stats;
                 self.projected[slot] = project(&self.tracker.measure(&shape));
@@ -144,11 +142,7 @@ impl Vad {
         self.decided += 1;
         let active = logit > weights::THRESHOLD;
         let speech = active || self.hangover > 0;
-        self.hangover = if active {
-            HANGOVER_FRAMES
-        } else {
-            self.hangover.saturating_sub(1)
-        };
+        self.hangover = if active { HANGOVER_FRAMES } else { self.hangover.saturating_sub(1) };
         sink(speech, &self.stats[slot]);
     }
 }
@@ -172,12 +166,7 @@ fn dot_i8(weights: &[i8], values: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0f32; LANES];
     let (w, v) = (weights.chunks_exact(LANES), values.chunks_exact(LANES));
-    let rest: f32 = w
-        .remainder()
-        .iter()
-        .zip(v.remainder())
-        .map(|(&w, &v)| f32::from(w) * v)
-        .sum();
+    let rest: f32 = w.remainder().iter().zip(v.remainder()).map(|(&w, &v)| f32::from(w) * v).sum();
     for (w, v) in w.zip(v) {
         for lane in 0..LANES {
             sums[lane] += f32::from(w[lane]) * v[lane];
@@ -271,11 +260,7 @@ mod tests {
 
     /// Share of frames called speech in 8 kHz samples.
     fn speech_share(samples: Vec<f32>) -> f32 {
-        let audio = to_16k(&Pcm {
-            sample_rate_hz: 8_000,
-            samples,
-        })
-        .unwrap();
+        let audio = to_16k(&Pcm { sample_rate_hz: 8_000, samples }).unwrap();
         let mut flags = Vec::new();
         let mut vad = Vad::new();
         vad.push(audio.samples(), &mut flags);
@@ -312,27 +297,17 @@ mod tests {
     /// ITU-T Q.23 digits; call progress tones of ITU-T E.180 and its supplement 2.
     #[test]
     fn signalling_tones_are_not_speech() {
-        let digits: [&[f32]; 4] = [
-            &[697.0, 1_209.0],
-            &[770.0, 1_336.0],
-            &[852.0, 1_477.0],
-            &[941.0, 1_633.0],
-        ];
+        let digits: [&[f32]; 4] =
+            [&[697.0, 1_209.0], &[770.0, 1_336.0], &[852.0, 1_477.0], &[941.0, 1_633.0]];
         let sounds: [(&str, Vec<f32>); 8] = [
             ("DTMF", cadence(&digits, 0.1, 0.1)),
             ("slow DTMF", cadence(&digits, 0.4, 0.3)),
             ("ringback, Europe", cadence(&[&[425.0]], 1.0, 4.0)),
-            (
-                "ringback, North America",
-                cadence(&[&[440.0, 480.0]], 2.0, 4.0),
-            ),
+            ("ringback, North America", cadence(&[&[440.0, 480.0]], 2.0, 4.0)),
             ("busy", cadence(&[&[425.0]], 0.5, 0.5)),
             ("busy, North America", cadence(&[&[480.0, 620.0]], 0.5, 0.5)),
             ("dial tone", cadence(&[&[350.0, 440.0]], 10.0, 0.0)),
-            (
-                "special information",
-                cadence(&[&[950.0], &[1_400.0], &[1_800.0]], 0.33, 0.03),
-            ),
+            ("special information", cadence(&[&[950.0], &[1_400.0], &[1_800.0]], 0.33, 0.03)),
         ];
         for (name, samples) in sounds {
             let share = speech_share(samples);
@@ -372,10 +347,7 @@ mod tests {
         let mut vad = Vad::new();
         let mut flags = Vec::new();
         let frames = (Vad::LATENCY_MS / 10) as usize;
-        vad.push(
-            &vec![0.0; FRAME_SAMPLES + (frames - 1) * HOP_SAMPLES],
-            &mut flags,
-        );
+        vad.push(&vec![0.0; FRAME_SAMPLES + (frames - 1) * HOP_SAMPLES], &mut flags);
         assert_eq!(flags.len(), 0);
         vad.push(&[0.0; HOP_SAMPLES], &mut flags);
         assert_eq!(flags.len(), 1);
@@ -461,11 +433,8 @@ mod tests {
             let top = sorted[sorted.len() * 95 / 100];
             let mut truth: Vec<bool> = levels.iter().map(|&l| l > top - 30.0).collect();
             close_gaps(&mut truth, 15);
-            let active: Vec<f32> = levels
-                .iter()
-                .filter(|&&l| l > top - 30.0)
-                .map(|l| 10f32.powf(l / 10.0))
-                .collect();
+            let active: Vec<f32> =
+                levels.iter().filter(|&&l| l > top - 30.0).map(|l| 10f32.powf(l / 10.0)).collect();
             // White noise up to 8 kHz has 46 % of its power in the voice band.
             let power = active.iter().sum::<f32>() / active.len() as f32 / 10.0 / 0.46;
             let noisy: Vec<f32> = audio
@@ -474,18 +443,14 @@ mod tests {
                 .zip(noise(7, usize::MAX))
                 .map(|(x, n)| x + n * (3.0 * power).sqrt())
                 .collect();
-            for (samples, errors) in [
-                (audio.samples(), &mut clean_errors),
-                (&noisy[..], &mut noisy_errors),
-            ] {
+            for (samples, errors) in
+                [(audio.samples(), &mut clean_errors), (&noisy[..], &mut noisy_errors)]
+            {
                 let mut flags = Vec::new();
                 let mut vad = Vad::new();
                 vad.push(samples, &mut flags);
                 vad.finish(&mut flags);
-                let heard = flags
-                    .iter()
-                    .zip(&levels)
-                    .filter(|(f, l)| **f && **l > top - 15.0);
+                let heard = flags.iter().zip(&levels).filter(|(f, l)| **f && **l > top - 15.0);
                 loud_heard += heard.count();
                 *errors += flags.iter().zip(&truth).filter(|(a, b)| a != b).count();
             }

@@ -116,12 +116,8 @@ impl WavReader {
     pub fn finish(&self) -> Result<(), AudioError> {
         match self.state {
             State::Trailer | State::Data { left_bytes: None } => Ok(()),
-            State::Data {
-                left_bytes: Some(0),
-            } => Ok(()),
-            State::Data {
-                left_bytes: Some(left),
-            } => Err(AudioError::Truncated {
+            State::Data { left_bytes: Some(0) } => Ok(()),
+            State::Data { left_bytes: Some(left) } => Err(AudioError::Truncated {
                 expected_bytes: self.data_bytes + left,
                 came_bytes: self.data_bytes,
             }),
@@ -184,9 +180,7 @@ impl WavReader {
                 Ok(None)
             }
             b"data" => {
-                let format = self
-                    .format
-                    .ok_or(wrong("its samples come before its fmt chunk"))?;
+                let format = self.format.ok_or(wrong("its samples come before its fmt chunk"))?;
                 let left_bytes = (size < UNKNOWN_SIZE).then_some(u64::from(size));
                 self.state = match left_bytes {
                     Some(0) => State::Trailer,
@@ -261,11 +255,7 @@ fn parse_fmt(fmt: &[u8]) -> Result<WavFormat, AudioError> {
         (TAG_ALAW, 8) => SampleKind::Alaw,
         (tag, bits) => return Err(AudioError::WavFormat { tag, bits }),
     };
-    Ok(WavFormat {
-        kind,
-        channels,
-        sample_rate_hz,
-    })
+    Ok(WavFormat { kind, channels, sample_rate_hz })
 }
 
 fn wrong(why: &'static str) -> AudioError {

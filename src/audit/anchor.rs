@@ -24,10 +24,7 @@ pub struct AnchorPolicy {
 
 impl Default for AnchorPolicy {
     fn default() -> Self {
-        Self {
-            every_records: 100,
-            every_ms: 60_000,
-        }
+        Self { every_records: 100, every_ms: 60_000 }
     }
 }
 
@@ -62,18 +59,9 @@ impl Anchors {
         let last = report.anchored;
         let (sender, anchored) = watch::channel(last);
         let (stop, stopped) = oneshot::channel();
-        let signing = Signing {
-            file,
-            signer,
-            last,
-            sender,
-        };
+        let signing = Signing { file, signer, last, sender };
         let task = tokio::spawn(run(signing, heads, policy, stopped, clock));
-        Ok(Self {
-            anchored,
-            stop: Some(stop),
-            task,
-        })
+        Ok(Self { anchored, stop: Some(stop), task })
     }
 
     /// The last head signed.

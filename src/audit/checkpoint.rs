@@ -28,10 +28,7 @@ pub struct Checkpoint {
 }
 
 fn message(sequence: u64, head: &[u8; 32], at: Timestamp) -> Encoder {
-    Encoder::new("vouch.checkpoint.v1")
-        .uint(sequence)
-        .bytes(head)
-        .int(at.unix_ms())
+    Encoder::new("vouch.checkpoint.v1").uint(sequence).bytes(head).int(at.unix_ms())
 }
 
 impl Checkpoint {
@@ -96,15 +93,11 @@ impl CheckpointFile {
     /// [`AuditError::File`].
     pub fn append(&mut self, checkpoint: &Checkpoint) -> Result<(), AuditError> {
         let error = file_error(&self.path);
-        let mut line = serde_json::to_vec(checkpoint)
-            .map_err(std::io::Error::other)
-            .map_err(&error)?;
+        let mut line =
+            serde_json::to_vec(checkpoint).map_err(std::io::Error::other).map_err(&error)?;
         line.push(b'\n');
         let start = self.file.stream_position().map_err(&error)?;
-        let written = self
-            .file
-            .write_all(&line)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         if let Err(problem) = written {
             // Half a line must not stand before the next one.
             self.file.set_len(start).map_err(&error)?;
@@ -128,9 +121,7 @@ pub fn read_checkpoints(path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
 
 fn read_all(file: &mut File, path: &Path) -> Result<String, AuditError> {
     let mut text = String::new();
-    file.take(MAX_FILE_BYTES)
-        .read_to_string(&mut text)
-        .map_err(file_error(path))?;
+    file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(file_error(path))?;
     Ok(text)
 }
 
@@ -148,10 +139,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
 
 fn file_error(path: &Path) -> impl Fn(std::io::Error) -> AuditError + use<> {
     let path = path.display().to_string();
-    move |source| AuditError::File {
-        path: path.clone(),
-        source,
-    }
+    move |source| AuditError::File { path: path.clone(), source }
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ pub async fn export_decisions(
     let mut token = None;
     let mut written = 0;
     loop {
-        let page = PageRequest {
-            size: MAX_PAGE_SIZE,
-            token,
-        };
+        let page = PageRequest { size: MAX_PAGE_SIZE, token };
         let page = log.decisions(tenant, filter, page).await?;
         for record in &page.items {
             let line = serde_json::to_string(record)

@@ -136,10 +136,8 @@ pub(super) async fn check(
     }
     walk.finish();
     finding = walk.finding.or(finding);
-    let anchored_at = checkpoints
-        .iter()
-        .find(|c| c.sequence == walk.anchored.sequence)
-        .map(|c| c.at);
+    let anchored_at =
+        checkpoints.iter().find(|c| c.sequence == walk.anchored.sequence).map(|c| c.at);
     Ok(Report {
         records: walk.records,
         erased: walk.erased,
@@ -168,11 +166,7 @@ fn check_signatures(
             }
             Some(_) => Problem::CheckpointOrder,
         };
-        finding.get_or_insert(Finding {
-            sequence,
-            problem,
-            other: None,
-        });
+        finding.get_or_insert(Finding { sequence, problem, other: None });
     }
     (signed, finding)
 }
@@ -213,14 +207,9 @@ impl Walk<'_> {
             self.find(expected, Problem::Changed, None);
             return;
         };
-        self.head = AuditHead {
-            sequence: expected,
-            hash,
-        };
-        if let Some((next, rest)) = self
-            .signed
-            .split_first()
-            .filter(|(c, _)| c.sequence == expected)
+        self.head = AuditHead { sequence: expected, hash };
+        if let Some((next, rest)) =
+            self.signed.split_first().filter(|(c, _)| c.sequence == expected)
         {
             if next.hash != hash {
                 let first = self.anchored.sequence + 1;
@@ -241,11 +230,7 @@ impl Walk<'_> {
     }
 
     fn find(&mut self, sequence: u64, problem: Problem, other: Option<u64>) {
-        self.finding = Some(Finding {
-            sequence,
-            problem,
-            other,
-        });
+        self.finding = Some(Finding { sequence, problem, other });
     }
 }
 

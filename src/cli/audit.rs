@@ -46,16 +46,11 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let config = args.config.load()?;
     let mut out = BufWriter::new(stdout());
     match args.action {
-        Action::Verify {
-            checkpoints,
-            public_key,
-        } => {
+        Action::Verify { checkpoints, public_key } => {
             let checkpoints = checkpoints.unwrap_or_else(|| config.audit.checkpoint_file.clone());
             let work = admin::verify_audit(&config, &checkpoints, public_key.as_deref());
             let report = app::block_on(work).map_err(CliError::failed)?;
-            let at = report
-                .anchored_at
-                .map_or_else(|| "never".to_owned(), |t| t.to_string());
+            let at = report.anchored_at.map_or_else(|| "never".to_owned(), |t| t.to_string());
             writeln!(
                 out,
                 "records {} ({} erased), checkpoints {}, anchored up to record {} ({at}), \

@@ -71,7 +71,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 
 fn tell(fitted: &Calibrated, args: &Args) -> std::io::Result<()> {
     let mut out = stdout().lock();
-    writeln!(out, "{}: calibration version {}, {} people", args.out.display(), args.version, fitted.speakers)?;
+    writeln!(
+        out,
+        "{}: calibration version {}, {} people",
+        args.out.display(),
+        args.version,
+        fitted.speakers
+    )?;
     let mut line = |name: &str, figures: &Figures| {
         writeln!(
             out,

@@ -83,7 +83,8 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 fn voice(args: VoiceArgs) -> Result<Done, CliError> {
     let systems =
         back_end::load_systems(&args.model.model, &args.model.dir()).map_err(CliError::failed)?;
-    let embedder = FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
+    let embedder =
+        FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
     let options = EvaluateOptions {
         data: args.data,
         corpora: args.corpora,

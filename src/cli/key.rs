@@ -66,11 +66,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let config = args.config.load()?;
     let tenant = &args.tenant;
     match args.action {
-        Action::Create {
-            role,
-            label,
-            expires_days,
-        } => {
+        Action::Create { role, label, expires_days } => {
             let expires_at = expires_days.map(|days| clock::now().plus_ms(days * DAY_MS));
             let work = admin::create_key(&config, tenant, role, &label, expires_at);
             print(&app::block_on(work).map_err(CliError::failed)?)?;

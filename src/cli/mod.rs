@@ -22,13 +22,7 @@ use clap::Parser;
 
 /// `vouch`.
 #[derive(Debug, Parser)]
-#[command(
-    name = "vouch",
-    version,
-    about,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "vouch", version, about, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

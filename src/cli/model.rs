@@ -4,10 +4,10 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CliError, Done};
-use crate::usecase::install_model::{self, Extractor};
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::fit_backend::{self, FitBackEndOptions};
 use crate::usecase::hear::Vad;
+use crate::usecase::install_model::{self, Extractor};
 use crate::usecase::model_dir::models_dir_from_environment;
 
 /// Model used where none is named.
@@ -104,11 +104,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         Action::List => {
             for status in install_model::list(&dir) {
                 let manifest = &status.manifest;
-                let state = if status.installed {
-                    "installed"
-                } else {
-                    "not installed"
-                };
+                let state = if status.installed { "installed" } else { "not installed" };
                 writeln!(
                     out,
                     "{}@{}\t{state}\t{}\t{:?}\t{}",
@@ -128,12 +124,8 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         }
         Action::Verify { id } => {
             let path = install_model::verify(&id, &dir).map_err(CliError::failed)?;
-            writeln!(
-                out,
-                "{id}: the weights are what the manifest says, {}",
-                path.display()
-            )
-            .map_err(CliError::failed)?;
+            writeln!(out, "{id}: the weights are what the manifest says, {}", path.display())
+                .map_err(CliError::failed)?;
         }
         Action::FitBackend { id, data, out: to, version, cache } => {
             return fit(&id, &dir, data, to, version, cache);

@@ -47,7 +47,8 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         SystemArg::Plain => systems.plain,
         SystemArg::Full => systems.full,
     };
-    let embedder = FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
+    let embedder =
+        FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
     let mut out = BufWriter::new(stdout().lock());
     let outcome =
         score_trials::run(&embedder, &scorer, &list, &args.root, &mut out, &mut stderr().lock())

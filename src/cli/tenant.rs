@@ -38,9 +38,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             let mut out = stdout().lock();
             writeln!(out, "id\tcreated\textractor\trotation").map_err(CliError::failed)?;
             for tenant in tenants {
-                let extractor = tenant
-                    .extractor
-                    .map_or_else(|| "-".to_owned(), |e| e.to_string());
+                let extractor = tenant.extractor.map_or_else(|| "-".to_owned(), |e| e.to_string());
                 let (id, created) = (tenant.id, tenant.created_at);
                 let generation = tenant.rotation.generation;
                 writeln!(out, "{id}\t{created}\t{extractor}\t{generation}")

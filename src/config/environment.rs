@@ -30,10 +30,8 @@ pub fn apply(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<(), ConfigError> {
     let defaults = Table::try_from(Config::default()).expect("settings are plain values");
-    let sections: Vec<String> = defaults
-        .keys()
-        .map(|section| format!("{PREFIX}{}_", section.to_uppercase()))
-        .collect();
+    let sections: Vec<String> =
+        defaults.keys().map(|section| format!("{PREFIX}{}_", section.to_uppercase())).collect();
     let fields = fields(&defaults);
     // Sorted, so that the first error does not depend on the order of the environment.
     let variables: BTreeMap<String, String> = variables
@@ -66,12 +64,7 @@ fn fields(defaults: &Table) -> BTreeMap<String, Field> {
     }
     found
         .into_iter()
-        .map(|field| {
-            (
-                format!("{PREFIX}{}", field.path.join("_").to_uppercase()),
-                field,
-            )
-        })
+        .map(|field| (format!("{PREFIX}{}", field.path.join("_").to_uppercase()), field))
         .collect()
 }
 
@@ -80,10 +73,7 @@ fn leaves(path: &mut Vec<String>, table: &Table, found: &mut Vec<Field>) {
         path.push(key.clone());
         match value {
             Value::Table(inner) => leaves(path, inner, found),
-            leaf => found.push(Field {
-                path: path.clone(),
-                example: leaf.clone(),
-            }),
+            leaf => found.push(Field { path: path.clone(), example: leaf.clone() }),
         }
         path.pop();
     }
@@ -107,9 +97,7 @@ fn put(table: &mut Table, path: &[String], value: Value) {
         table.insert(first.clone(), value);
         return;
     }
-    let inner = table
-        .entry(first.clone())
-        .or_insert_with(|| Value::Table(Table::new()));
+    let inner = table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new()));
     // Anything else than a table was refused when the file was parsed.
     if let Value::Table(inner) = inner {
         put(inner, rest, value);

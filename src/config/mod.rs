@@ -157,17 +157,13 @@ pub enum LogLevel {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self {
-            path: "data/vouch.db".into(),
-        }
+        Self { path: "data/vouch.db".into() }
     }
 }
 
 impl Default for KeySettings {
     fn default() -> Self {
-        Self {
-            master_key_file: "keys/master.key".into(),
-        }
+        Self { master_key_file: "keys/master.key".into() }
     }
 }
 
@@ -183,29 +179,19 @@ impl Default for AuditSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self {
-            default: "campplus".into(),
-            dir: None,
-            license: LicensePolicy::Any,
-        }
+        Self { default: "campplus".into(), dir: None, license: LicensePolicy::Any }
     }
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self {
-            threads: 0,
-            queue: 256,
-        }
+        Self { threads: 0, queue: 256 }
     }
 }
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: LogLevel::Info,
-        }
+        Self { format: LogFormat::Text, level: LogLevel::Info }
     }
 }
 
@@ -261,10 +247,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         (_, Ok(text)) => text,
         (None, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         (file, Err(source)) => {
-            return Err(ConfigError::Read {
-                path: file.unwrap_or(default).to_owned(),
-                source,
-            });
+            return Err(ConfigError::Read { path: file.unwrap_or(default).to_owned(), source });
         }
     };
     let origin = file.unwrap_or(default).display().to_string();
@@ -285,12 +268,10 @@ pub fn parse(
     let _: Config = toml::from_str(text).map_err(wrong)?;
     let mut table: toml::Table = toml::from_str(text).map_err(wrong)?;
     environment::apply(&mut table, variables)?;
-    let config: Config = table
-        .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::Parse {
-            origin: format!("{origin} with the environment"),
-            problem: error.to_string().trim_end().to_owned(),
-        })?;
+    let config: Config = table.try_into().map_err(|error: toml::de::Error| ConfigError::Parse {
+        origin: format!("{origin} with the environment"),
+        problem: error.to_string().trim_end().to_owned(),
+    })?;
     config.check()?;
     Ok(config)
 }
@@ -305,30 +286,10 @@ impl Config {
         self.server.check()?;
         self.policy.clone().checked()?;
         let audit = &self.audit;
-        range(
-            "audit.every_records",
-            audit.every_records,
-            1,
-            MAX_CHECKPOINT_RECORDS,
-        )?;
-        range(
-            "audit.every_seconds",
-            audit.every_seconds,
-            1,
-            MAX_CHECKPOINT_SECONDS,
-        )?;
-        range(
-            "engine.threads",
-            self.engine.threads as u64,
-            0,
-            MAX_THREADS as u64,
-        )?;
-        range(
-            "engine.queue",
-            self.engine.queue as u64,
-            1,
-            MAX_QUEUE as u64,
-        )?;
+        range("audit.every_records", audit.every_records, 1, MAX_CHECKPOINT_RECORDS)?;
+        range("audit.every_seconds", audit.every_seconds, 1, MAX_CHECKPOINT_SECONDS)?;
+        range("engine.threads", self.engine.threads as u64, 0, MAX_THREADS as u64)?;
+        range("engine.queue", self.engine.queue as u64, 1, MAX_QUEUE as u64)?;
         filled("store.path", &self.store.path)?;
         filled("keys.master_key_file", &self.keys.master_key_file)?;
         filled("audit.checkpoint_file", &audit.checkpoint_file)?;
@@ -357,10 +318,7 @@ impl Config {
 /// The folder a file lies in, without `.` parts.
 fn folder(path: &Path) -> PathBuf {
     let parent = path.parent().unwrap_or(Path::new(""));
-    parent
-        .components()
-        .filter(|c| !matches!(c, std::path::Component::CurDir))
-        .collect()
+    parent.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect()
 }
 
 fn range(key: &'static str, got: u64, low: u64, high: u64) -> Result<(), ConfigError> {
@@ -379,10 +337,7 @@ fn filled(key: &'static str, path: &Path) -> Result<(), ConfigError> {
 }
 
 fn empty(key: &'static str) -> ConfigError {
-    ConfigError::Value {
-        key,
-        problem: "must not be empty".into(),
-    }
+    ConfigError::Value { key, problem: "must not be empty".into() }
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ fn from(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 }
 
 fn error(text: &str, variables: &[(&str, &str)]) -> String {
-    from(text, variables)
-        .expect_err("must be refused")
-        .to_string()
+    from(text, variables).expect_err("must be refused").to_string()
 }
 
 #[test]
@@ -38,10 +36,7 @@ fn the_example_names_every_setting_with_its_default() {
     let table: toml::Table = toml::from_str(&uncommented).unwrap();
     assert_eq!(table, toml::Table::try_from(Config::default()).unwrap());
     for key in OPTIONAL_KEYS {
-        assert!(
-            example.contains(&format!("# {key} = ")),
-            "{key} is not in the example"
-        );
+        assert!(example.contains(&format!("# {key} = ")), "{key} is not in the example");
     }
 }
 
@@ -92,12 +87,7 @@ fn every_setting_has_a_variable_of_its_own() {
     };
     let mut count = 0;
     for (section, table) in &defaults {
-        for (key, v) in table
-            .as_table()
-            .unwrap()
-            .iter()
-            .filter(|(_, v)| !v.is_table())
-        {
+        for (key, v) in table.as_table().unwrap().iter().filter(|(_, v)| !v.is_table()) {
             let name = format!("VOUCH_{}_{}", section.to_uppercase(), key.to_uppercase());
             let config = from("", &[(&name, &value(v))]).unwrap();
             assert_eq!(config, Config::default(), "{name}");
@@ -114,29 +104,14 @@ fn errors_name_the_key_and_what_came() {
         ("[sever]\n", "sever"),
         ("[server]\nmax_calls = \"many\"", "max_calls"),
         ("[server]\nlisten = \"nowhere\"", "listen"),
-        (
-            "[server]\nmax_calls = 0",
-            "server.max_calls: 1 to 100000, got 0",
-        ),
+        ("[server]\nmax_calls = 0", "server.max_calls: 1 to 100000, got 0"),
         ("[engine]\nqueue = 0", "engine.queue: 1 to 100000, got 0"),
-        (
-            "[audit]\nevery_seconds = 100000",
-            "audit.every_seconds: 1 to 86400, got 100000",
-        ),
+        ("[audit]\nevery_seconds = 100000", "audit.every_seconds: 1 to 86400, got 100000"),
         ("[models]\nlicense = \"mine\"", "license"),
-        (
-            "[models]\ndefault = \"\"",
-            "models.default: must not be empty",
-        ),
+        ("[models]\ndefault = \"\"", "models.default: must not be empty"),
         ("[policy.verification]\naccept_llr = 99.0", "accept_llr"),
-        (
-            "[keys]\nmaster_key_file = \"data/master.key\"",
-            "keys.master_key_file: must lie outside",
-        ),
-        (
-            "[audit]\ncheckpoint_file = \"./data/x/a\"",
-            "audit.checkpoint_file: must lie outside",
-        ),
+        ("[keys]\nmaster_key_file = \"data/master.key\"", "keys.master_key_file: must lie outside"),
+        ("[audit]\ncheckpoint_file = \"./data/x/a\"", "audit.checkpoint_file: must lie outside"),
         ("not toml", "vouch.toml"),
     ];
     for (text, says) in cases {
@@ -148,15 +123,9 @@ fn errors_name_the_key_and_what_came() {
 #[test]
 fn wrong_variables_are_named() {
     let typo = error("", &[("VOUCH_SERVER_LISTN", "x")]);
-    assert_eq!(
-        typo,
-        "environment variable VOUCH_SERVER_LISTN: names no setting"
-    );
+    assert_eq!(typo, "environment variable VOUCH_SERVER_LISTN: names no setting");
     let wrong = error("", &[("VOUCH_ENGINE_THREADS", "many")]);
-    assert_eq!(
-        wrong,
-        "environment variable VOUCH_ENGINE_THREADS: needs integer, got \"many\""
-    );
+    assert_eq!(wrong, "environment variable VOUCH_ENGINE_THREADS: needs integer, got \"many\"");
 }
 
 #[test]

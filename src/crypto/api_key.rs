@@ -44,10 +44,7 @@ impl MintedKey {
         entropy.fill(&mut id);
         let mut secret = Secret([0; SECRET_BYTES]);
         entropy.fill(&mut secret.0);
-        Self {
-            id: ApiKeyId::parse(&hex::encode(id)).expect("hex digits are an id"),
-            secret,
-        }
+        Self { id: ApiKeyId::parse(&hex::encode(id)).expect("hex digits are an id"), secret }
     }
 
     /// Its id.
@@ -79,11 +76,7 @@ impl PresentedKey {
         let rest = text.strip_prefix("vk_").ok_or(ApiKeyError)?;
         let (id, secret_text) = rest.split_once('_').ok_or(ApiKeyError)?;
         let id = ApiKeyId::parse(id).map_err(|_| ApiKeyError)?;
-        let bytes = Zeroizing::new(
-            URL_SAFE_NO_PAD
-                .decode(secret_text)
-                .map_err(|_| ApiKeyError)?,
-        );
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret_text).map_err(|_| ApiKeyError)?);
         let mut secret = Secret([0; SECRET_BYTES]);
         if bytes.len() != SECRET_BYTES {
             return Err(ApiKeyError);
@@ -134,15 +127,7 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        for text in [
-            "",
-            "vk_",
-            "vk_a",
-            "vk_a_",
-            "vk_a_AAAA",
-            "xx_a_AAAA",
-            "vk_é_AA",
-        ] {
+        for text in ["", "vk_", "vk_a", "vk_a_", "vk_a_AAAA", "xx_a_AAAA", "vk_é_AA"] {
             assert!(PresentedKey::parse(text).is_err(), "{text}");
         }
         assert!(PresentedKey::parse(&"v".repeat(1_000_000)).is_err());

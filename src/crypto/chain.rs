@@ -52,12 +52,7 @@ impl ChainEntry {
             Some(decision) => fields.text(decision),
             None => fields.null(),
         };
-        sha256(
-            fields
-                .text(&self.reasons)
-                .bytes(&self.commitment)
-                .as_slice(),
-        )
+        sha256(fields.text(&self.reasons).bytes(&self.commitment).as_slice())
     }
 }
 
@@ -78,38 +73,14 @@ mod tests {
         };
         let hash = entry.link(&[0; 32], 1);
         let variants = [
-            ChainEntry {
-                decision_id: "e".into(),
-                ..entry.clone()
-            },
-            ChainEntry {
-                tenant: "u".into(),
-                ..entry.clone()
-            },
-            ChainEntry {
-                at_unix_ms: 6,
-                ..entry.clone()
-            },
-            ChainEntry {
-                kind: "l".into(),
-                ..entry.clone()
-            },
-            ChainEntry {
-                decision: Some(String::new()),
-                ..entry.clone()
-            },
-            ChainEntry {
-                reasons: ",X,".into(),
-                ..entry.clone()
-            },
-            ChainEntry {
-                commitment: commitment(&[2; 32], b"payload"),
-                ..entry.clone()
-            },
-            ChainEntry {
-                commitment: commitment(&[1; 32], b"payloae"),
-                ..entry.clone()
-            },
+            ChainEntry { decision_id: "e".into(), ..entry.clone() },
+            ChainEntry { tenant: "u".into(), ..entry.clone() },
+            ChainEntry { at_unix_ms: 6, ..entry.clone() },
+            ChainEntry { kind: "l".into(), ..entry.clone() },
+            ChainEntry { decision: Some(String::new()), ..entry.clone() },
+            ChainEntry { reasons: ",X,".into(), ..entry.clone() },
+            ChainEntry { commitment: commitment(&[2; 32], b"payload"), ..entry.clone() },
+            ChainEntry { commitment: commitment(&[1; 32], b"payloae"), ..entry.clone() },
         ];
         for other in variants {
             assert_ne!(other.link(&[0; 32], 1), hash, "{other:?}");

@@ -13,8 +13,7 @@ impl Encoder {
 
     fn field(mut self, tag: u8, bytes: &[u8]) -> Self {
         self.0.push(tag);
-        self.0
-            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         self.0.extend_from_slice(bytes);
         self
     }
@@ -62,13 +61,7 @@ mod tests {
             Encoder::new("t").text("a").as_slice(),
             Encoder::new("t").bytes(b"a").as_slice()
         );
-        assert_ne!(
-            Encoder::new("t").null().as_slice(),
-            Encoder::new("t").bytes(b"").as_slice()
-        );
-        assert_ne!(
-            Encoder::new("t").int(1).as_slice(),
-            Encoder::new("t").uint(1).as_slice()
-        );
+        assert_ne!(Encoder::new("t").null().as_slice(), Encoder::new("t").bytes(b"").as_slice());
+        assert_ne!(Encoder::new("t").int(1).as_slice(), Encoder::new("t").uint(1).as_slice());
     }
 }

@@ -60,12 +60,9 @@ impl Key256 {
     pub fn derive(&self, purpose: &str) -> Key256 {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"vouch.v1").extract(&self.0);
         let info = [purpose.as_bytes()];
-        let okm = prk
-            .expand(&info, hkdf::HKDF_SHA256)
-            .expect("32 bytes are below HKDF's limit");
+        let okm = prk.expand(&info, hkdf::HKDF_SHA256).expect("32 bytes are below HKDF's limit");
         let mut key = Key256([0; 32]);
-        okm.fill(&mut key.0)
-            .expect("the length is the one asked for");
+        okm.fill(&mut key.0).expect("the length is the one asked for");
         key
     }
 
@@ -139,10 +136,7 @@ impl MasterKey {
     /// # Errors
     /// [`KeyError`]: not readable, too open, malformed.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let file_error = |source| KeyError::File {
-            path: path.display().to_string(),
-            source,
-        };
+        let file_error = |source| KeyError::File { path: path.display().to_string(), source };
         let metadata = fs::metadata(path).map_err(file_error)?;
         check_mode(path, &metadata)?;
         if metadata.len() > MAX_KEY_FILE_BYTES {
@@ -174,10 +168,7 @@ impl MasterKey {
             }
             Ok(())
         };
-        write().map_err(|source| KeyError::File {
-            path: path.display().to_string(),
-            source,
-        })
+        write().map_err(|source| KeyError::File { path: path.display().to_string(), source })
     }
 
     /// A public name of the key: 16 hex digits that tell nothing about it.
@@ -204,10 +195,7 @@ fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyError> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(KeyError::TooOpen {
-        path: path.display().to_string(),
-        mode,
-    })
+    Err(KeyError::TooOpen { path: path.display().to_string(), mode })
 }
 
 #[cfg(not(unix))]
@@ -256,10 +244,7 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
             let refused = MasterKey::load(&path);
-            assert!(matches!(
-                refused,
-                Err(KeyError::TooOpen { mode: 0o640, .. })
-            ));
+            assert!(matches!(refused, Err(KeyError::TooOpen { mode: 0o640, .. })));
         }
     }
 

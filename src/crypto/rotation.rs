@@ -71,10 +71,7 @@ impl Rotation {
             self.rows
                 .chunks_exact(self.dim)
                 .map(|row| {
-                    row.iter()
-                        .zip(values)
-                        .map(|(r, v)| r * f64::from(*v))
-                        .sum::<f64>() as f32
+                    row.iter().zip(values).map(|(r, v)| r * f64::from(*v)).sum::<f64>() as f32
                 })
                 .collect()
         })
@@ -116,10 +113,7 @@ mod tests {
 
     fn cosine(a: &[f32], b: &[f32]) -> f64 {
         let dot = |a: &[f32], b: &[f32]| -> f64 {
-            a.iter()
-                .zip(b)
-                .map(|(x, y)| f64::from(*x) * f64::from(*y))
-                .sum()
+            a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
         };
         dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
     }

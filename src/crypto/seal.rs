@@ -52,11 +52,7 @@ impl SealKey {
         let mut plain = Zeroizing::new(rest.to_vec());
         let length = self
             .0
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(place),
-                &mut plain,
-            )
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(place), &mut plain)
             .map_err(|_| OpenError)?
             .len();
         plain.truncate(length);
@@ -79,10 +75,7 @@ mod tests {
     fn opens_only_in_its_place_and_unchanged() {
         let key = SealKey::new(&Key256::from_bytes([3; 32]));
         let sealed = key.seal(b"row 1", b"secret", &SystemEntropy);
-        assert_eq!(
-            key.open(b"row 1", &sealed).as_deref(),
-            Ok(&b"secret".to_vec())
-        );
+        assert_eq!(key.open(b"row 1", &sealed).as_deref(), Ok(&b"secret".to_vec()));
         assert_eq!(key.open(b"row 2", &sealed), Err(OpenError));
         for i in 0..sealed.len() {
             let mut bad = sealed.clone();

@@ -63,9 +63,7 @@ impl VerifyKey {
 
     /// Whether `signature` is one of `message`.
     pub fn verify(self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.0)
-            .verify(message, signature)
-            .is_ok()
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
     }
 }
 

@@ -82,15 +82,9 @@ impl ConsentProof {
         if opted_out {
             return Err(ConsentRefusal::OptedOut);
         }
-        let current = records
-            .iter()
-            .find(|r| r.purpose == purpose && r.is_current(now));
+        let current = records.iter().find(|r| r.purpose == purpose && r.is_current(now));
         match current {
-            Some(record) => Ok(Self {
-                consent: record.id.clone(),
-                purpose,
-                checked_at: now,
-            }),
+            Some(record) => Ok(Self { consent: record.id.clone(), purpose, checked_at: now }),
             None => Err(ConsentRefusal::NoCurrentConsent),
         }
     }
@@ -137,22 +131,11 @@ mod tests {
     #[test]
     fn only_a_current_record_gives_a_proof() {
         assert!(find(false, record(), 150).is_ok());
-        assert_eq!(
-            find(false, record(), 99),
-            Err(ConsentRefusal::NoCurrentConsent)
-        );
-        assert_eq!(
-            find(false, record(), 200),
-            Err(ConsentRefusal::NoCurrentConsent)
-        );
-        let withdrawn = ConsentRecord {
-            withdrawn_at: Some(Timestamp::from_unix_ms(120)),
-            ..record()
-        };
-        assert_eq!(
-            find(false, withdrawn, 150),
-            Err(ConsentRefusal::NoCurrentConsent)
-        );
+        assert_eq!(find(false, record(), 99), Err(ConsentRefusal::NoCurrentConsent));
+        assert_eq!(find(false, record(), 200), Err(ConsentRefusal::NoCurrentConsent));
+        let withdrawn =
+            ConsentRecord { withdrawn_at: Some(Timestamp::from_unix_ms(120)), ..record() };
+        assert_eq!(find(false, withdrawn, 150), Err(ConsentRefusal::NoCurrentConsent));
     }
 
     #[test]

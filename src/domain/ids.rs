@@ -40,9 +40,7 @@ fn check(text: &str) -> Result<(), IdError> {
 /// A version-7 UUID (RFC 9562) from a given time and given randomness: sorts by time.
 fn uuid_v7(now: Timestamp, random: [u8; 10]) -> String {
     let millis = u64::try_from(now.unix_ms()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random)
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
 macro_rules! string_id {

@@ -25,10 +25,7 @@ impl Timestamp {
 
     /// This moment plus a span, saturating.
     pub fn plus_ms(self, span: DurationMs) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(span).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(span).unwrap_or(i64::MAX)))
     }
 
     /// Milliseconds from `earlier` to this moment; zero if it is not earlier.
@@ -50,11 +47,7 @@ impl fmt::Display for Timestamp {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         write!(
             f,
@@ -73,16 +66,10 @@ mod tests {
 
     #[test]
     fn prints_iso_8601() {
-        assert_eq!(
-            Timestamp::from_unix_ms(0).to_string(),
-            "1970-01-01T00:00:00.000Z"
-        );
+        assert_eq!(Timestamp::from_unix_ms(0).to_string(), "1970-01-01T00:00:00.000Z");
         let leap = Timestamp::from_unix_ms(1_709_210_096_007);
         assert_eq!(leap.to_string(), "2024-02-29T12:34:56.007Z");
-        assert_eq!(
-            Timestamp::from_unix_ms(-1).to_string(),
-            "1969-12-31T23:59:59.999Z"
-        );
+        assert_eq!(Timestamp::from_unix_ms(-1).to_string(), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -14,10 +14,7 @@ pub struct ArtifactRef {
 impl ArtifactRef {
     /// A reference to version `version` of `id`.
     pub fn new(id: impl Into<String>, version: u32) -> Self {
-        Self {
-            id: id.into(),
-            version,
-        }
+        Self { id: id.into(), version }
     }
 }
 

@@ -54,20 +54,14 @@ impl Engine {
     pub fn start(threads: usize, waiting: usize) -> std::io::Result<Self> {
         let threads = threads.clamp(1, MAX_THREADS);
         let queue = Arc::new(Queue::new(waiting.max(1), threads));
-        let engine = Self {
-            queue: Arc::clone(&queue),
-            threads: Mutex::new(Vec::with_capacity(threads)),
-        };
+        let engine =
+            Self { queue: Arc::clone(&queue), threads: Mutex::new(Vec::with_capacity(threads)) };
         for number in 0..threads {
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new()
                 .name(format!("engine-{number}"))
                 .spawn(move || queue.work())?;
-            engine
-                .threads
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(thread);
+            engine.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(engine)
     }
@@ -91,11 +85,9 @@ impl Engine {
         });
         match self.queue.offer(work) {
             Offer::Taken => Ok(async move { result.await.unwrap_or(Err(JobFailed::Stopped)) }),
-            Offer::Full { retry_after_ms } => Err(Busy {
-                queue: QUEUE_NAME,
-                limit: self.queue.limit(),
-                retry_after_ms,
-            }),
+            Offer::Full { retry_after_ms } => {
+                Err(Busy { queue: QUEUE_NAME, limit: self.queue.limit(), retry_after_ms })
+            }
         }
     }
 
@@ -138,10 +130,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn block<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime")
-            .block_on(future)
+        tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
     }
 
     #[test]
@@ -154,9 +143,7 @@ mod tests {
     #[test]
     fn a_panic_fails_one_job_and_leaves_the_thread() {
         let engine = Engine::start(1, 4).expect("threads");
-        let bad = engine
-            .submit(|| -> u8 { panic!("defect {}", 1) })
-            .expect("room");
+        let bad = engine.submit(|| -> u8 { panic!("defect {}", 1) }).expect("room");
         assert_eq!(block(bad), Err(JobFailed::Panicked("defect 1".to_owned())));
         let good = engine.submit(|| 1).expect("room");
         assert_eq!(block(good), Ok(1));
@@ -176,9 +163,7 @@ mod tests {
         running.recv().expect("the first job runs");
         let waiting: Vec<_> = (0..2).map(|n| engine.submit(move || n)).collect();
         assert!(waiting.iter().all(Result::is_ok));
-        let Err(busy) = engine.submit(|| ()) else {
-            panic!("a third job was taken")
-        };
+        let Err(busy) = engine.submit(|| ()) else { panic!("a third job was taken") };
         assert_eq!((busy.queue, busy.limit), (QUEUE_NAME, 2));
         assert!(busy.retry_after_ms > 0);
         open.send(()).expect("the job waits");
@@ -201,9 +186,6 @@ mod tests {
         engine.shutdown();
         assert_eq!(done.load(Ordering::SeqCst), 50);
         assert!(engine.submit(|| ()).is_err());
-        assert!(
-            jobs.into_iter()
-                .all(|job| block(job.expect("taken")).is_ok())
-        );
+        assert!(jobs.into_iter().all(|job| block(job.expect("taken")).is_ok()));
     }
 }

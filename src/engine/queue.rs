@@ -47,12 +47,7 @@ impl Queue {
             closed: false,
             mean_job_ms: FIRST_GUESS_MS,
         };
-        Self {
-            state: Mutex::new(state),
-            news: Condvar::new(),
-            limit,
-            threads,
-        }
+        Self { state: Mutex::new(state), news: Condvar::new(), limit, threads }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -68,9 +63,7 @@ impl Queue {
         if state.closed || state.jobs.len() >= self.limit {
             let ahead = state.jobs.len() as f64 / self.threads as f64;
             let wait = (ahead * state.mean_job_ms).clamp(1.0, MAX_RETRY_MS);
-            return Offer::Full {
-                retry_after_ms: wait as DurationMs,
-            };
+            return Offer::Full { retry_after_ms: wait as DurationMs };
         }
         state.jobs.push_back(job);
         drop(state);
@@ -84,10 +77,7 @@ impl Queue {
     }
 
     /// Runs jobs until the queue is closed and empty. Jobs catch their own panics.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the engine measures what a job takes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the engine measures what a job takes")]
     pub(super) fn work(&self) {
         while let Some(job) = self.take() {
             let start = Instant::now();
@@ -107,10 +97,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            state = self
-                .news
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -73,9 +73,7 @@ mod tests {
         let dct = Cepstrum::new(n, n, 0.0).expect("valid");
         for j in 0..n {
             for k in 0..n {
-                let dot: f64 = (0..n)
-                    .map(|b| dct.matrix[b * n + j] * dct.matrix[b * n + k])
-                    .sum();
+                let dot: f64 = (0..n).map(|b| dct.matrix[b * n + j] * dct.matrix[b * n + k]).sum();
                 let expected = if j == k { 1.0 } else { 0.0 };
                 assert!((dot - expected).abs() < 1e-12, "rows {j} and {k}");
             }

@@ -55,15 +55,10 @@ impl Framer {
             return Err(FeatureError::SampleRate(spec.sample_rate_hz));
         }
         if !(MIN_LENGTH_MS..=MAX_LENGTH_MS).contains(&spec.length_ms) {
-            return Err(FeatureError::FrameLength {
-                got: spec.length_ms,
-            });
+            return Err(FeatureError::FrameLength { got: spec.length_ms });
         }
         if !(1..=spec.length_ms).contains(&spec.shift_ms) {
-            return Err(FeatureError::FrameShift {
-                got: spec.shift_ms,
-                max: spec.length_ms,
-            });
+            return Err(FeatureError::FrameShift { got: spec.shift_ms, max: spec.length_ms });
         }
         if !(0.0..=1.0).contains(&spec.preemphasis) {
             return Err(FeatureError::PreEmphasis(spec.preemphasis));
@@ -103,11 +98,7 @@ impl Framer {
         let (out, padding) = out.split_at_mut(length);
         let frame = &frame[..length];
         padding.fill(0.0);
-        let mean = if self.remove_dc {
-            sum(frame, |x| x) / length as f64
-        } else {
-            0.0
-        };
+        let mean = if self.remove_dc { sum(frame, |x| x) / length as f64 } else { 0.0 };
         // y[n] = (x[n] - a x[n-1]) w[n], the sample before the first taken equal to it. Written
         // from the raw samples, so that no iteration waits for another.
         let a = self.preemphasis;

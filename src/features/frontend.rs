@@ -26,10 +26,7 @@ pub struct FbankSpec {
 impl FbankSpec {
     /// 80 bins over Kaldi's default frames.
     pub fn new(sample_rate_hz: u32) -> Self {
-        Self {
-            frame: FrameSpec::new(sample_rate_hz),
-            mel: MelSpec::new(80),
-        }
+        Self { frame: FrameSpec::new(sample_rate_hz), mel: MelSpec::new(80) }
     }
 }
 
@@ -111,12 +108,7 @@ impl Frontend {
             spectrum,
             log_mel: vec![0.0; bank.bins()],
             sums: vec![0.0; cepstrum.as_ref().map_or(0, Cepstrum::ceps)],
-            plan: Arc::new(Plan {
-                framer,
-                bank,
-                cepstrum,
-                use_energy,
-            }),
+            plan: Arc::new(Plan { framer, bank, cepstrum, use_energy }),
         })
     }
 
@@ -165,9 +157,7 @@ impl Frontend {
                 continue;
             }
             if let Some(at) = block.iter().position(|x| !good(x)) {
-                return Err(FeatureError::Sample {
-                    index: n * BLOCK + at,
-                });
+                return Err(FeatureError::Sample { index: n * BLOCK + at });
             }
         }
         Ok(())

@@ -32,11 +32,7 @@ pub struct MelSpec {
 impl MelSpec {
     /// `bins` filters from 20 Hz to the Nyquist frequency.
     pub fn new(bins: usize) -> Self {
-        Self {
-            bins,
-            low_hz: 20.0,
-            high_hz: 0.0,
-        }
+        Self { bins, low_hz: 20.0, high_hz: 0.0 }
     }
 }
 
@@ -63,11 +59,7 @@ impl MelBank {
         }
         let nyquist = f64::from(sample_rate_hz) / 2.0;
         let low = spec.low_hz;
-        let high = if spec.high_hz > 0.0 {
-            spec.high_hz
-        } else {
-            nyquist + spec.high_hz
-        };
+        let high = if spec.high_hz > 0.0 { spec.high_hz } else { nyquist + spec.high_hz };
         // Written so that NaN is refused too.
         if !(low >= 0.0 && low < high && high <= nyquist) {
             return Err(FeatureError::Band { low, high, nyquist });
@@ -75,10 +67,7 @@ impl MelBank {
         let mel_low = mel_from_hz(low);
         let step = (mel_from_hz(high) - mel_low) / (spec.bins + 1) as f64;
         let hz_per_bin = f64::from(sample_rate_hz) / fft_len as f64;
-        let mut bank = Self {
-            filters: Vec::with_capacity(spec.bins),
-            weights: Vec::new(),
-        };
+        let mut bank = Self { filters: Vec::with_capacity(spec.bins), weights: Vec::new() };
         for bin in 0..spec.bins {
             let left = mel_low + bin as f64 * step;
             let (center, right) = (left + step, left + 2.0 * step);
@@ -97,10 +86,7 @@ impl MelBank {
                 let fall = (right - mel) / (right - center);
                 bank.weights.push(rise.min(fall));
             }
-            bank.filters.push(Filter {
-                first,
-                weights: start..bank.weights.len(),
-            });
+            bank.filters.push(Filter { first, weights: start..bank.weights.len() });
         }
         Ok(bank)
     }
@@ -171,33 +157,15 @@ mod tests {
     #[test]
     fn impossible_bands_are_refused() {
         let new = |bins, low_hz, high_hz| {
-            MelBank::new(
-                &MelSpec {
-                    bins,
-                    low_hz,
-                    high_hz,
-                },
-                8_000,
-                256,
-            )
-            .map(|b| b.bins())
+            MelBank::new(&MelSpec { bins, low_hz, high_hz }, 8_000, 256).map(|b| b.bins())
         };
         assert_eq!(new(80, 20.0, -200.0), Ok(80));
         assert_eq!(new(2, 20.0, 0.0), Err(FeatureError::Bins(2)));
         assert_eq!(new(257, 20.0, 0.0), Err(FeatureError::Bins(257)));
         for (low, high) in [(-1.0, 0.0), (20.0, 4000.5), (300.0, 300.0), (20.0, -3990.0)] {
-            assert!(
-                matches!(new(23, low, high), Err(FeatureError::Band { .. })),
-                "{low} {high}"
-            );
+            assert!(matches!(new(23, low, high), Err(FeatureError::Band { .. })), "{low} {high}");
         }
-        assert!(matches!(
-            new(23, f64::NAN, 0.0),
-            Err(FeatureError::Band { .. })
-        ));
-        assert!(matches!(
-            new(23, 20.0, f64::NAN),
-            Err(FeatureError::Band { .. })
-        ));
+        assert!(matches!(new(23, f64::NAN, 0.0), Err(FeatureError::Band { .. })));
+        assert!(matches!(new(23, 20.0, f64::NAN), Err(FeatureError::Band { .. })));
     }
 }

@@ -49,9 +49,7 @@ impl PowerSpectrum {
 
 impl fmt::Debug for PowerSpectrum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PowerSpectrum")
-            .field("fft_len", &self.input.len())
-            .finish_non_exhaustive()
+        f.debug_struct("PowerSpectrum").field("fft_len", &self.input.len()).finish_non_exhaustive()
     }
 }
 

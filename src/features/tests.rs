@@ -8,19 +8,14 @@ use super::*;
 
 /// Where the golden files lie; fixtures/features/PROVENANCE.md says what made them.
 fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/features")
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/features").join(name)
 }
 
 fn clip(rate: u32) -> Vec<f32> {
     let path = fixture(&format!("clip_{}k.wav", rate / 1000));
     let mut reader = hound::WavReader::open(path).expect("a WAV fixture");
     assert_eq!(reader.spec().sample_rate, rate);
-    reader
-        .samples::<i16>()
-        .map(|x| f32::from(x.expect("16-bit samples")))
-        .collect()
+    reader.samples::<i16>().map(|x| f32::from(x.expect("16-bit samples"))).collect()
 }
 
 fn golden(kind: &str, rate: u32, by: &str) -> Vec<f32> {
@@ -55,19 +50,13 @@ fn speech_agrees_with_the_oracle_and_with_the_peer() {
             assert_eq!(ours.len(), peer.len());
             let mut far = 0;
             for ((&x, &o), &p) in ours.iter().zip(&oracle).zip(&peer) {
-                assert!(
-                    (x - o).abs() <= oracle_tolerance,
-                    "{name} {rate}: {x} for {o}"
-                );
+                assert!((x - o).abs() <= oracle_tolerance, "{name} {rate}: {x} for {o}");
                 if (x - p).abs() > 1e-3 {
                     far += 1;
                     assert!((x - o).abs() <= (p - o).abs(), "{name} {rate}: {x} {p} {o}");
                 }
             }
-            assert!(
-                far * 1000 <= ours.len(),
-                "{name} {rate}: {far} far from the peer"
-            );
+            assert!(far * 1000 <= ours.len(), "{name} {rate}: {far} far from the peer");
         }
     }
 }
@@ -78,10 +67,7 @@ fn silence_and_a_constant_are_the_floor() {
     for level in [0.0, -32_768.0, 0.1] {
         let samples = vec![level; 8_000];
         let fbank = extract(FeatureKind::Fbank, &samples, 8_000, None, None).expect("valid");
-        assert!(
-            fbank.iter().all(|v| (v - floor).abs() < 2e-6),
-            "level {level}"
-        );
+        assert!(fbank.iter().all(|v| (v - floor).abs() < 2e-6), "level {level}");
         let mfcc = extract(FeatureKind::Mfcc, &samples, 8_000, None, None).expect("valid");
         for row in mfcc.rows() {
             assert!((row[0] - floor).abs() < 2e-6, "level {level}");
@@ -106,9 +92,7 @@ fn a_sine_peaks_in_the_bin_whose_center_it_meets() {
             .collect();
         let mut row = Vec::new();
         assert_eq!(frontend.compute(&samples, &mut row), Ok(1));
-        let peak = (0..80)
-            .max_by(|&a, &b| row[a].total_cmp(&row[b]))
-            .expect("80 bins");
+        let peak = (0..80).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("80 bins");
         assert_eq!(peak, bin);
     }
 }
@@ -116,14 +100,8 @@ fn a_sine_peaks_in_the_bin_whose_center_it_meets() {
 #[test]
 fn every_rate_in_range_works_and_others_are_refused() {
     for rate in [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000] {
-        let features = extract(
-            FeatureKind::Fbank,
-            &vec![1.0; rate as usize],
-            rate,
-            None,
-            None,
-        )
-        .expect("valid");
+        let features = extract(FeatureKind::Fbank, &vec![1.0; rate as usize], rate, None, None)
+            .expect("valid");
         assert_eq!(features.dim(), (98, 80), "{rate} Hz");
     }
     for rate in [0, 7_999, 48_001, u32::MAX] {
@@ -155,14 +133,8 @@ fn impossible_specifications_are_refused() {
     let of = |kind, bins, ceps| extract(kind, &[], 16_000, bins, ceps).map(|f| f.ncols());
     assert_eq!(of(FeatureKind::Fbank, Some(40), None), Ok(40));
     assert_eq!(of(FeatureKind::Mfcc, Some(40), Some(20)), Ok(20));
-    assert_eq!(
-        of(FeatureKind::Fbank, None, Some(13)),
-        Err(FeatureError::CepsOfFbank)
-    );
-    assert_eq!(
-        of(FeatureKind::Fbank, Some(0), None),
-        Err(FeatureError::Bins(0))
-    );
+    assert_eq!(of(FeatureKind::Fbank, None, Some(13)), Err(FeatureError::CepsOfFbank));
+    assert_eq!(of(FeatureKind::Fbank, Some(0), None), Err(FeatureError::Bins(0)));
     let refused = of(FeatureKind::Mfcc, None, Some(24));
     assert_eq!(refused, Err(FeatureError::Ceps { got: 24, bins: 23 }));
 }
@@ -184,9 +156,7 @@ fn samples_that_are_no_audio_are_refused_and_change_nothing() {
     assert_eq!(stream.push(&[1.0; 199], &mut out), Ok(0));
     assert_eq!(stream.push(&[1.0], &mut out), Ok(1));
     // The loudest allowed input stays finite.
-    let loud: Vec<f32> = (0..200)
-        .map(|n| if n % 2 == 0 { 1e9 } else { -1e9 })
-        .collect();
+    let loud: Vec<f32> = (0..200).map(|n| if n % 2 == 0 { 1e9 } else { -1e9 }).collect();
     out.clear();
     assert_eq!(frontend.compute(&loud, &mut out), Ok(1));
     assert!(out.iter().all(|v| v.is_finite()));

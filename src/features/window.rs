@@ -38,11 +38,9 @@ mod tests {
 
     #[test]
     fn windows_are_symmetric_and_have_the_known_edges_and_middle() {
-        for (kind, edge) in [
-            (WindowKind::Povey, 0.0),
-            (WindowKind::Hamming, 0.08),
-            (WindowKind::Hann, 0.0),
-        ] {
+        for (kind, edge) in
+            [(WindowKind::Povey, 0.0), (WindowKind::Hamming, 0.08), (WindowKind::Hann, 0.0)]
+        {
             let w = kind.coefficients(401);
             assert!((w[0] - edge).abs() < 1e-12, "{kind:?}");
             assert!((w[200] - 1.0).abs() < 1e-12, "{kind:?}");

@@ -41,11 +41,7 @@ impl AuditService for Service {
         let filter = filter(request.into_inner())?;
         let page = run(&self.app, call, |app, by| app.decisions(by, filter)).await?;
         Ok(Response::new(proto::ListDecisionsResponse {
-            decisions: page
-                .items
-                .into_iter()
-                .map(convert::decision_record)
-                .collect(),
+            decisions: page.items.into_iter().map(convert::decision_record).collect(),
             next_page_token: page.next.unwrap_or_default(),
             versions: Some(convert::versions(&self.app.versions())),
         }))
@@ -57,9 +53,8 @@ impl AuditService for Service {
     ) -> Result<Response<proto::ExplainDecisionResponse>, Status> {
         let call = call::of(&request)?;
         let id = &request.get_ref().decision_id;
-        let command = ExplainDecision {
-            decision: convert::id(id, "decision_id", DecisionId::parse)?,
-        };
+        let command =
+            ExplainDecision { decision: convert::id(id, "decision_id", DecisionId::parse)? };
         let (decision, explanation) =
             run(&self.app, call, |app, by| app.explain(by, command)).await?;
         Ok(Response::new(proto::ExplainDecisionResponse {

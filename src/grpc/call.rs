@@ -28,10 +28,7 @@ impl RequestId {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let process =
             *PROCESS.get_or_init(|| std::hash::RandomState::new().build_hasher().finish());
-        Self {
-            process: (process >> 32) as u32,
-            number: NUMBER.fetch_add(1, Ordering::Relaxed),
-        }
+        Self { process: (process >> 32) as u32, number: NUMBER.fetch_add(1, Ordering::Relaxed) }
     }
 }
 

@@ -28,11 +28,7 @@ pub struct Incoming {
 impl Incoming {
     /// At most `connections` at a time, `calls_per_connection` running calls on each.
     pub fn new(listener: TcpListener, connections: usize, calls_per_connection: usize) -> Self {
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(connections)),
-            calls_per_connection,
-        }
+        Self { listener, places: Arc::new(Semaphore::new(connections)), calls_per_connection }
     }
 }
 
@@ -54,11 +50,7 @@ impl Stream for Incoming {
                 continue;
             }
             let calls = Arc::new(Semaphore::new(self.calls_per_connection));
-            return Poll::Ready(Some(Ok(Connection {
-                stream,
-                calls,
-                _place: place,
-            })));
+            return Poll::Ready(Some(Ok(Connection { stream, calls, _place: place })));
         }
     }
 }
@@ -75,9 +67,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectionInfo;
 
     fn connect_info(&self) -> ConnectionInfo {
-        ConnectionInfo {
-            calls: Arc::clone(&self.calls),
-        }
+        ConnectionInfo { calls: Arc::clone(&self.calls) }
     }
 }
 

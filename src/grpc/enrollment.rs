@@ -102,11 +102,9 @@ impl EnrollmentService for Service {
         let open = move |message: proto::EnrollStreamConfig| async move {
             let command = config(message.enrollment, "config.enrollment")?;
             let format = convert::audio_format(message.audio, "config.audio")?;
-            run(&app, opener, move |app, by| {
-                app.enroll_stream(by, command, format)
-            })
-            .await
-            .map(Running)
+            run(&app, opener, move |app, by| app.enroll_stream(by, command, format))
+                .await
+                .map(Running)
         };
         let stream = request.into_inner();
         let answers = live::start(stream, call, self.live.clone(), open);
@@ -137,10 +135,7 @@ impl EnrollmentService for Service {
             subject: convert::subject_id(&request.subject_id, "subject_id")?,
             key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
         };
-        let done = run(&self.app, call, |app, by| {
-            app.cancel_enrollment(by, command)
-        })
-        .await?;
+        let done = run(&self.app, call, |app, by| app.cancel_enrollment(by, command)).await?;
         Ok(Response::new(proto::CancelEnrollmentResponse {
             utterances_dropped: done.value,
             decision_id: done.decision_id.into(),
@@ -172,10 +167,7 @@ impl EnrollmentService for Service {
             voiceprint: convert::id(&request.voiceprint_id, "voiceprint_id", VoiceprintId::parse)?,
             key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
         };
-        let done = run(&self.app, call, |app, by| {
-            app.delete_voiceprint(by, command)
-        })
-        .await?;
+        let done = run(&self.app, call, |app, by| app.delete_voiceprint(by, command)).await?;
         Ok(Response::new(proto::DeleteVoiceprintResponse {
             decision_id: done.decision_id.into(),
             versions: Some(convert::versions(&done.versions)),

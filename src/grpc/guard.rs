@@ -50,13 +50,7 @@ impl Guard {
         request_timeout: Duration,
         open_reflection: bool,
     ) -> Self {
-        Self {
-            app,
-            calls,
-            request_timeout,
-            open_reflection,
-            methods: methods(),
-        }
+        Self { app, calls, request_timeout, open_reflection, methods: methods() }
     }
 
     fn open(&self, path: &str) -> bool {
@@ -77,9 +71,7 @@ impl Guard {
 
     fn places(&self, extensions: &http::Extensions) -> Result<Places, Status> {
         let take = |s: &Arc<Semaphore>, what| {
-            Arc::clone(s)
-                .try_acquire_owned()
-                .map_err(|_| status::busy(what, RETRY_AFTER))
+            Arc::clone(s).try_acquire_owned().map_err(|_| status::busy(what, RETRY_AFTER))
         };
         let connection = extensions
             .get::<ConnectionInfo>()
@@ -152,10 +144,7 @@ impl<S> Layer<S> for GuardLayer {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded {
-            inner,
-            guard: Arc::clone(&self.0),
-        }
+        Guarded { inner, guard: Arc::clone(&self.0) }
     }
 }
 
@@ -271,13 +260,7 @@ impl LogLine {
             response.headers_mut().insert("x-request-id", value);
         }
         let code = grpc_code(response.headers());
-        response.map(|inner| {
-            Body::new(Watched {
-                inner,
-                code,
-                line: Some(self),
-            })
-        })
+        response.map(|inner| Body::new(Watched { inner, code, line: Some(self) }))
     }
 
     fn write(self, code: Option<i32>) {
@@ -351,24 +334,15 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> http::HeaderMap {
         let pair = |&(k, v): &(&'static str, &'static str)| {
-            (
-                http::HeaderName::from_static(k),
-                http::HeaderValue::from_static(v),
-            )
+            (http::HeaderName::from_static(k), http::HeaderValue::from_static(v))
         };
         pairs.iter().map(pair).collect()
     }
 
     #[test]
     fn the_key_stands_in_either_header() {
-        assert_eq!(
-            api_key(&headers(&[("authorization", "Bearer vk_1")])),
-            Some("vk_1")
-        );
-        assert_eq!(
-            api_key(&headers(&[("authorization", "bearer vk_1")])),
-            Some("vk_1")
-        );
+        assert_eq!(api_key(&headers(&[("authorization", "Bearer vk_1")])), Some("vk_1"));
+        assert_eq!(api_key(&headers(&[("authorization", "bearer vk_1")])), Some("vk_1"));
         assert_eq!(api_key(&headers(&[("x-api-key", "vk_2")])), Some("vk_2"));
         assert_eq!(api_key(&headers(&[("authorization", "Basic vk_1")])), None);
         assert_eq!(api_key(&headers(&[("authorization", "Bearer ")])), None);
@@ -396,12 +370,6 @@ mod tests {
         let methods = methods();
         assert!(methods.contains("/vouch.v1.VerificationService/VerifyStream"));
         assert!(methods.contains("/vouch.v1.SubjectService/EraseSubject"));
-        assert_eq!(
-            methods
-                .iter()
-                .filter(|m| m.starts_with("/vouch.v1."))
-                .count(),
-            methods.len()
-        );
+        assert_eq!(methods.iter().filter(|m| m.starts_with("/vouch.v1.")).count(), methods.len());
     }
 }

@@ -68,9 +68,7 @@ pub async fn follow(
         }
     }
     for name in VOICE.into_iter().chain(OTHERS) {
-        reporter
-            .set_service_status(name, ServingStatus::NotServing)
-            .await;
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
         reporter.clear_service_status(name).await;
     }
 }

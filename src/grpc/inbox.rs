@@ -104,9 +104,9 @@ impl<R: StreamRequest> Inbox<R> {
                 )),
                 Part::Empty => Err(status::stream_order("the first message is empty")),
             },
-            Err(End::Closed) => Err(status::stream_order(
-                "the stream was closed before its configuration came",
-            )),
+            Err(End::Closed) => {
+                Err(status::stream_order("the stream was closed before its configuration came"))
+            }
             Err(End::Idle) => Err(status::deadline(self.settings.idle)),
             Err(End::Total) => Err(status::deadline(self.settings.total)),
             Err(End::Stopping) => Err(status::stopping()),

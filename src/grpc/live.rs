@@ -158,20 +158,12 @@ async fn work<L: Live>(
             Order::Finish => {
                 let outcome = live.finish().await.map(Step::Final);
                 // Nobody listens when the client is gone; the decision is recorded all the same.
-                let _ = reports
-                    .send(Report {
-                        outcome,
-                        probe_ms: 0,
-                    })
-                    .await;
+                let _ = reports.send(Report { outcome, probe_ms: 0 }).await;
                 break;
             }
             Order::Push(chunk) => {
                 let outcome = live.push(chunk).await;
-                Report {
-                    outcome,
-                    probe_ms: live.duration_ms(PROBE_BYTES),
-                }
+                Report { outcome, probe_ms: live.duration_ms(PROBE_BYTES) }
             }
         };
         let last = !matches!(report.outcome, Ok(Step::Quiet | Step::Update(_)));

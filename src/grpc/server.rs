@@ -114,19 +114,10 @@ impl Server {
             // Finds a wrong certificate or key now, not at the first connection.
             tonic::transport::Server::builder().tls_config(tls.clone())?;
         }
-        let cannot = |source| ServeError::Listen {
-            address: wanted,
-            source,
-        };
+        let cannot = |source| ServeError::Listen { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        Ok(Self {
-            listener,
-            address,
-            tls,
-            settings,
-            app,
-        })
+        Ok(Self { listener, address, tls, settings, app })
     }
 
     /// The address, with the port that was taken.
@@ -158,11 +149,7 @@ impl Server {
             builder = builder.tls_config(tls)?;
         }
         let connections = settings.max_connections;
-        let incoming = Incoming::new(
-            self.listener,
-            connections,
-            settings.max_calls_per_connection,
-        );
+        let incoming = Incoming::new(self.listener, connections, settings.max_calls_per_connection);
         let (accept_stop, accept_stopped) = tokio::sync::oneshot::channel::<()>();
         let mut serving = std::pin::pin!(
             builder
@@ -229,10 +216,7 @@ fn routes(
         max_backlog_ms: settings.max_backlog_ms,
         stop: stopping.clone(),
     };
-    let enrollment = enrollment::Service {
-        app: app(),
-        live: live.clone(),
-    };
+    let enrollment = enrollment::Service { app: app(), live: live.clone() };
     let verification = verification::Service { app: app(), live };
     let identification = identification::Service { app: app() };
     let subjects = subjects::Service { app: app() };
@@ -243,27 +227,21 @@ fn routes(
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(
-        Routes::new(EnrollmentServiceServer::new(enrollment).max_decoding_message_size(max))
-            .add_service(
-                VerificationServiceServer::new(verification).max_decoding_message_size(max),
-            )
-            .add_service(
-                IdentificationServiceServer::new(identification).max_decoding_message_size(max),
-            )
-            .add_service(SubjectServiceServer::new(subjects).max_decoding_message_size(max))
-            .add_service(AuditServiceServer::new(audit).max_decoding_message_size(max))
-            .add_service(ModelServiceServer::new(models).max_decoding_message_size(max))
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?),
-    )
+    Ok(Routes::new(EnrollmentServiceServer::new(enrollment).max_decoding_message_size(max))
+        .add_service(VerificationServiceServer::new(verification).max_decoding_message_size(max))
+        .add_service(
+            IdentificationServiceServer::new(identification).max_decoding_message_size(max),
+        )
+        .add_service(SubjectServiceServer::new(subjects).max_decoding_message_size(max))
+        .add_service(AuditServiceServer::new(audit).max_decoding_message_size(max))
+        .add_service(ModelServiceServer::new(models).max_decoding_message_size(max))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
 }
 
 fn tls_config(settings: &TlsSettings) -> Result<ServerTlsConfig, ServeError> {
     let identity = Identity::from_pem(read(&settings.cert_file)?, read(&settings.key_file)?);
-    let mut config = ServerTlsConfig::new()
-        .identity(identity)
-        .timeout(HANDSHAKE_TIMEOUT);
+    let mut config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIMEOUT);
     if let Some(path) = &settings.client_ca_file {
         config = config.client_ca_root(Certificate::from_pem(read(path)?));
     }
@@ -271,8 +249,5 @@ fn tls_config(settings: &TlsSettings) -> Result<ServerTlsConfig, ServeError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
-    std::fs::read(path).map_err(|source| ServeError::TlsFile {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| ServeError::TlsFile { path: path.to_owned(), source })
 }

@@ -101,62 +101,25 @@ impl ServerSettings {
         // HTTP/2 windows have 31 bits and start at 65,535 bytes (RFC 9113, 6.9.2).
         const WINDOW: (u64, u64) = (65_535, (1 << 31) - 1);
         let table = [
-            (
-                "max_message_bytes",
-                self.max_message_bytes as u64,
-                64 * KIB,
-                64 * MIB,
-            ),
+            ("max_message_bytes", self.max_message_bytes as u64, 64 * KIB, 64 * MIB),
             ("max_header_bytes", self.max_header_bytes.into(), KIB, MIB),
             ("max_connections", self.max_connections as u64, 1, 100_000),
             ("max_calls", self.max_calls as u64, 1, 100_000),
-            (
-                "max_calls_per_connection",
-                self.max_calls_per_connection as u64,
-                1,
-                10_000,
-            ),
+            ("max_calls_per_connection", self.max_calls_per_connection as u64, 1, 10_000),
             ("request_timeout_ms", self.request_timeout_ms, 100, HOUR_MS),
             ("stream_idle_ms", self.stream_idle_ms, 100, HOUR_MS),
             ("stream_total_ms", self.stream_total_ms, 100, HOUR_MS),
             ("max_backlog_ms", self.max_backlog_ms, 100, 2_000),
-            (
-                "keepalive_interval_ms",
-                self.keepalive_interval_ms,
-                1_000,
-                HOUR_MS,
-            ),
-            (
-                "keepalive_timeout_ms",
-                self.keepalive_timeout_ms,
-                1_000,
-                HOUR_MS,
-            ),
-            (
-                "stream_window_bytes",
-                self.stream_window_bytes.into(),
-                WINDOW.0,
-                WINDOW.1,
-            ),
-            (
-                "connection_window_bytes",
-                self.connection_window_bytes.into(),
-                WINDOW.0,
-                WINDOW.1,
-            ),
+            ("keepalive_interval_ms", self.keepalive_interval_ms, 1_000, HOUR_MS),
+            ("keepalive_timeout_ms", self.keepalive_timeout_ms, 1_000, HOUR_MS),
+            ("stream_window_bytes", self.stream_window_bytes.into(), WINDOW.0, WINDOW.1),
+            ("connection_window_bytes", self.connection_window_bytes.into(), WINDOW.0, WINDOW.1),
             ("shutdown_grace_ms", self.shutdown_grace_ms, 0, HOUR_MS),
         ];
-        let bad = table
-            .into_iter()
-            .find(|&(_, got, low, high)| got < low || got > high);
+        let bad = table.into_iter().find(|&(_, got, low, high)| got < low || got > high);
         match bad {
             None => Ok(()),
-            Some((key, got, low, high)) => Err(OutOfRange {
-                key,
-                low,
-                high,
-                got,
-            }),
+            Some((key, got, low, high)) => Err(OutOfRange { key, low, high, got }),
         }
     }
 }
@@ -172,14 +135,8 @@ mod tests {
 
     #[test]
     fn a_number_out_of_range_is_named_with_its_limits() {
-        let settings = ServerSettings {
-            max_backlog_ms: 2_001,
-            ..Default::default()
-        };
+        let settings = ServerSettings { max_backlog_ms: 2_001, ..Default::default() };
         let error = settings.check().expect_err("over the limit");
-        assert_eq!(
-            error.to_string(),
-            "server.max_backlog_ms: 100 to 2000, got 2001"
-        );
+        assert_eq!(error.to_string(), "server.max_backlog_ms: 100 to 2000, got 2001");
     }
 }

@@ -73,10 +73,7 @@ pub struct BadField {
 impl BadField {
     /// A wrong field.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self { field: field.into(), problem: problem.into() }
     }
 }
 
@@ -96,33 +93,18 @@ fn with(code: Code, why: &str, message: impl Into<String>, mut details: ErrorDet
 }
 
 fn retry(code: Code, why: &str, message: impl Into<String>, after: Duration) -> Status {
-    with(
-        code,
-        why,
-        message,
-        ErrorDetails::with_retry_info(Some(after)),
-    )
+    with(code, why, message, ErrorDetails::with_retry_info(Some(after)))
 }
 
 fn bad_request(field: &str, problem: &str) -> Status {
     let details = ErrorDetails::with_bad_request_violation(field, problem);
-    with(
-        Code::InvalidArgument,
-        reason::INVALID_ARGUMENT,
-        format!("{field}: {problem}"),
-        details,
-    )
+    with(Code::InvalidArgument, reason::INVALID_ARGUMENT, format!("{field}: {problem}"), details)
 }
 
 /// Messages of a stream in the wrong order.
 pub fn stream_order(problem: &str) -> Status {
     let details = ErrorDetails::with_bad_request_violation("message", problem);
-    with(
-        Code::InvalidArgument,
-        reason::STREAM_ORDER,
-        problem,
-        details,
-    )
+    with(Code::InvalidArgument, reason::STREAM_ORDER, problem, details)
 }
 
 /// A limit on calls or queues is reached.
@@ -139,12 +121,7 @@ pub fn deadline(limit: Duration) -> Status {
 
 /// The server stops and takes no more calls.
 pub fn stopping() -> Status {
-    retry(
-        Code::Unavailable,
-        reason::STOPPING,
-        "the server is stopping",
-        RETRY_LATER,
-    )
+    retry(Code::Unavailable, reason::STOPPING, "the server is stopping", RETRY_LATER)
 }
 
 /// A defect of the server; `what` goes to the log.
@@ -155,10 +132,7 @@ pub fn internal(what: &str) -> Status {
 
 /// Live audio waiting to be processed is over the limit.
 pub fn backlog(backlog_ms: DurationMs, limit_ms: DurationMs) -> Status {
-    status(&UseCaseError::Backlog {
-        backlog_ms,
-        limit_ms,
-    })
+    status(&UseCaseError::Backlog { backlog_ms, limit_ms })
 }
 
 /// The status of a use-case error.
@@ -200,10 +174,7 @@ pub fn status(error: &UseCaseError) -> Status {
             text,
             Duration::from_millis(*retry_after_ms),
         ),
-        UseCaseError::Backlog {
-            backlog_ms,
-            limit_ms,
-        } => retry(
+        UseCaseError::Backlog { backlog_ms, limit_ms } => retry(
             Code::ResourceExhausted,
             reason::BACKLOG,
             text,
@@ -211,12 +182,7 @@ pub fn status(error: &UseCaseError) -> Status {
         ),
         UseCaseError::StoreUnavailable(source) => {
             log_sources("store unavailable", source.as_ref());
-            retry(
-                Code::Unavailable,
-                reason::STORE_UNAVAILABLE,
-                text,
-                RETRY_LATER,
-            )
+            retry(Code::Unavailable, reason::STORE_UNAVAILABLE, text, RETRY_LATER)
         }
         UseCaseError::Integrity(source) => {
             log_sources("integrity check failed", source.as_ref());
@@ -275,73 +241,36 @@ mod tests {
     fn cases() -> Vec<(UseCaseError, Code, &'static str)> {
         use UseCaseError as E;
         vec![
-            (
-                E::Unauthenticated,
-                Code::Unauthenticated,
-                reason::UNAUTHENTICATED,
-            ),
+            (E::Unauthenticated, Code::Unauthenticated, reason::UNAUTHENTICATED),
             (
                 E::PermissionDenied { needs: "admin" },
                 Code::PermissionDenied,
                 reason::PERMISSION_DENIED,
             ),
             (
-                E::InvalidArgument {
-                    field: "page_size",
-                    problem: "at most 1000, got 2000".into(),
-                },
+                E::InvalidArgument { field: "page_size", problem: "at most 1000, got 2000".into() },
                 Code::InvalidArgument,
                 reason::INVALID_ARGUMENT,
             ),
-            (
-                E::BadAudio {
-                    problem: "truncated".into(),
-                },
-                Code::InvalidArgument,
-                reason::BAD_AUDIO,
-            ),
-            (
-                E::NotFound { what: "subject" },
-                Code::NotFound,
-                reason::NOT_FOUND,
-            ),
-            (
-                E::AlreadyExists { what: "subject" },
-                Code::AlreadyExists,
-                reason::ALREADY_EXISTS,
-            ),
-            (
-                E::IdempotencyMismatch,
-                Code::InvalidArgument,
-                reason::IDEMPOTENCY_MISMATCH,
-            ),
-            (
-                E::ConsentMissing,
-                Code::FailedPrecondition,
-                reason::CONSENT_MISSING,
-            ),
+            (E::BadAudio { problem: "truncated".into() }, Code::InvalidArgument, reason::BAD_AUDIO),
+            (E::NotFound { what: "subject" }, Code::NotFound, reason::NOT_FOUND),
+            (E::AlreadyExists { what: "subject" }, Code::AlreadyExists, reason::ALREADY_EXISTS),
+            (E::IdempotencyMismatch, Code::InvalidArgument, reason::IDEMPOTENCY_MISMATCH),
+            (E::ConsentMissing, Code::FailedPrecondition, reason::CONSENT_MISSING),
             (E::OptedOut, Code::FailedPrecondition, reason::OPTED_OUT),
             (
-                E::ModelMissing {
-                    model: "campplus".into(),
-                },
+                E::ModelMissing { model: "campplus".into() },
                 Code::FailedPrecondition,
                 reason::MODEL_MISSING,
             ),
             (E::Conflict, Code::Aborted, reason::CONFLICT),
             (
-                E::Busy {
-                    queue: "engine",
-                    retry_after_ms: 250,
-                },
+                E::Busy { queue: "engine", retry_after_ms: 250 },
                 Code::ResourceExhausted,
                 reason::BUSY,
             ),
             (
-                E::Backlog {
-                    backlog_ms: 2500,
-                    limit_ms: 2000,
-                },
+                E::Backlog { backlog_ms: 2500, limit_ms: 2000 },
                 Code::ResourceExhausted,
                 reason::BACKLOG,
             ),
@@ -350,16 +279,8 @@ mod tests {
                 Code::Unavailable,
                 reason::STORE_UNAVAILABLE,
             ),
-            (
-                E::Integrity(boxed("row 7 of /secret")),
-                Code::DataLoss,
-                reason::INTEGRITY,
-            ),
-            (
-                E::Internal(boxed("bug in /secret")),
-                Code::Internal,
-                reason::INTERNAL,
-            ),
+            (E::Integrity(boxed("row 7 of /secret")), Code::DataLoss, reason::INTEGRITY),
+            (E::Internal(boxed("bug in /secret")), Code::Internal, reason::INTERNAL),
         ]
     }
 
@@ -369,15 +290,8 @@ mod tests {
             let status = status(&error);
             assert_eq!(status.code(), code, "{error}");
             let info = status.get_details_error_info().expect("ErrorInfo is set");
-            assert_eq!(
-                (info.reason.as_str(), info.domain.as_str()),
-                (why, ERROR_DOMAIN)
-            );
-            assert!(
-                !status.message().contains("/secret"),
-                "{}",
-                status.message()
-            );
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (why, ERROR_DOMAIN));
+            assert!(!status.message().contains("/secret"), "{}", status.message());
             assert!(!String::from_utf8_lossy(status.details()).contains("/secret"));
         }
     }
@@ -388,11 +302,7 @@ mod tests {
             let status = status(&error);
             let retry = status.get_details_retry_info();
             let expects = matches!(code, Code::ResourceExhausted | Code::Unavailable);
-            assert_eq!(
-                retry.is_some_and(|r| r.retry_delay.is_some()),
-                expects,
-                "{error}"
-            );
+            assert_eq!(retry.is_some_and(|r| r.retry_delay.is_some()), expects, "{error}");
         }
     }
 

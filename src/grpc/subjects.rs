@@ -75,10 +75,7 @@ impl SubjectService for Service {
         let request = request.into_inner();
         let size = convert::page_size(request.page_size, "page_size")?;
         let token = convert::page_token(request.page_token, "page_token")?;
-        let page = run(&self.app, call, move |app, by| {
-            app.list_subjects(by, size, token)
-        })
-        .await?;
+        let page = run(&self.app, call, move |app, by| app.list_subjects(by, size, token)).await?;
         Ok(Response::new(proto::ListSubjectsResponse {
             subjects: page.items.into_iter().map(convert::subject).collect(),
             next_page_token: page.next.unwrap_or_default(),

@@ -39,9 +39,7 @@ impl StreamRequest for proto::VerifyStreamRequest {
 struct Running(Box<dyn LiveVerification>);
 
 fn answer(message: Answer) -> proto::VerifyStreamResponse {
-    proto::VerifyStreamResponse {
-        message: Some(message),
-    }
+    proto::VerifyStreamResponse { message: Some(message) }
 }
 
 impl Live for Running {
@@ -87,9 +85,7 @@ impl VerificationService for Service {
         };
         let audio = convert::recording(request.audio, "audio")?;
         let result = run(&self.app, call, |app, by| app.verify(by, command, audio)).await?;
-        Ok(Response::new(proto::VerifyResponse {
-            result: Some(convert::verification(result)),
-        }))
+        Ok(Response::new(proto::VerifyResponse { result: Some(convert::verification(result)) }))
     }
 
     async fn verify_stream(
@@ -106,11 +102,9 @@ impl VerificationService for Service {
                 no_early_decision: config.no_early_decision,
             };
             let format = convert::audio_format(config.audio, "config.audio")?;
-            run(&app, opener, move |app, by| {
-                app.verify_stream(by, command, format)
-            })
-            .await
-            .map(Running)
+            run(&app, opener, move |app, by| app.verify_stream(by, command, format))
+                .await
+                .map(Running)
         };
         let stream = request.into_inner();
         let answers = live::start(stream, call, self.live.clone(), open);

@@ -22,23 +22,15 @@ pub struct Standing {
 /// so that nothing else is told about such a subject.
 pub fn admit(standing: Standing) -> Option<Verdict> {
     let refusal = match standing {
-        Standing {
-            refused: Some(ConsentRefusal::OptedOut),
-            ..
-        } => (Decision::OptedOut, Reason::OptedOut),
-        Standing {
-            refused: Some(ConsentRefusal::NoCurrentConsent),
-            ..
-        } => (Decision::OptedOut, Reason::NoConsent),
+        Standing { refused: Some(ConsentRefusal::OptedOut), .. } => {
+            (Decision::OptedOut, Reason::OptedOut)
+        }
+        Standing { refused: Some(ConsentRefusal::NoCurrentConsent), .. } => {
+            (Decision::OptedOut, Reason::NoConsent)
+        }
         Standing { locked: true, .. } => (Decision::Locked, Reason::TooManyAttempts),
-        Standing {
-            has_template: false,
-            ..
-        } => (Decision::NotEnrolled, Reason::NoTemplate),
-        Standing {
-            model_matches: false,
-            ..
-        } => (Decision::NotEnrolled, Reason::ModelMismatch),
+        Standing { has_template: false, .. } => (Decision::NotEnrolled, Reason::NoTemplate),
+        Standing { model_matches: false, .. } => (Decision::NotEnrolled, Reason::ModelMismatch),
         Standing { expired: true, .. } => (Decision::Expired, Reason::TemplateExpired),
         _ => return None,
     };
@@ -63,58 +55,27 @@ mod tests {
         let none = Some(ConsentRefusal::NoCurrentConsent);
         let cases = [
             (
-                Standing {
-                    refused: out,
-                    locked: true,
-                    has_template: false,
-                    ..fit
-                },
+                Standing { refused: out, locked: true, has_template: false, ..fit },
                 Decision::OptedOut,
                 Reason::OptedOut,
             ),
             (
-                Standing {
-                    refused: none,
-                    expired: true,
-                    ..fit
-                },
+                Standing { refused: none, expired: true, ..fit },
                 Decision::OptedOut,
                 Reason::NoConsent,
             ),
             (
-                Standing {
-                    locked: true,
-                    expired: true,
-                    ..fit
-                },
+                Standing { locked: true, expired: true, ..fit },
                 Decision::Locked,
                 Reason::TooManyAttempts,
             ),
+            (Standing { has_template: false, ..fit }, Decision::NotEnrolled, Reason::NoTemplate),
             (
-                Standing {
-                    has_template: false,
-                    ..fit
-                },
-                Decision::NotEnrolled,
-                Reason::NoTemplate,
-            ),
-            (
-                Standing {
-                    model_matches: false,
-                    expired: true,
-                    ..fit
-                },
+                Standing { model_matches: false, expired: true, ..fit },
                 Decision::NotEnrolled,
                 Reason::ModelMismatch,
             ),
-            (
-                Standing {
-                    expired: true,
-                    ..fit
-                },
-                Decision::Expired,
-                Reason::TemplateExpired,
-            ),
+            (Standing { expired: true, ..fit }, Decision::Expired, Reason::TemplateExpired),
         ];
         for (standing, decision, reason) in cases {
             let (got, reasons) = admit(standing).expect("a refusal");

@@ -64,14 +64,8 @@ impl Attempts {
 
     fn after_failure(self, now: Timestamp, rules: &AttemptRules) -> Self {
         let counts_on = self.locked_until.is_none()
-            && self
-                .last_failed_at
-                .is_some_and(|last| now.since(last) < rules.window_ms);
-        let failed = if counts_on {
-            self.failed.saturating_add(1)
-        } else {
-            1
-        };
+            && self.last_failed_at.is_some_and(|last| now.since(last) < rules.window_ms);
+        let failed = if counts_on { self.failed.saturating_add(1) } else { 1 };
         Self {
             failed,
             last_failed_at: Some(now),
@@ -85,18 +79,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: AttemptRules = AttemptRules {
-        limit: 3,
-        window_ms: 1_000,
-        lock_ms: 500,
-    };
+    const RULES: AttemptRules = AttemptRules { limit: 3, window_ms: 1_000, lock_ms: 500 };
 
     fn run(steps: &[(Outcome, i64)]) -> Attempts {
-        steps
-            .iter()
-            .fold(Attempts::default(), |state, (outcome, at)| {
-                state.after(*outcome, Timestamp::from_unix_ms(*at), &RULES)
-            })
+        steps.iter().fold(Attempts::default(), |state, (outcome, at)| {
+            state.after(*outcome, Timestamp::from_unix_ms(*at), &RULES)
+        })
     }
 
     #[test]
@@ -109,27 +97,11 @@ mod tests {
             (&[(Failed, 0), (Failed, 1), (Failed, 2)], 501, true),
             (&[(Failed, 0), (Failed, 1), (Failed, 2)], 502, false),
             (&[(Failed, 0), (Failed, 1), (Failed, 1_001)], 1_001, false),
-            (
-                &[(Failed, 0), (Failed, 1), (Passed, 2), (Failed, 3)],
-                3,
-                false,
-            ),
-            (
-                &[(Failed, 0), (Neutral, 1), (Failed, 2), (Failed, 3)],
-                3,
-                true,
-            ),
-            (
-                &[(Failed, 0), (Failed, 1), (Failed, 2), (Passed, 3)],
-                3,
-                true,
-            ),
+            (&[(Failed, 0), (Failed, 1), (Passed, 2), (Failed, 3)], 3, false),
+            (&[(Failed, 0), (Neutral, 1), (Failed, 2), (Failed, 3)], 3, true),
+            (&[(Failed, 0), (Failed, 1), (Failed, 2), (Passed, 3)], 3, true),
             // After a lock has run out the count starts again.
-            (
-                &[(Failed, 0), (Failed, 1), (Failed, 2), (Failed, 502)],
-                503,
-                false,
-            ),
+            (&[(Failed, 0), (Failed, 1), (Failed, 2), (Failed, 502)], 503, false),
         ];
         for (steps, now, locked) in cases {
             let now = Timestamp::from_unix_ms(now);

@@ -77,43 +77,13 @@ mod tests {
         let cases = [
             (good.clone(), None, None, None),
             (good.clone(), Some(0.0), Some(-2.0), None),
-            (
-                with(|q| q.net_speech_ms = 1_999),
-                None,
-                None,
-                Some(Reason::SpeakLonger),
-            ),
-            (
-                with(|q| q.snr_db = Some(7.9)),
-                None,
-                None,
-                Some(Reason::TooNoisy),
-            ),
+            (with(|q| q.net_speech_ms = 1_999), None, None, Some(Reason::SpeakLonger)),
+            (with(|q| q.snr_db = Some(7.9)), None, None, Some(Reason::TooNoisy)),
             (with(|q| q.snr_db = None), None, None, None),
-            (
-                with(|q| q.clipped_share = 0.03),
-                None,
-                None,
-                Some(Reason::Clipped),
-            ),
-            (
-                good.clone(),
-                Some(-0.1),
-                None,
-                Some(Reason::SpeakerInconsistent),
-            ),
-            (
-                good.clone(),
-                Some(f64::NAN),
-                None,
-                Some(Reason::SpeakerInconsistent),
-            ),
-            (
-                good.clone(),
-                Some(3.0),
-                Some(-2.1),
-                Some(Reason::MultipleSpeakers),
-            ),
+            (with(|q| q.clipped_share = 0.03), None, None, Some(Reason::Clipped)),
+            (good.clone(), Some(-0.1), None, Some(Reason::SpeakerInconsistent)),
+            (good.clone(), Some(f64::NAN), None, Some(Reason::SpeakerInconsistent)),
+            (good.clone(), Some(3.0), Some(-2.1), Some(Reason::MultipleSpeakers)),
         ];
         for (quality, consistency, same_recording, refusal) in cases {
             let evidence = UtteranceEvidence {
@@ -132,12 +102,9 @@ mod tests {
     #[test]
     fn completion_needs_speech_and_utterances() {
         let rules = EnrollmentRules::default();
-        for (speech, utterances, complete) in [
-            (20_000, 3, true),
-            (19_999, 9, false),
-            (60_000, 2, false),
-            (0, 0, false),
-        ] {
+        for (speech, utterances, complete) in
+            [(20_000, 3, true), (19_999, 9, false), (60_000, 2, false), (0, 0, false)]
+        {
             assert_eq!(rules.is_complete(speech, utterances), complete);
         }
     }

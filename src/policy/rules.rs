@@ -113,11 +113,7 @@ pub struct AttemptRules {
 
 impl Default for AttemptRules {
     fn default() -> Self {
-        Self {
-            limit: 5,
-            window_ms: 60 * MINUTE_MS,
-            lock_ms: 30 * MINUTE_MS,
-        }
+        Self { limit: 5, window_ms: 60 * MINUTE_MS, lock_ms: 30 * MINUTE_MS }
     }
 }
 
@@ -133,10 +129,7 @@ pub struct IdentificationRules {
 
 impl Default for IdentificationRules {
     fn default() -> Self {
-        Self {
-            fpir: 0.01,
-            max_candidates: MAX_CANDIDATES_LIMIT,
-        }
+        Self { fpir: 0.01, max_candidates: MAX_CANDIDATES_LIMIT }
     }
 }
 
@@ -173,12 +166,7 @@ fn within(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), Po
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(PolicyError {
-        field,
-        value,
-        low,
-        high,
-    })
+    Err(PolicyError { field, value, low, high })
 }
 
 impl VoicePolicy {
@@ -189,12 +177,7 @@ impl VoicePolicy {
         let a = &self.attempts;
         within("attempts.limit", f64::from(a.limit), 1.0, 100.0)?;
         let day = DAY_MS as f64;
-        within(
-            "attempts.window_ms",
-            a.window_ms as f64,
-            1_000.0,
-            30.0 * day,
-        )?;
+        within("attempts.window_ms", a.window_ms as f64, 1_000.0, 30.0 * day)?;
         within("attempts.lock_ms", a.lock_ms as f64, 1_000.0, 30.0 * day)?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
@@ -210,36 +193,11 @@ impl VoicePolicy {
     fn check_verification(&self) -> Result<(), PolicyError> {
         let v = &self.verification;
         let min_speech = f64::from(v.min_net_speech_ms);
-        within(
-            "verification.min_net_speech_ms",
-            min_speech,
-            500.0,
-            30_000.0,
-        )?;
-        within(
-            "verification.reject_llr",
-            v.reject_llr.0,
-            -LLR_LIMIT,
-            LLR_LIMIT,
-        )?;
-        within(
-            "verification.accept_llr",
-            v.accept_llr.0,
-            v.reject_llr.0,
-            LLR_LIMIT,
-        )?;
-        within(
-            "verification.early_accept_margin",
-            v.early_accept_margin,
-            0.0,
-            LLR_LIMIT,
-        )?;
-        within(
-            "verification.early_reject_margin",
-            v.early_reject_margin,
-            0.0,
-            LLR_LIMIT,
-        )?;
+        within("verification.min_net_speech_ms", min_speech, 500.0, 30_000.0)?;
+        within("verification.reject_llr", v.reject_llr.0, -LLR_LIMIT, LLR_LIMIT)?;
+        within("verification.accept_llr", v.accept_llr.0, v.reject_llr.0, LLR_LIMIT)?;
+        within("verification.early_accept_margin", v.early_accept_margin, 0.0, LLR_LIMIT)?;
+        within("verification.early_reject_margin", v.early_reject_margin, 0.0, LLR_LIMIT)?;
         within(
             "verification.early_reject_net_speech_ms",
             f64::from(v.early_reject_net_speech_ms),
@@ -252,12 +210,7 @@ impl VoicePolicy {
         let e = &self.enrollment;
         let each = f64::from(e.min_utterance_net_speech_ms);
         let max = f64::from(MAX_UTTERANCES_LIMIT);
-        within(
-            "enrollment.min_utterance_net_speech_ms",
-            each,
-            500.0,
-            30_000.0,
-        )?;
+        within("enrollment.min_utterance_net_speech_ms", each, 500.0, 30_000.0)?;
         within(
             "enrollment.required_net_speech_ms",
             f64::from(e.required_net_speech_ms),
@@ -266,18 +219,8 @@ impl VoicePolicy {
         )?;
         let least = f64::from(e.min_utterances);
         within("enrollment.min_utterances", least, 1.0, max)?;
-        within(
-            "enrollment.min_snr_db",
-            f64::from(e.min_snr_db),
-            -20.0,
-            60.0,
-        )?;
-        within(
-            "enrollment.max_clipped_share",
-            f64::from(e.max_clipped_share),
-            0.0,
-            1.0,
-        )?;
+        within("enrollment.min_snr_db", f64::from(e.min_snr_db), -20.0, 60.0)?;
+        within("enrollment.max_clipped_share", f64::from(e.max_clipped_share), 0.0, 1.0)?;
         let llr = e.consistency_llr.0;
         within("enrollment.consistency_llr", llr, -LLR_LIMIT, LLR_LIMIT)?;
         let llr = e.same_recording_llr.0;
@@ -305,26 +248,16 @@ mod tests {
     fn numbers_out_of_range_are_named() {
         type Change = fn(&mut VoicePolicy);
         let cases: [(&str, Change); 8] = [
-            ("verification.accept_llr", |p| {
-                p.verification.accept_llr = Llr(-3.0)
-            }),
-            ("verification.reject_llr", |p| {
-                p.verification.reject_llr = Llr(f64::NAN)
-            }),
-            ("verification.min_net_speech_ms", |p| {
-                p.verification.min_net_speech_ms = 0
-            }),
+            ("verification.accept_llr", |p| p.verification.accept_llr = Llr(-3.0)),
+            ("verification.reject_llr", |p| p.verification.reject_llr = Llr(f64::NAN)),
+            ("verification.min_net_speech_ms", |p| p.verification.min_net_speech_ms = 0),
             ("enrollment.required_net_speech_ms", |p| {
                 p.enrollment.required_net_speech_ms = 128_001
             }),
-            ("enrollment.max_clipped_share", |p| {
-                p.enrollment.max_clipped_share = 1.5
-            }),
+            ("enrollment.max_clipped_share", |p| p.enrollment.max_clipped_share = 1.5),
             ("attempts.limit", |p| p.attempts.limit = 0),
             ("identification.fpir", |p| p.identification.fpir = 0.0),
-            ("identification.max_candidates", |p| {
-                p.identification.max_candidates = 1_001
-            }),
+            ("identification.max_candidates", |p| p.identification.max_candidates = 1_001),
         ];
         for (field, change) in cases {
             let mut policy = VoicePolicy::default();

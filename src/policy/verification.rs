@@ -94,41 +94,18 @@ pub(crate) mod tests {
         let rules = VerificationRules::default();
         let cases = [
             (Some(4.6), 3_000, Decision::Accept, Reason::VoiceMatch),
-            (
-                Some(f64::INFINITY),
-                9_000,
-                Decision::Accept,
-                Reason::VoiceMatch,
-            ),
+            (Some(f64::INFINITY), 9_000, Decision::Accept, Reason::VoiceMatch),
             (Some(4.599), 3_000, Decision::StepUp, Reason::VoiceUncertain),
             (Some(-2.0), 3_000, Decision::StepUp, Reason::VoiceUncertain),
             (Some(-2.01), 3_000, Decision::Reject, Reason::VoiceMismatch),
-            (
-                Some(9.0),
-                2_999,
-                Decision::Inconclusive,
-                Reason::SpeakLonger,
-            ),
-            (
-                Some(-9.0),
-                2_999,
-                Decision::Inconclusive,
-                Reason::SpeakLonger,
-            ),
+            (Some(9.0), 2_999, Decision::Inconclusive, Reason::SpeakLonger),
+            (Some(-9.0), 2_999, Decision::Inconclusive, Reason::SpeakLonger),
             (None, 0, Decision::Inconclusive, Reason::SpeakLonger),
-            (
-                Some(f64::NAN),
-                9_000,
-                Decision::Inconclusive,
-                Reason::PadNotEvaluated,
-            ),
+            (Some(f64::NAN), 9_000, Decision::Inconclusive, Reason::PadNotEvaluated),
         ];
         for (llr, speech, decision, reason) in cases {
-            let evidence = VerificationEvidence {
-                llr: llr.map(Llr),
-                quality: &quality(speech),
-                ended: true,
-            };
+            let evidence =
+                VerificationEvidence { llr: llr.map(Llr), quality: &quality(speech), ended: true };
             let (got, reasons) = decide_verification(&rules, evidence);
             assert_eq!(got, decision, "{llr:?} {speech}");
             assert!(reasons.contains(&reason), "{llr:?} {speech}: {reasons:?}");
@@ -141,20 +118,11 @@ pub(crate) mod tests {
         let mut probe = quality(1_000);
         probe.reasons = vec![Reason::SpeakLonger, Reason::TooNoisy];
         probe.bandwidth = Bandwidth::Narrow;
-        let evidence = VerificationEvidence {
-            llr: None,
-            quality: &probe,
-            ended: false,
-        };
+        let evidence = VerificationEvidence { llr: None, quality: &probe, ended: false };
         let (_, reasons) = decide_verification(&VerificationRules::default(), evidence);
         assert_eq!(
             reasons,
-            [
-                Reason::SpeakLonger,
-                Reason::TooNoisy,
-                Reason::NarrowBand,
-                Reason::PadNotEvaluated
-            ]
+            [Reason::SpeakLonger, Reason::TooNoisy, Reason::NarrowBand, Reason::PadNotEvaluated]
         );
     }
 
@@ -171,11 +139,7 @@ pub(crate) mod tests {
             (f64::NAN, 9_000, false),
         ];
         for (llr, speech, ends) in cases {
-            assert_eq!(
-                rules.suffices_early(Llr(llr), speech),
-                ends,
-                "{llr} {speech}"
-            );
+            assert_eq!(rules.suffices_early(Llr(llr), speech), ends, "{llr} {speech}");
         }
     }
 }

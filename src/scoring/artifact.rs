@@ -67,11 +67,7 @@ impl View for &Plain {
 }
 
 fn floats(values: &[f32], shape: Vec<usize>) -> Plain {
-    Plain {
-        dtype: Dtype::F32,
-        shape,
-        bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-    }
+    Plain { dtype: Dtype::F32, shape, bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect() }
 }
 
 impl BackEndParts {
@@ -79,10 +75,7 @@ impl BackEndParts {
     /// what is read back differs from it by up to 1/254 of the largest value of each vector.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ScoringError> {
         let input = self.mean_wide.len();
-        let dim = self
-            .projection
-            .as_ref()
-            .map_or(input, |p| p.len() / input.max(1));
+        let dim = self.projection.as_ref().map_or(input, |p| p.len() / input.max(1));
         let rows = self.cohort.len() / dim.max(1);
         let mut scales = Vec::with_capacity(rows);
         let mut codes = Vec::with_capacity(self.cohort.len());
@@ -90,23 +83,13 @@ impl BackEndParts {
             let largest = row.iter().fold(0f32, |a, x| a.max(x.abs()));
             let scale = largest.max(f32::MIN_POSITIVE) / CODE_MAX;
             scales.push(scale);
-            codes.extend(
-                row.iter()
-                    .map(|x| ((x / scale).round() as i8).to_le_bytes()[0]),
-            );
+            codes.extend(row.iter().map(|x| ((x / scale).round() as i8).to_le_bytes()[0]));
         }
         let mut tensors = vec![
             ("mean_wide", floats(&self.mean_wide, vec![input])),
             ("mean_narrow", floats(&self.mean_narrow, vec![input])),
             ("cohort_scale", floats(&scales, vec![rows])),
-            (
-                "cohort",
-                Plain {
-                    dtype: Dtype::I8,
-                    shape: vec![rows, dim],
-                    bytes: codes,
-                },
-            ),
+            ("cohort", Plain { dtype: Dtype::I8, shape: vec![rows, dim], bytes: codes }),
         ];
         if let Some(projection) = &self.projection {
             tensors.push(("projection", floats(projection, vec![dim, input])));
@@ -136,10 +119,8 @@ impl BackEndParts {
         }
         let mut cohort = Vec::with_capacity(codes.data().len());
         for (row, scale) in codes.data().chunks_exact(dim).zip(&scales) {
-            let mut unit: Vec<f32> = row
-                .iter()
-                .map(|code| f32::from(i8::from_le_bytes([*code])) * scale)
-                .collect();
+            let mut unit: Vec<f32> =
+                row.iter().map(|code| f32::from(i8::from_le_bytes([*code])) * scale).collect();
             if !crate::scoring::vector::normalize(&mut unit) {
                 return Err(unusable("a cohort vector has no direction"));
             }
@@ -182,10 +163,8 @@ mod tests {
         assert_eq!(after.info(), before.info());
         let at = [(-3.0, 500), (0.0, 3_000), (9.0, 50_000)];
         for (raw, ms) in at {
-            let conditions = crate::scoring::Conditions {
-                net_speech_ms: [ms, 8_000],
-                narrow_share: [0.0, 1.0],
-            };
+            let conditions =
+                crate::scoring::Conditions { net_speech_ms: [ms, 8_000], narrow_share: [0.0, 1.0] };
             let llr = |b: &BackEnd| b.calibration().llr(RawScore(raw), &conditions).0;
             assert!((llr(&after) - llr(&before)).abs() < 1e-12);
         }

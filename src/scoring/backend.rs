@@ -126,12 +126,7 @@ impl BackEnd {
         calibration: Calibration,
     ) -> Result<Self, ScoringError> {
         let dim = check_shapes(&info, &parts)?;
-        Ok(Self {
-            info,
-            parts,
-            dim,
-            calibration,
-        })
+        Ok(Self { info, parts, dim, calibration })
     }
 
     /// Its identity and settings.
@@ -228,10 +223,9 @@ impl BackEnd {
         };
         add_scaled(&mut centred, -1.0, mean);
         let mut unit = match &self.parts.projection {
-            Some(rows) => rows
-                .chunks_exact(self.input_dim())
-                .map(|row| dot(row, &centred))
-                .collect(),
+            Some(rows) => {
+                rows.chunks_exact(self.input_dim()).map(|row| dot(row, &centred)).collect()
+            }
             None => centred,
         };
         if !normalize(&mut unit) {
@@ -268,12 +262,8 @@ impl BackEnd {
     }
 
     fn cohort_statistics(&self, unit: &[f32]) -> (f64, f64) {
-        let mut scores: Vec<f32> = self
-            .parts
-            .cohort
-            .chunks_exact(self.dim)
-            .map(|row| dot(row, unit))
-            .collect();
+        let mut scores: Vec<f32> =
+            self.parts.cohort.chunks_exact(self.dim).map(|row| dot(row, unit)).collect();
         let k = self.info.top_k.min(scores.len());
         if k < scores.len() {
             scores.select_nth_unstable_by(k, |a, b| b.total_cmp(a));
@@ -336,9 +326,7 @@ pub(crate) mod testing {
     pub const DIM: usize = 8;
 
     pub fn wave(seed: usize, n: usize) -> Vec<f32> {
-        (0..n)
-            .map(|i| ((seed * 31 + i * 17) as f32 * 0.61).sin())
-            .collect()
+        (0..n).map(|i| ((seed * 31 + i * 17) as f32 * 0.61).sin()).collect()
     }
 
     pub fn calibration() -> Calibration {
@@ -347,19 +335,9 @@ pub(crate) mod testing {
             version: 1,
             offset: [-4.0, 0.5, 0.0, -0.5, -0.25],
             slope: [1.0, 0.5, 0.25, -0.1, 0.0],
-            shorter: SpeechRange {
-                from_ms: 1_000,
-                to_ms: 10_000,
-            },
-            longer: SpeechRange {
-                from_ms: 2_000,
-                to_ms: 20_000,
-            },
-            fitted_on: FitCounts {
-                target_trials: 100,
-                non_target_trials: 1_000,
-                speakers: 46,
-            },
+            shorter: SpeechRange { from_ms: 1_000, to_ms: 10_000 },
+            longer: SpeechRange { from_ms: 2_000, to_ms: 20_000 },
+            fitted_on: FitCounts { target_trials: 100, non_target_trials: 1_000, speakers: 46 },
             tail: ImpostorTail::measure(&llrs, 1_000).unwrap(),
         }
     }
@@ -398,11 +376,7 @@ mod tests {
     use super::*;
 
     fn view(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> UtteranceView<'_> {
-        UtteranceView {
-            embedding,
-            bandwidth,
-            net_speech_ms,
-        }
+        UtteranceView { embedding, bandwidth, net_speech_ms }
     }
 
     /// The definition, in double precision and without any of the code under test.
@@ -452,10 +426,7 @@ mod tests {
         for projected in [false, true] {
             let b = back_end(projected);
             let (e, f, g) = (wave(11, DIM), wave(12, DIM), wave(13, DIM));
-            let enroll = [
-                view(&e, Bandwidth::Wide, 7_000),
-                view(&f, Bandwidth::Narrow, 2_000),
-            ];
+            let enroll = [view(&e, Bandwidth::Wide, 7_000), view(&f, Bandwidth::Narrow, 2_000)];
             let test = [view(&g, Bandwidth::Narrow, 3_000)];
             let (x, y) = (b.side(&enroll).unwrap(), b.side(&test).unwrap());
             let raw = b.raw(&x, &y).0;
@@ -491,10 +462,7 @@ mod tests {
         ));
         assert!(matches!(
             b.side(&[view(&e[1..], Bandwidth::Wide, 1)]),
-            Err(ScoringError::Dimension {
-                expected: 8,
-                got: 7
-            })
+            Err(ScoringError::Dimension { expected: 8, got: 7 })
         ));
         for bad in [vec![0.0; DIM], vec![f32::NAN; DIM], vec![f32::MAX; DIM]] {
             let side = b.side(&[view(&bad, Bandwidth::Wide, 1)]);
@@ -522,9 +490,7 @@ mod tests {
     #[test]
     fn a_side_is_not_written_out() {
         let b = back_end(false);
-        let side = b
-            .side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)])
-            .unwrap();
+        let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
         let text = format!("{side:?}");
         assert!(text.contains("1500") && !text.contains('['), "{text}");
         assert!(!format!("{b:?}").contains("cohort"));

@@ -107,13 +107,7 @@ pub(crate) fn measures(
 ) -> [f64; MEASURES] {
     let [a, b] = conditions.net_speech_ms;
     let [x, y] = conditions.narrow_share.map(|share| share.clamp(0.0, 1.0));
-    [
-        1.0,
-        shorter.position(a.min(b)),
-        longer.position(a.max(b)),
-        (x - y).abs(),
-        x.min(y),
-    ]
+    [1.0, shorter.position(a.min(b)), longer.position(a.max(b)), (x - y).abs(), x.min(y)]
 }
 
 fn product(weights: &[f64; MEASURES], q: &[f64; MEASURES]) -> f64 {
@@ -145,26 +139,15 @@ impl Calibration {
     /// A calibration that gives the raw score back: a placeholder while a back-end is being fitted.
     /// It has no impostor tail and does not pass [`Calibration::check`].
     pub fn identity() -> Self {
-        let range = SpeechRange {
-            from_ms: 1,
-            to_ms: 1,
-        };
+        let range = SpeechRange { from_ms: 1, to_ms: 1 };
         Self {
             version: 0,
             offset: [0.0; MEASURES],
             slope: [1.0, 0.0, 0.0, 0.0, 0.0],
             shorter: range,
             longer: range,
-            fitted_on: FitCounts {
-                target_trials: 0,
-                non_target_trials: 0,
-                speakers: 0,
-            },
-            tail: ImpostorTail {
-                comparisons: 0,
-                pairs: 0,
-                points: Vec::new(),
-            },
+            fitted_on: FitCounts { target_trials: 0, non_target_trials: 0, speakers: 0 },
+            tail: ImpostorTail { comparisons: 0, pairs: 0, points: Vec::new() },
         }
     }
 

@@ -35,10 +35,7 @@ impl Scorer {
         let first = calibrated.first().ok_or(ScoringError::NoUtterances)?;
         let expected = first.embedding.len();
         if let Some(other) = utterances.iter().find(|u| u.embedding.len() != expected) {
-            return Err(ScoringError::Dimension {
-                expected,
-                got: other.embedding.len(),
-            });
+            return Err(ScoringError::Dimension { expected, got: other.embedding.len() });
         }
         let mean =
             mean(utterances.iter().map(|u| u.embedding)).ok_or(ScoringError::NoUtterances)?;
@@ -64,10 +61,7 @@ impl Scorer {
             }
             (Self::Plain(calibration), Prepared::Plain(x, m, s), Prepared::Plain(y, n, t)) => {
                 let raw = RawScore(cosine(x, y)?);
-                let conditions = Conditions {
-                    net_speech_ms: [*m, *n],
-                    narrow_share: [*s, *t],
-                };
+                let conditions = Conditions { net_speech_ms: [*m, *n], narrow_share: [*s, *t] };
                 Some((raw, calibration.llr(raw, &conditions)))
             }
             _ => None,
@@ -81,10 +75,7 @@ impl Scorer {
             Prepared::Full(side) => (side.net_speech_ms(), side.narrow_share()),
         };
         let ((m, s), (n, t)) = (of(a), of(b));
-        Conditions {
-            net_speech_ms: [m, n],
-            narrow_share: [s, t],
-        }
+        Conditions { net_speech_ms: [m, n], narrow_share: [s, t] }
     }
 }
 
@@ -94,19 +85,13 @@ mod tests {
     use crate::scoring::backend::testing::{back_end, calibration};
 
     fn view(embedding: &[f32]) -> UtteranceView<'_> {
-        UtteranceView {
-            embedding,
-            bandwidth: Bandwidth::Wide,
-            net_speech_ms: 4_000,
-        }
+        UtteranceView { embedding, bandwidth: Bandwidth::Wide, net_speech_ms: 4_000 }
     }
 
     #[test]
     fn plain_is_the_cosine_of_the_means() {
         let scorer = Scorer::Plain(calibration());
-        let a = scorer
-            .prepare(&[view(&[2.0, 0.0]), view(&[0.0, 2.0])])
-            .unwrap();
+        let a = scorer.prepare(&[view(&[2.0, 0.0]), view(&[0.0, 2.0])]).unwrap();
         let b = scorer.prepare(&[view(&[0.0, 5.0])]).unwrap();
         let (raw, llr) = scorer.score(&a, &b).unwrap();
         assert!((raw.0 - 0.5f64.sqrt()).abs() < 1e-6);
@@ -117,15 +102,9 @@ mod tests {
 
     #[test]
     fn systems_do_not_mix() {
-        let (plain, full) = (
-            Scorer::Plain(calibration()),
-            Scorer::Full(Box::new(back_end(false))),
-        );
+        let (plain, full) = (Scorer::Plain(calibration()), Scorer::Full(Box::new(back_end(false))));
         let e = [1.0, 2.0, 0.0, 0.0, 1.0, 0.0, 0.0, 3.0];
-        let (a, b) = (
-            plain.prepare(&[view(&e)]).unwrap(),
-            full.prepare(&[view(&e)]).unwrap(),
-        );
+        let (a, b) = (plain.prepare(&[view(&e)]).unwrap(), full.prepare(&[view(&e)]).unwrap());
         assert!(plain.score(&a, &b).is_none());
         assert!(full.score(&b, &b).is_some());
         assert!(plain.prepare(&[]).is_err());

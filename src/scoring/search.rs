@@ -179,8 +179,7 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
         let last = self.len() - 1;
         if slot != last {
             let moved = last * self.dim;
-            self.rows
-                .copy_within(moved..moved + self.dim, slot * self.dim);
+            self.rows.copy_within(moved..moved + self.dim, slot * self.dim);
             self.codes.copy(last, slot);
             self.keys[slot] = self.keys[last];
             self.slots.insert(self.keys[slot], slot as u32);
@@ -248,10 +247,9 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
 
     fn collect(&self, top: &Top, hits: &mut Vec<Hit<K>>) {
         hits.clear();
-        hits.extend(top.best().iter().map(|&(score, slot)| Hit {
-            key: self.keys[slot as usize],
-            score,
-        }));
+        hits.extend(
+            top.best().iter().map(|&(score, slot)| Hit { key: self.keys[slot as usize], score }),
+        );
     }
 
     fn row(&self, slot: usize) -> &[f32] {
@@ -260,10 +258,7 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
 
     fn check(&self, vector: &[f32]) -> Result<(), SearchError> {
         if vector.len() != self.dim {
-            return Err(SearchError::Dimension {
-                expected: self.dim,
-                got: vector.len(),
-            });
+            return Err(SearchError::Dimension { expected: self.dim, got: vector.len() });
         }
         let off = (norm(vector) - 1.0).abs();
         // A NaN is no number of the range either.

@@ -69,17 +69,10 @@ impl ImpostorTail {
             .iter()
             .filter_map(|&rank| {
                 let llr = *falling.get(usize::try_from(rank).ok()? - 1)?;
-                Some(TailPoint {
-                    at_or_above: rank,
-                    llr,
-                })
+                Some(TailPoint { at_or_above: rank, llr })
             })
             .collect();
-        Ok(Self {
-            comparisons: llrs.len() as u64,
-            pairs: pairs.min(llrs.len() as u64),
-            points,
-        })
+        Ok(Self { comparisons: llrs.len() as u64, pairs: pairs.min(llrs.len() as u64), points })
     }
 
     /// Refuses tables that are empty, unsorted or not finite.
@@ -116,9 +109,7 @@ impl ImpostorTail {
         }
         let n = (-fpir).ln_1p() / (-fmr).ln_1p();
         // The nudge keeps an exact integer from falling to the one below it by rounding.
-        (n * (1.0 + 1e-12))
-            .floor()
-            .clamp(0.0, MAX_CANDIDATES as f64) as usize
+        (n * (1.0 + 1e-12)).floor().clamp(0.0, MAX_CANDIDATES as f64) as usize
     }
 
     /// Threshold for `n` candidates at a false-positive identification rate.
@@ -191,9 +182,7 @@ mod tests {
 
     /// Impostors of a perfectly exponential tail: P(LLR > t) = e^−t, as quantiles.
     fn exponential(n: usize) -> ImpostorTail {
-        let llrs: Vec<f64> = (0..n)
-            .map(|i| -((i as f64 + 0.5) / n as f64).ln())
-            .collect();
+        let llrs: Vec<f64> = (0..n).map(|i| -((i as f64 + 0.5) / n as f64).ln()).collect();
         ImpostorTail::measure(&llrs, n as u64).unwrap()
     }
 

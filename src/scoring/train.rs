@@ -43,10 +43,7 @@ pub fn train(
     let mut units = Vec::with_capacity(utterances.len());
     for utterance in utterances {
         if utterance.embedding.len() != dim {
-            return Err(ScoringError::Dimension {
-                expected: dim,
-                got: utterance.embedding.len(),
-            });
+            return Err(ScoringError::Dimension { expected: dim, got: utterance.embedding.len() });
         }
         let mut unit = utterance.embedding.to_vec();
         if !normalize(&mut unit) {
@@ -65,9 +62,8 @@ pub fn train(
     }
     let speakers = by_speaker(utterances);
     let covariance = within_covariance(&speakers, &units, dim, options.shrinkage)?;
-    let projection = inverse_cholesky(covariance, dim).ok_or(ScoringError::Fit(
-        "the within-speaker covariance is singular",
-    ))?;
+    let projection = inverse_cholesky(covariance, dim)
+        .ok_or(ScoringError::Fit("the within-speaker covariance is singular"))?;
     let cohort = cohort(&speakers, utterances, &units, &projection, options.cohort);
     Ok(BackEndParts {
         mean_wide,
@@ -159,9 +155,7 @@ fn inverse_cholesky(mut c: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     for column in 0..n {
         for i in column..n {
             let unit = if i == column { 1.0 } else { 0.0 };
-            let inner: f64 = (column..i)
-                .map(|k| c[i * n + k] * inverse[k * n + column])
-                .sum();
+            let inner: f64 = (column..i).map(|k| c[i * n + k] * inverse[k * n + column]).sum();
             inverse[i * n + column] = (unit - inner) / c[i * n + i];
         }
     }
@@ -217,9 +211,7 @@ mod tests {
         let w = inverse_cholesky(c.clone(), n).unwrap();
         for i in 0..n {
             for j in 0..n {
-                let sum: f64 = (0..n * n)
-                    .map(|x| w[i * n + x / n] * c[x] * w[j * n + x % n])
-                    .sum();
+                let sum: f64 = (0..n * n).map(|x| w[i * n + x / n] * c[x] * w[j * n + x % n]).sum();
                 let expected = if i == j { 1.0 } else { 0.0 };
                 assert!((sum - expected).abs() < 1e-9, "{i} {j} {sum}");
             }
@@ -249,19 +241,13 @@ mod tests {
                 in_cohort: true,
             })
             .collect();
-        let options = TrainOptions {
-            shrinkage: 0.1,
-            cohort: 20,
-        };
+        let options = TrainOptions { shrinkage: 0.1, cohort: 20 };
         let parts = train(&utterances, &options).unwrap();
         assert_eq!(parts.cohort.len(), 20 * 3);
         let p = parts.projection.unwrap();
         assert!(p[8].abs() < 0.5 * p[0].abs(), "{p:?}");
-        let wide_only: Vec<_> = utterances
-            .iter()
-            .filter(|u| u.bandwidth == Bandwidth::Wide)
-            .copied()
-            .collect();
+        let wide_only: Vec<_> =
+            utterances.iter().filter(|u| u.bandwidth == Bandwidth::Wide).copied().collect();
         assert!(train(&wide_only, &options).is_err());
         assert!(train(&[], &options).is_err());
     }

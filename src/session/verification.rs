@@ -185,10 +185,7 @@ mod tests {
     }
 
     fn scored(llr: f64, net_speech_ms: u32) -> VerificationEvent {
-        Scored {
-            llr: Some(Llr(llr)),
-            net_speech_ms,
-        }
+        Scored { llr: Some(Llr(llr)), net_speech_ms }
     }
 
     #[test]
@@ -221,11 +218,7 @@ mod tests {
             (
                 "early acceptance",
                 true,
-                vec![
-                    (heard(3_000), Some(Embed)),
-                    (scored(7.0, 3_000), early),
-                    (AudioEnded, None),
-                ],
+                vec![(heard(3_000), Some(Embed)), (scored(7.0, 3_000), early), (AudioEnded, None)],
             ),
             (
                 "each further second",
@@ -271,23 +264,13 @@ mod tests {
                     (scored(5.0, 3_000), ended),
                 ],
             ),
-            (
-                "score nobody asked for",
-                true,
-                vec![(scored(20.0, 9_000), None)],
-            ),
+            ("score nobody asked for", true, vec![(scored(20.0, 9_000), None)]),
             (
                 "comparison that failed",
                 true,
                 vec![
                     (heard(3_000), Some(Embed)),
-                    (
-                        Scored {
-                            llr: None,
-                            net_speech_ms: 3_000,
-                        },
-                        Some(SendUpdate),
-                    ),
+                    (Scored { llr: None, net_speech_ms: 3_000 }, Some(SendUpdate)),
                 ],
             ),
         ];

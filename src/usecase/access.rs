@@ -37,10 +37,9 @@ impl Right {
     fn roles(self) -> (&'static [Role], &'static str) {
         use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer};
         match self {
-            Self::CreateSubject | Self::Withdraw => (
-                &[Client, Agent, Privacy, Admin],
-                "client, agent, privacy or admin",
-            ),
+            Self::CreateSubject | Self::Withdraw => {
+                (&[Client, Agent, Privacy, Admin], "client, agent, privacy or admin")
+            }
             Self::ReadSubject => (
                 &[Client, Agent, Analyst, Reviewer, Privacy, Admin],
                 "client, agent, analyst, reviewer, privacy or admin",
@@ -116,11 +115,7 @@ mod tests {
 
     #[test]
     fn few_roles_see_fine_scores() {
-        let fine: Vec<Role> = Role::ALL
-            .iter()
-            .copied()
-            .filter(|r| sees_fine_scores(*r))
-            .collect();
+        let fine: Vec<Role> = Role::ALL.iter().copied().filter(|r| sees_fine_scores(*r)).collect();
         assert_eq!(fine, [Role::Analyst, Role::Reviewer, Role::Admin]);
     }
 }

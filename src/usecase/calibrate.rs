@@ -27,12 +27,7 @@ pub struct CalibrateOptions {
 
 impl Default for CalibrateOptions {
     fn default() -> Self {
-        Self {
-            version: 1,
-            ridge: 1e-3,
-            folds: 5,
-            seed: 1,
-        }
+        Self { version: 1, ridge: 1e-3, folds: 5, seed: 1 }
     }
 }
 
@@ -112,10 +107,7 @@ pub fn from_scores(text: &str, options: &CalibrateOptions) -> Result<Calibrated,
                 _ => return Err(wrong()),
             },
         };
-        let unknown = Conditions {
-            net_speech_ms: [1, 1],
-            narrow_share: [0.0, 0.0],
-        };
+        let unknown = Conditions { net_speech_ms: [1, 1], narrow_share: [0.0, 0.0] };
         let raw = RawScore(raw.parse().map_err(|_| wrong())?);
         rows.push((line, raw, llr.parse().ok(), unknown));
     }
@@ -134,18 +126,9 @@ fn fit_rows(
     for (line, raw, llr, conditions) in rows {
         let target = line.label.ok_or(CalibrateError::NoLabels)?;
         let pair = [people.index(&line.enroll), people.index(&line.test)];
-        trials.push(LabeledTrial {
-            raw: *raw,
-            conditions: *conditions,
-            target,
-            weight: 1.0,
-        });
+        trials.push(LabeledTrial { raw: *raw, conditions: *conditions, target, weight: 1.0 });
         speakers.push(pair);
-        before.extend(llr.map(|score| Trial {
-            score,
-            target,
-            speakers: pair,
-        }));
+        before.extend(llr.map(|score| Trial { score, target, speakers: pair }));
     }
     let fit_options = FitOptions {
         version: options.version,
@@ -155,13 +138,7 @@ fn fit_rows(
         pairs: distinct_pairs(&trials, &speakers),
     };
     let calibration = fit(&trials, &fit_options)?;
-    let held_out = cross_validate(
-        &trials,
-        &speakers,
-        &fit_options,
-        options.folds,
-        options.seed,
-    );
+    let held_out = cross_validate(&trials, &speakers, &fit_options, options.folds, options.seed);
     let complete = before.len() == trials.len();
     Ok(Calibrated {
         calibration,
@@ -191,10 +168,7 @@ impl People {
         for trial in trials {
             let mut sides = [0, 0];
             for (side, text) in sides.iter_mut().zip([&trial.enroll, &trial.test]) {
-                let mut files = text
-                    .split(',')
-                    .map(|f| number(f, &mut parent))
-                    .collect::<Vec<_>>();
+                let mut files = text.split(',').map(|f| number(f, &mut parent)).collect::<Vec<_>>();
                 *side = files.pop().unwrap_or(0);
                 for other in files {
                     join(&mut parent, other, *side);
@@ -213,10 +187,7 @@ impl People {
                 ((*file).to_owned(), person)
             })
             .collect();
-        Self {
-            index,
-            count: roots.len() as u64,
-        }
+        Self { index, count: roots.len() as u64 }
     }
 
     fn index(&self, side: &str) -> u32 {
@@ -272,11 +243,7 @@ mod tests {
     fn trials_and_their_scores_give_a_calibration() {
         let scorer = Scorer::Full(Box::new(back_end(false)));
         let (embed, root) = (ByName::default(), Path::new("."));
-        let options = CalibrateOptions {
-            version: 7,
-            folds: 2,
-            ..CalibrateOptions::default()
-        };
+        let options = CalibrateOptions { version: 7, folds: 2, ..CalibrateOptions::default() };
         let bad = format!("{}bad1.wav 11.wav nontarget\n", list());
         let fitted = from_trials(&embed, &scorer, &bad, root, &options).unwrap();
         assert_eq!((fitted.calibration.version, fitted.speakers), (7, 9));
@@ -296,10 +263,7 @@ mod tests {
 
     /// Cllr of the new calibration on the trials it was fitted on.
     fn figures_of(fitted: &Calibrated, scores: &str) -> Figures {
-        let conditions = Conditions {
-            net_speech_ms: [1, 1],
-            narrow_share: [0.0; 2],
-        };
+        let conditions = Conditions { net_speech_ms: [1, 1], narrow_share: [0.0; 2] };
         let trials: Vec<Trial> = scores
             .lines()
             .skip(1)
@@ -326,9 +290,6 @@ mod tests {
         assert!(matches!(result, Err(CalibrateError::NoLabels)));
         let header = "enroll\ttest\traw\tllr\n";
         let scores = format!("{header}a\tb\t1\t2\n");
-        assert!(matches!(
-            from_scores(&scores, &options),
-            Err(CalibrateError::Line(2))
-        ));
+        assert!(matches!(from_scores(&scores, &options), Err(CalibrateError::Line(2))));
     }
 }

@@ -102,11 +102,7 @@ impl Inner {
         by: &Caller,
         request: &Request,
     ) -> Result<Option<T>, UseCaseError> {
-        let found = self
-            .parts
-            .store
-            .replay(&by.tenant, &request.0, self.now())
-            .await?;
+        let found = self.parts.store.replay(&by.tenant, &request.0, self.now()).await?;
         found.map(|bytes| read(&bytes)).transpose()
     }
 
@@ -167,11 +163,7 @@ impl Inner {
             }),
             subject: draft.subject,
             effects: draft.effects,
-            audit: AuditDraft {
-                decision: draft.decision,
-                at: draft.at,
-                event: draft.event,
-            },
+            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
         };
         Ok(self.parts.store.commit(transaction).await?)
     }
@@ -192,10 +184,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UseCaseError> {
 
 /// Names a subject that was read, so that a change in between is noticed.
 pub(super) fn target(snapshot: &SubjectSnapshot) -> SubjectTarget {
-    SubjectTarget {
-        id: snapshot.id.clone(),
-        expected_version: Some(snapshot.version),
-    }
+    SubjectTarget { id: snapshot.id.clone(), expected_version: Some(snapshot.version) }
 }
 
 /// Runs a use-case to its end even if the caller goes away.

@@ -91,10 +91,7 @@ impl Inner {
         };
         let store = &self.parts.store;
         let page = store.decisions(&by.tenant, &wanted, request).await?;
-        Ok(Page {
-            items: page.items.iter().map(|r| info(r, by)).collect(),
-            next: page.next,
-        })
+        Ok(Page { items: page.items.iter().map(|r| info(r, by)).collect(), next: page.next })
     }
 
     pub(super) async fn explain(

@@ -86,20 +86,12 @@ pub struct Item {
 impl Item {
     /// A whole file as it is.
     pub fn whole(file: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            channel: Channel::AsIs,
-            from_ms: 0,
-            length_ms: None,
-        }
+        Self { file: file.into(), channel: Channel::AsIs, from_ms: 0, length_ms: None }
     }
 
     /// The same piece under a channel.
     pub fn under(&self, channel: Channel) -> Self {
-        Self {
-            channel,
-            ..self.clone()
-        }
+        Self { channel, ..self.clone() }
     }
 }
 
@@ -142,12 +134,7 @@ impl std::str::FromStr for Item {
                 "all" => None,
                 length => Some(length.parse().ok()?),
             };
-            Some(Self {
-                file: file.to_owned(),
-                channel,
-                from_ms: from.parse().ok()?,
-                length_ms,
-            })
+            Some(Self { file: file.to_owned(), channel, from_ms: from.parse().ok()?, length_ms })
         };
         parse().ok_or_else(|| EmbedError(format!("`{text}` is not FILE#CHANNEL:FROM+LENGTH")))
     }
@@ -195,12 +182,12 @@ fn embed_pieces(
         let whole = whole.as_ref().map_err(Clone::clone)?;
         let source = match item.channel {
             Channel::AsIs => whole,
-            Channel::Phone => once(&mut called, || {
-                phone::call(whole, phone::seed_for(&item.file, seed))
-            })?,
-            Channel::Line => once(&mut lined, || {
-                phone::drawn_line(whole, phone::seed_for(&item.file, seed))
-            })?,
+            Channel::Phone => {
+                once(&mut called, || phone::call(whole, phone::seed_for(&item.file, seed)))?
+            }
+            Channel::Line => {
+                once(&mut lined, || phone::drawn_line(whole, phone::seed_for(&item.file, seed)))?
+            }
         };
         embed.embed(&cut(source, item))
     };
@@ -233,10 +220,7 @@ fn cut(samples: &Samples, item: &Item) -> Samples {
         Some(length) => at(u64::from(item.from_ms) + u64::from(length)).min(end),
         None => end,
     };
-    Samples {
-        rate_hz: samples.rate_hz,
-        mono: samples.mono[from..to].to_vec(),
-    }
+    Samples { rate_hz: samples.rate_hz, mono: samples.mono[from..to].to_vec() }
 }
 
 #[cfg(test)]
@@ -269,13 +253,8 @@ pub(crate) mod testing {
             // Ten seconds whose level says the speaker and the take.
             let digits: Vec<u32> = name.chars().filter_map(|c| c.to_digit(10)).collect();
             let level = (digits[0] * 10 + digits.get(1).copied().unwrap_or(0)) as f32 / 100.0;
-            let mono = (0..160_000u32)
-                .map(|i| if i % 2 == 0 { level } else { -level })
-                .collect();
-            Ok(Samples {
-                rate_hz: 16_000,
-                mono,
-            })
+            let mono = (0..160_000u32).map(|i| if i % 2 == 0 { level } else { -level }).collect();
+            Ok(Samples { rate_hz: 16_000, mono })
         }
 
         fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
@@ -288,11 +267,7 @@ pub(crate) mod testing {
             let narrow = samples.rate_hz == 8_000;
             Ok(Embedded {
                 embedding,
-                bandwidth: if narrow {
-                    Bandwidth::Narrow
-                } else {
-                    Bandwidth::Wide
-                },
+                bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
                 net_speech_ms: (samples.mono.len() as u64 * 1_000 / u64::from(samples.rate_hz))
                     as u32,
             })
@@ -322,12 +297,8 @@ mod tests {
     fn each_file_is_decoded_once_and_each_item_embedded_once() {
         let embed = ByName::default();
         let cut: Item = "11.wav#as_is:0+1000".parse().unwrap();
-        let items = [
-            Item::whole("11.wav"),
-            cut.clone(),
-            Item::whole("11.wav"),
-            Item::whole("bad1.wav"),
-        ];
+        let items =
+            [Item::whole("11.wav"), cut.clone(), Item::whole("11.wav"), Item::whole("bad1.wav")];
         let done = embed_items(&embed, Path::new("."), items, 1).unwrap();
         assert_eq!(embed.decoded.load(Ordering::Relaxed), 2);
         assert_eq!(embed.embedded.load(Ordering::Relaxed), 2);

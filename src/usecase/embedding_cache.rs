@@ -34,10 +34,7 @@ pub fn load(path: &Path) -> Result<Embeddings, EmbedError> {
         items.insert(embedded.0, Ok(embedded.1));
     }
     if items.len() != rows {
-        return Err(unusable(
-            path,
-            format!("{} items for {rows} rows", items.len()),
-        ));
+        return Err(unusable(path, format!("{} items for {rows} rows", items.len())));
     }
     Ok(items)
 }
@@ -52,31 +49,19 @@ fn parse(line: &str, row: &[f32]) -> Option<(Item, Embedded)> {
         _ => return None,
     };
     let embedding = row.to_vec();
-    Some((
-        item,
-        Embedded {
-            embedding,
-            bandwidth,
-            net_speech_ms,
-        },
-    ))
+    Some((item, Embedded { embedding, bandwidth, net_speech_ms }))
 }
 
 /// Writes a cache.
 pub fn save(path: &Path, embeddings: &Embeddings) -> Result<(), EmbedError> {
-    let good = embeddings
-        .iter()
-        .filter_map(|(i, e)| Some((i, e.as_ref().ok()?)));
+    let good = embeddings.iter().filter_map(|(i, e)| Some((i, e.as_ref().ok()?)));
     let (mut lines, mut bytes, mut rows, mut dim) = (String::new(), Vec::new(), 0, 0);
     for (item, embedded) in good {
         let bandwidth = match embedded.bandwidth {
             Bandwidth::Narrow => "narrow",
             Bandwidth::Wide => "wide",
         };
-        lines.push_str(&format!(
-            "{item}\t{}\t{bandwidth}\n",
-            embedded.net_speech_ms
-        ));
+        lines.push_str(&format!("{item}\t{}\t{bandwidth}\n", embedded.net_speech_ms));
         bytes.extend(embedded.embedding.iter().flat_map(|x| x.to_le_bytes()));
         rows += 1;
         dim = embedded.embedding.len();
@@ -106,20 +91,14 @@ mod tests {
         let mut all = Embeddings::new();
         let item = Item::whole("é/b.wav");
         all.insert(item.clone(), Ok(embedded(0.25, Bandwidth::Narrow)));
-        all.insert(
-            "a.wav#phone:1+2".parse().unwrap(),
-            Ok(embedded(0.5, Bandwidth::Wide)),
-        );
+        all.insert("a.wav#phone:1+2".parse().unwrap(), Ok(embedded(0.5, Bandwidth::Wide)));
         all.insert(Item::whole("bad.wav"), Err(EmbedError("no".into())));
         save(&path, &all).unwrap();
         let loaded = load(&path).unwrap();
         assert_eq!(loaded.len(), 2);
         let one = loaded[&item].as_ref().ok().unwrap();
         assert_eq!(one.embedding, [0.25, -0.25]);
-        assert_eq!(
-            (one.bandwidth, one.net_speech_ms),
-            (Bandwidth::Narrow, 1_230)
-        );
+        assert_eq!((one.bandwidth, one.net_speech_ms), (Bandwidth::Narrow, 1_230));
         std::fs::write(&path, b"nonsense").unwrap();
         assert!(load(&path).is_err());
         assert!(load(&folder.path().join("absent")).is_err());

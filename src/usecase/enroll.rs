@@ -72,11 +72,7 @@ impl VoiceParts {
         rules: &crate::policy::EnrollmentRules,
     ) -> Result<HeardUtterance, UseCaseError> {
         if !refusals_by_quality(rules, &quality).is_empty() {
-            return Ok(HeardUtterance {
-                quality,
-                probe: None,
-                within: None,
-            });
+            return Ok(HeardUtterance { quality, probe: None, within: None });
         }
         Ok(HeardUtterance {
             probe: Some(self.probe(frames, &quality)?),
@@ -101,11 +97,7 @@ impl Inner {
         }
         // One that has expired or belongs to another model is in nobody's way.
         let replace = snapshot.voiceprint.is_some();
-        Ok(Basis {
-            snapshot,
-            consent,
-            replace,
-        })
+        Ok(Basis { snapshot, consent, replace })
     }
 
     /// State of the voiceprint alone.
@@ -120,11 +112,7 @@ impl Inner {
             Some(print) => {
                 let expired = print.expires_at.is_some_and(|end| end <= now);
                 let other = model.is_some_and(|model| model != print.extractor);
-                if expired || other {
-                    EnrollmentState::Stale
-                } else {
-                    EnrollmentState::Enrolled
-                }
+                if expired || other { EnrollmentState::Stale } else { EnrollmentState::Enrolled }
             }
         }
     }
@@ -147,10 +135,7 @@ impl Inner {
 
     /// Content of a contribution without its audio.
     pub(super) fn enroll_content(c: &Enroll) -> Content {
-        Content::new()
-            .subject(&c.subject)
-            .authorization(&c.authorization)
-            .flag(c.reenroll)
+        Content::new().subject(&c.subject).authorization(&c.authorization).flag(c.reenroll)
     }
 
     pub(super) async fn enroll(
@@ -163,9 +148,7 @@ impl Inner {
         let audio = Arc::new(audio);
         let method = "vouch.v1.EnrollmentService/EnrollUtterance";
         let content = Self::enroll_content(&c);
-        let request = self
-            .audio_request(content, &audio, method, c.key.clone())
-            .await?;
+        let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(answer);
         }
@@ -180,13 +163,7 @@ impl Inner {
                 model.utterance(&speech.frames, speech.quality, &rules)
             })
             .await?;
-        let contribution = Contribution {
-            by,
-            request,
-            command: c,
-            voice,
-            captured_at,
-        };
+        let contribution = Contribution { by, request, command: c, voice, captured_at };
         self.conclude_enrollment(&contribution, heard).await
     }
 
@@ -257,23 +234,14 @@ impl Inner {
             (false, _) => EnrollmentState::InProgress,
         };
         if kept {
-            let step = if complete {
-                Reason::EnrollmentComplete
-            } else {
-                Reason::EnrollmentInProgress
-            };
+            let step =
+                if complete { Reason::EnrollmentComplete } else { Reason::EnrollmentInProgress };
             reasons.insert(0, step);
         }
         let voiceprint = complete.then(|| VoiceprintId::new(draft.at, self.id_bytes()));
         if let (true, Some(probe)) = (kept, &heard.probe) {
-            draft.effects = self.keep(
-                contribution,
-                probe,
-                heard,
-                &basis,
-                draft.at,
-                voiceprint.clone(),
-            );
+            draft.effects =
+                self.keep(contribution, probe, heard, &basis, draft.at, voiceprint.clone());
         }
         if let Some(print) = &voiceprint {
             draft.event.act = "voiceprint created".to_owned();
@@ -303,11 +271,7 @@ impl Inner {
         kept: bool,
     ) -> Draft {
         let rules = &self.parts.policy.enrollment;
-        let act = if kept {
-            "utterance kept"
-        } else {
-            "utterance refused"
-        };
+        let act = if kept { "utterance kept" } else { "utterance refused" };
         let mut draft = self.draft(&contribution.by, AuditKind::Enrollment, act);
         let event = &mut draft.event;
         event.subject = Some(contribution.command.subject.clone());
@@ -315,10 +279,7 @@ impl Inner {
         event.quality = Some(heard.quality.clone());
         let mut note = |name: &str, value: String| event.details.insert(name.to_owned(), value);
         note("progress", progress.text());
-        note(
-            "min_net_speech_ms",
-            rules.min_utterance_net_speech_ms.to_string(),
-        );
+        note("min_net_speech_ms", rules.min_utterance_net_speech_ms.to_string());
         note("min_snr_db", rules.min_snr_db.to_string());
         if let Some(llr) = evidence.consistency {
             note("consistency_llr", format!("{:.2}", llr.0));
@@ -343,11 +304,8 @@ impl Inner {
     ) -> Vec<Effect> {
         let model = contribution.voice.extractor.artifact();
         let mut effects = Vec::with_capacity(3);
-        let going_on = basis
-            .snapshot
-            .enrollment
-            .as_ref()
-            .filter(|_| !basis.collected(&model).is_empty());
+        let going_on =
+            basis.snapshot.enrollment.as_ref().filter(|_| !basis.collected(&model).is_empty());
         if going_on.is_none() && basis.snapshot.enrollment.is_some() {
             // Collected with another model: of no use any more.
             effects.push(Effect::CancelEnrollment);
@@ -386,9 +344,7 @@ impl Inner {
 }
 
 pub(super) fn net_speech(utterances: &[EnrolledUtterance]) -> u32 {
-    utterances
-        .iter()
-        .fold(0, |sum, u| u32::saturating_add(sum, u.net_speech_ms))
+    utterances.iter().fold(0, |sum, u| u32::saturating_add(sum, u.net_speech_ms))
 }
 
 pub(super) fn count(utterances: &[EnrolledUtterance]) -> u32 {

@@ -36,9 +36,7 @@ impl Inner {
         self.check_enroll(&by, &c)?;
         let method = "vouch.v1.EnrollmentService/EnrollStream";
         // The audio is not known yet: a live request is named by its configuration.
-        let request = Self::enroll_content(&c)
-            .text(&format!("{format:?}"))
-            .request(method, &c.key);
+        let request = Self::enroll_content(&c).text(&format!("{format:?}")).request(method, &c.key);
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(Box::new(Known(answer)));
         }
@@ -53,13 +51,7 @@ impl Inner {
         Ok(Box::new(Live {
             audio,
             session: EnrollmentSession::new(),
-            contribution: Arc::new(Contribution {
-                by,
-                request,
-                command: c,
-                voice,
-                captured_at,
-            }),
+            contribution: Arc::new(Contribution { by, request, command: c, voice, captured_at }),
             before,
             inner: self,
         }))
@@ -102,9 +94,7 @@ impl LiveEnrollment for Live {
                     voice.utterance(capture.frames(), quality, &rules)
                 })
                 .await?;
-            self.inner
-                .conclude_enrollment(&self.contribution, heard)
-                .await
+            self.inner.conclude_enrollment(&self.contribution, heard).await
         }))
     }
 }

@@ -52,9 +52,7 @@ impl Inner {
         };
         draft.subject = Some(any_version(&c.subject));
         draft.event.reasons = vec![Reason::Administrative, Reason::ErasurePending];
-        draft.effects = vec![Effect::EraseSubject {
-            receipt: known.receipt.clone(),
-        }];
+        draft.effects = vec![Effect::EraseSubject { receipt: known.receipt.clone() }];
         let (known, _) = self.commit(&by, &request, draft, known).await?;
         self.refresh(&by, &c.subject).await?;
         self.erasure_progress(&by, known).await

@@ -35,19 +35,13 @@ pub(super) fn explanation(record: &DecisionRecord, fine: bool) -> Vec<String> {
 }
 
 fn opening(record: &DecisionRecord, event: &Event) -> String {
-    let who = event
-        .actor
+    let who =
+        event.actor.as_ref().map_or("the server itself".to_owned(), |key| format!("API key {key}"));
+    let about = event.subject.as_ref().map_or(String::new(), |s| format!(" for subject {s}"));
+    let authorized = event
+        .authorization
         .as_ref()
-        .map_or("the server itself".to_owned(), |key| {
-            format!("API key {key}")
-        });
-    let about = event
-        .subject
-        .as_ref()
-        .map_or(String::new(), |s| format!(" for subject {s}"));
-    let authorized = event.authorization.as_ref().map_or(String::new(), |a| {
-        format!(", authorized by {} by {}", a.agent, a.factor)
-    });
+        .map_or(String::new(), |a| format!(", authorized by {} by {}", a.agent, a.factor));
     format!(
         "Record {} of {}: {}{about}, asked by {who}{authorized}.",
         record.sequence, record.at, event.act
@@ -64,9 +58,8 @@ fn number<T: std::str::FromStr>(event: &Event, name: &str) -> Option<T> {
 
 fn about_quality(event: &Event, quality: &Quality) -> Vec<String> {
     let heard = seconds(quality.net_speech_ms);
-    let needed = number::<u32>(event, "min_net_speech_ms").map_or(String::new(), |ms| {
-        format!(", at least {:.1} s needed", seconds(ms))
-    });
+    let needed = number::<u32>(event, "min_net_speech_ms")
+        .map_or(String::new(), |ms| format!(", at least {:.1} s needed", seconds(ms)));
     let mut sentences = vec![format!("{heard:.1} s of net speech{needed}.")];
     let mut parts = Vec::new();
     if let Some(snr) = quality.snr_db {
@@ -113,11 +106,7 @@ fn about_comparison(event: &Event, fine: bool) -> Vec<String> {
         format!("The evidence ({})", band(score.llr.band()))
     };
     let threshold = |value: f64| {
-        if fine {
-            format!(" {value:.1}")
-        } else {
-            String::new()
-        }
+        if fine { format!(" {value:.1}") } else { String::new() }
     };
     let sentence = match (event.accept_llr, event.reject_llr) {
         (Some(accept), _) if llr >= accept.0 => {
@@ -148,11 +137,7 @@ fn about_comparison(event: &Event, fine: bool) -> Vec<String> {
 fn about_enrollment(event: &Event, fine: bool) -> Vec<String> {
     let mut sentences = Vec::new();
     for (measured, least, what) in [
-        (
-            "consistency_llr",
-            "min_consistency_llr",
-            "the utterances before it",
-        ),
+        ("consistency_llr", "min_consistency_llr", "the utterances before it"),
         ("within_llr", "min_within_llr", "its own parts"),
     ] {
         let (Some(llr), Some(least)) =
@@ -194,9 +179,7 @@ fn about_versions(event: &Event) -> Option<String> {
     };
     let (model, calibration) = (name(&versions.model), name(&versions.calibration));
     let policy = &versions.policy;
-    Some(format!(
-        "Model {model}, calibration {calibration}, policy {policy}."
-    ))
+    Some(format!("Model {model}, calibration {calibration}, policy {policy}."))
 }
 
 /// What the caller could do.

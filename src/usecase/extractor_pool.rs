@@ -17,10 +17,7 @@ pub struct ExtractorPool {
 impl ExtractorPool {
     /// A pool around a loaded extractor.
     pub fn new(extractor: Extractor) -> Self {
-        Self {
-            extractor,
-            idle: Mutex::new(Vec::new()),
-        }
+        Self { extractor, idle: Mutex::new(Vec::new()) }
     }
 
     /// The extractor.

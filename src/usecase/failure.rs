@@ -32,18 +32,15 @@ impl From<StoreError> for UseCaseError {
             | StoreError::RotationConflict { .. }
             | StoreError::OtherEnrollment => Self::Conflict,
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
-            StoreError::BadPageToken => Self::InvalidArgument {
-                field: "page_token",
-                problem: error.to_string(),
-            },
-            StoreError::Limit { what, .. } => Self::InvalidArgument {
-                field: what,
-                problem: error.to_string(),
-            },
-            StoreError::Busy { .. } => Self::Busy {
-                queue: STORE_QUEUE,
-                retry_after_ms: STORE_RETRY_MS,
-            },
+            StoreError::BadPageToken => {
+                Self::InvalidArgument { field: "page_token", problem: error.to_string() }
+            }
+            StoreError::Limit { what, .. } => {
+                Self::InvalidArgument { field: what, problem: error.to_string() }
+            }
+            StoreError::Busy { .. } => {
+                Self::Busy { queue: STORE_QUEUE, retry_after_ms: STORE_RETRY_MS }
+            }
             StoreError::Integrity { .. }
             | StoreError::RowSet
             | StoreError::Schema(_)
@@ -65,10 +62,7 @@ impl From<StoreError> for UseCaseError {
 
 impl From<Busy> for UseCaseError {
     fn from(busy: Busy) -> Self {
-        Self::Busy {
-            queue: busy.queue,
-            retry_after_ms: busy.retry_after_ms,
-        }
+        Self::Busy { queue: busy.queue, retry_after_ms: busy.retry_after_ms }
     }
 }
 
@@ -80,9 +74,7 @@ impl From<JobFailed> for UseCaseError {
 
 impl From<AudioError> for UseCaseError {
     fn from(error: AudioError) -> Self {
-        Self::BadAudio {
-            problem: error.to_string(),
-        }
+        Self::BadAudio { problem: error.to_string() }
     }
 }
 
@@ -106,8 +98,5 @@ impl From<serde_json::Error> for UseCaseError {
 
 /// A wrong argument.
 pub(super) fn invalid(field: &'static str, problem: impl Into<String>) -> UseCaseError {
-    UseCaseError::InvalidArgument {
-        field,
-        problem: problem.into(),
-    }
+    UseCaseError::InvalidArgument { field, problem: problem.into() }
 }

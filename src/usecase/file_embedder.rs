@@ -93,23 +93,14 @@ impl Embed for FileEmbedder {
     fn decode(&self, path: &Path) -> Result<Samples, EmbedError> {
         let pcm = self.read(path)?;
         if pcm.sample_rate_hz == TELEPHONE_HZ {
-            return Ok(Samples {
-                rate_hz: TELEPHONE_HZ,
-                mono: pcm.samples,
-            });
+            return Ok(Samples { rate_hz: TELEPHONE_HZ, mono: pcm.samples });
         }
         let mono = to_16k(&pcm).map_err(in_words)?.samples().to_vec();
-        Ok(Samples {
-            rate_hz: RATE_16K_HZ,
-            mono,
-        })
+        Ok(Samples { rate_hz: RATE_16K_HZ, mono })
     }
 
     fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
-        let pcm = Pcm {
-            sample_rate_hz: samples.rate_hz,
-            samples: samples.mono.clone(),
-        };
+        let pcm = Pcm { sample_rate_hz: samples.rate_hz, samples: samples.mono.clone() };
         let (embedding, quality) = self.pcm(&pcm)?;
         Ok(Embedded {
             embedding,

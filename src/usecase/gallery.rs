@@ -26,11 +26,7 @@ struct Entry {
 impl Entry {
     fn usable(&self, now: Timestamp) -> bool {
         let open = |end: Option<Timestamp>| end.is_none_or(|end| now < end);
-        open(self.until)
-            && self
-                .consents
-                .iter()
-                .any(|(from, end)| *from <= now && open(*end))
+        open(self.until) && self.consents.iter().any(|(from, end)| *from <= now && open(*end))
     }
 
     /// The next moment at which the clock alone may change whether it is usable.
@@ -76,10 +72,7 @@ pub(super) struct Galleries {
 impl Galleries {
     /// Of a back-end with sides of `dim` values; none while no model is installed.
     pub(super) fn empty(dim: usize) -> Self {
-        Self {
-            dim,
-            of: RwLock::default(),
-        }
+        Self { dim, of: RwLock::default() }
     }
 
     /// A tenant's gallery; an unknown tenant has an empty one.
@@ -105,10 +98,7 @@ impl Galleries {
             let gallery = all.of(&tenant.id)?;
             let mut token = None;
             loop {
-                let request = PageRequest {
-                    size: LOAD_PAGE,
-                    token,
-                };
+                let request = PageRequest { size: LOAD_PAGE, token };
                 let page = store.voiceprints(&tenant.id, request).await?;
                 for row in page.items {
                     let entry = entry(voice, row.opted_out, &row.consents, &row.voiceprint)?;
@@ -185,10 +175,7 @@ impl Gallery {
             next_number: 0,
             sweep_at: None,
         };
-        Ok(Self {
-            refreshing: tokio::sync::Mutex::default(),
-            state: RwLock::new(state),
-        })
+        Ok(Self { refreshing: tokio::sync::Mutex::default(), state: RwLock::new(state) })
     }
 
     /// Reads a subject anew; call it after every commit that touches what decides whether the subject
@@ -247,15 +234,11 @@ impl Gallery {
                 let known = list.iter().filter_map(|s| state.numbers.get(s).copied());
                 let usable: Vec<u32> = known.filter(|n| state.index.get(n).is_some()).collect();
                 let query = probe.unit();
-                state
-                    .index
-                    .search_among(query, &usable, RERANK, &mut scratch, &mut hits)?;
+                state.index.search_among(query, &usable, RERANK, &mut scratch, &mut hits)?;
                 usable.len()
             }
             None => {
-                state
-                    .index
-                    .search(probe.unit(), RERANK, &mut scratch, &mut hits)?;
+                state.index.search(probe.unit(), RERANK, &mut scratch, &mut hits)?;
                 state.index.len()
             }
         };
@@ -263,10 +246,7 @@ impl Gallery {
             let found = state.entries.get(&hit.key);
             found.map(|(subject, entry)| (subject.clone(), entry.side.clone()))
         };
-        Ok(Found {
-            searched,
-            nearest: hits.iter().filter_map(with_side).collect(),
-        })
+        Ok(Found { searched, nearest: hits.iter().filter_map(with_side).collect() })
     }
 }
 
@@ -294,9 +274,7 @@ fn entry(
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     };
-    let for_voice = consents
-        .iter()
-        .filter(|c| c.purpose == Purpose::VoiceAuthentication);
+    let for_voice = consents.iter().filter(|c| c.purpose == Purpose::VoiceAuthentication);
     Ok(Some(Entry {
         side: voice.voiceprint_side(print)?,
         until: print.expires_at,

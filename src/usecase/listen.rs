@@ -24,9 +24,7 @@ const GUESSED_RATE_HZ: u32 = 8_000;
 
 impl From<HearError> for UseCaseError {
     fn from(error: HearError) -> Self {
-        Self::BadAudio {
-            problem: error.to_string(),
-        }
+        Self::BadAudio { problem: error.to_string() }
     }
 }
 
@@ -51,10 +49,7 @@ pub(super) type Held = Arc<Recording>;
 impl Inner {
     /// Reasons about quality for a use that needs this much speech.
     pub(super) fn quality_limits(&self, min_net_speech_ms: u32) -> QualityLimits {
-        QualityLimits {
-            min_net_speech_ms,
-            ..QualityLimits::default()
-        }
+        QualityLimits { min_net_speech_ms, ..QualityLimits::default() }
     }
 
     /// Names a request with audio. Hashing a large recording is work for the engine.
@@ -67,10 +62,7 @@ impl Inner {
     ) -> Result<Request, UseCaseError> {
         let audio = Arc::clone(audio);
         let named = move || {
-            content
-                .text(&format!("{:?}", audio.format))
-                .bytes(&audio.content)
-                .request(method, &key)
+            content.text(&format!("{:?}", audio.format)).bytes(&audio.content).request(method, &key)
         };
         self.compute(named).await
     }
@@ -106,10 +98,7 @@ impl Inner {
     ) -> Result<LiveAudio, UseCaseError> {
         let quality = self.quality_limits(min_net_speech_ms);
         let capture = Capture::new(&self.front_end, format, self.parts.audio_limits, quality)?;
-        Ok(LiveAudio {
-            capture: Arc::new(Mutex::new(capture)),
-            format,
-        })
+        Ok(LiveAudio { capture: Arc::new(Mutex::new(capture)), format })
     }
 
     /// Runs a job on live audio, waiting a while for a place in the engine.

@@ -73,9 +73,6 @@ mod tests {
         assert_ne!(ab_c, hash(Content::new().text("a").text("bc")));
         assert_ne!(ab_c, hash(Content::new().text("abc")));
         assert_eq!(ab_c, hash(Content::new().text("ab").text("c")));
-        assert_ne!(
-            hash(Content::new().optional(None)),
-            hash(Content::new().optional(Some("")))
-        );
+        assert_ne!(hash(Content::new().optional(None)), hash(Content::new().optional(Some(""))));
     }
 }

@@ -79,26 +79,16 @@ pub fn parse(text: &str) -> Result<Vec<TrialLine>, ScoreTrialsError> {
             [_, _, _] => return Err(wrong("the label is neither `target` nor `nontarget`")),
             _ => return Err(wrong("a trial has two or three fields")),
         };
-        if [enroll, test]
-            .iter()
-            .any(|side| side.split(',').any(str::is_empty))
-        {
+        if [enroll, test].iter().any(|side| side.split(',').any(str::is_empty)) {
             return Err(wrong("an empty path between commas"));
         }
-        if trials
-            .first()
-            .is_some_and(|t| t.label.is_some() != label.is_some())
-        {
+        if trials.first().is_some_and(|t| t.label.is_some() != label.is_some()) {
             return Err(wrong("either all trials have a label or none"));
         }
         if trials.len() == MAX_TRIALS {
             return Err(ScoreTrialsError::TooMany);
         }
-        trials.push(TrialLine {
-            enroll: (*enroll).to_owned(),
-            test: (*test).to_owned(),
-            label,
-        });
+        trials.push(TrialLine { enroll: (*enroll).to_owned(), test: (*test).to_owned(), label });
     }
     Ok(trials)
 }
@@ -117,16 +107,12 @@ pub fn score_all(
     root: &Path,
     seed: u64,
 ) -> Result<Vec<Result<ScoredLine, String>>, EmbedError> {
-    let sides: BTreeSet<&str> = trials
-        .iter()
-        .flat_map(|t| [t.enroll.as_str(), t.test.as_str()])
-        .collect();
+    let sides: BTreeSet<&str> =
+        trials.iter().flat_map(|t| [t.enroll.as_str(), t.test.as_str()]).collect();
     let items: BTreeSet<Item> = sides.iter().flat_map(|s| s.split(',').map(item)).collect();
     let embeddings = embed_items(embed, root, items, seed)?;
-    let prepared: BTreeMap<&str, Result<Prepared, String>> = sides
-        .into_iter()
-        .map(|side| (side, prepare(scorer, side, &embeddings)))
-        .collect();
+    let prepared: BTreeMap<&str, Result<Prepared, String>> =
+        sides.into_iter().map(|side| (side, prepare(scorer, side, &embeddings))).collect();
     let side = |name: &str| match prepared.get(name) {
         Some(Ok(side)) => Ok(side),
         Some(Err(cause)) => Err(cause.clone()),
@@ -135,11 +121,7 @@ pub fn score_all(
     let scored = trials.iter().map(|trial| {
         let (a, b) = (side(&trial.enroll)?, side(&trial.test)?);
         let (raw, llr) = scorer.score(a, b).ok_or("the sides do not fit together")?;
-        Ok(ScoredLine {
-            raw,
-            llr,
-            conditions: Scorer::conditions(a, b),
-        })
+        Ok(ScoredLine { raw, llr, conditions: Scorer::conditions(a, b) })
     });
     Ok(scored.collect())
 }
@@ -169,11 +151,7 @@ pub fn run(
     let trials = parse(list)?;
     let scored = score_all(embed, scorer, &trials, root, 1)?;
     let labeled = trials.first().is_some_and(|t| t.label.is_some());
-    writeln!(
-        out,
-        "enroll\ttest\traw\tllr{}",
-        if labeled { "\tlabel" } else { "" }
-    )?;
+    writeln!(out, "enroll\ttest\traw\tllr{}", if labeled { "\tlabel" } else { "" })?;
     let mut failed = 0;
     for (i, (trial, scored)) in trials.iter().zip(scored).enumerate() {
         write!(out, "{}\t{}\t", trial.enroll, trial.test)?;
@@ -192,10 +170,7 @@ pub fn run(
             None => writeln!(out)?,
         }
     }
-    Ok(ScoreOutcome {
-        rows: trials.len(),
-        failed,
-    })
+    Ok(ScoreOutcome { rows: trials.len(), failed })
 }
 
 #[cfg(test)]
@@ -266,14 +241,7 @@ mod tests {
     #[test]
     fn lists_are_checked() {
         assert!(parse("").unwrap().is_empty());
-        for bad in [
-            "a",
-            "a b c",
-            "a b target d",
-            "a, b",
-            "a b target\na b",
-            "a b\na b target",
-        ] {
+        for bad in ["a", "a b c", "a b target d", "a, b", "a b target\na b", "a b\na b target"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         let error = parse("a b\n\nonly\n").unwrap_err().to_string();

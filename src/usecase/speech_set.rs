@@ -116,10 +116,7 @@ mod tests {
 
     #[test]
     fn broken_manifests_are_refused() {
-        assert!(matches!(
-            parse("file\tcorpus\n"),
-            Err(SpeechSetError::Column(_))
-        ));
+        assert!(matches!(parse("file\tcorpus\n"), Err(SpeechSetError::Column(_))));
         let header = "corpus\tspeaker\tfile\tseconds\tgender\n";
         let bad = format!("{header}x\ts\tf\tlong\tF\n");
         assert!(matches!(parse(&bad), Err(SpeechSetError::Line(2))));

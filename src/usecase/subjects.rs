@@ -32,10 +32,7 @@ pub(super) fn check_text(field: &'static str, text: &str) -> Result<(), UseCaseE
 
 /// Any version of a subject: the effect does not depend on what was read.
 pub(super) fn any_version(subject: &SubjectId) -> SubjectTarget {
-    SubjectTarget {
-        id: subject.clone(),
-        expected_version: None,
-    }
+    SubjectTarget { id: subject.clone(), expected_version: None }
 }
 
 fn with_currency(consents: Vec<ConsentRecord>, now: Timestamp) -> Vec<(ConsentRecord, bool)> {
@@ -60,9 +57,7 @@ impl Inner {
             return Ok(answer);
         }
         let mut draft = self.draft(&by, AuditKind::Subject, "subject created");
-        let id = c
-            .subject
-            .unwrap_or_else(|| SubjectId::new(draft.at, self.id_bytes()));
+        let id = c.subject.unwrap_or_else(|| SubjectId::new(draft.at, self.id_bytes()));
         draft.subject = Some(any_version(&id));
         draft.event.subject = Some(id.clone());
         draft.event.reasons = vec![Reason::Administrative];
@@ -115,10 +110,7 @@ impl Inner {
             consents: with_currency(s.consents, now),
             enrolled: s.enrolled,
         });
-        Ok(Page {
-            items: shown.collect(),
-            next: page.next,
-        })
+        Ok(Page { items: shown.collect(), next: page.next })
     }
 
     pub(super) async fn record_consent(
@@ -165,11 +157,8 @@ impl Inner {
         draft.event.reasons = vec![Reason::Administrative];
         draft.event.consent = Some(record.id.clone());
         draft.effects = vec![Effect::PutConsent(record.clone())];
-        let answer = Done {
-            value: record,
-            decision_id: draft.decision.clone(),
-            versions: self.versions(),
-        };
+        let answer =
+            Done { value: record, decision_id: draft.decision.clone(), versions: self.versions() };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)
@@ -210,11 +199,7 @@ impl Inner {
         by: Caller,
         c: SetOptOut,
     ) -> Result<Done<()>, UseCaseError> {
-        let right = if c.opted_out {
-            Right::Withdraw
-        } else {
-            Right::Consent
-        };
+        let right = if c.opted_out { Right::Withdraw } else { Right::Consent };
         require(&by, right)?;
         let request = Content::new()
             .subject(&c.subject)
@@ -223,21 +208,14 @@ impl Inner {
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(answer);
         }
-        let act = if c.opted_out {
-            "subject opted out"
-        } else {
-            "subject opted in"
-        };
+        let act = if c.opted_out { "subject opted out" } else { "subject opted in" };
         let mut draft = self.draft(&by, AuditKind::Subject, act);
         draft.subject = Some(any_version(&c.subject));
         draft.event.subject = Some(c.subject.clone());
         draft.event.reasons = vec![Reason::Administrative];
         draft.effects = vec![Effect::SetOptOut(c.opted_out)];
-        let answer = Done {
-            value: (),
-            decision_id: draft.decision.clone(),
-            versions: self.versions(),
-        };
+        let answer =
+            Done { value: (), decision_id: draft.decision.clone(), versions: self.versions() };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)
@@ -254,9 +232,7 @@ impl Inner {
         };
         let gallery = self.galleries.of(&by.tenant)?;
         let store = self.parts.store.as_ref();
-        gallery
-            .refresh(store, voice, (&by.tenant, subject), self.now())
-            .await
+        gallery.refresh(store, voice, (&by.tenant, subject), self.now()).await
     }
 }
 
@@ -265,9 +241,7 @@ pub(super) fn page_request(
     size: usize,
     token: Option<String>,
 ) -> Result<PageRequest, UseCaseError> {
-    let fits = u32::try_from(size)
-        .ok()
-        .filter(|s| (1..=MAX_PAGE_SIZE).contains(s));
+    let fits = u32::try_from(size).ok().filter(|s| (1..=MAX_PAGE_SIZE).contains(s));
     let size = fits.ok_or_else(|| {
         let problem = format!("must be from 1 to {MAX_PAGE_SIZE}, {size} came");
         invalid("page_size", problem)

@@ -42,31 +42,19 @@ pub(super) struct Evidence {
 impl Evidence {
     /// For a claim that is refused before anything is heard.
     pub(super) fn none() -> Self {
-        Self {
-            side: None,
-            quality: nothing_heard(),
-            ended: false,
-        }
+        Self { side: None, quality: nothing_heard(), ended: false }
     }
 }
 
 impl From<store::Attempts> for Attempts {
     fn from(a: store::Attempts) -> Self {
-        Self {
-            failed: a.failed,
-            last_failed_at: a.last_failed_at,
-            locked_until: a.locked_until,
-        }
+        Self { failed: a.failed, last_failed_at: a.last_failed_at, locked_until: a.locked_until }
     }
 }
 
 impl From<Attempts> for store::Attempts {
     fn from(a: Attempts) -> Self {
-        Self {
-            failed: a.failed,
-            last_failed_at: a.last_failed_at,
-            locked_until: a.locked_until,
-        }
+        Self { failed: a.failed, last_failed_at: a.last_failed_at, locked_until: a.locked_until }
     }
 }
 
@@ -101,11 +89,7 @@ pub(super) fn standing(
 
 /// A score with everything, for the record; see [`for_role`].
 pub(super) fn full(score: Score) -> ShownScore {
-    ShownScore {
-        band: score.llr.band(),
-        llr: Some(score.llr),
-        raw: Some(score.raw),
-    }
+    ShownScore { band: score.llr.band(), llr: Some(score.llr), raw: Some(score.raw) }
 }
 
 /// What a role may see of a score.
@@ -113,11 +97,7 @@ pub(super) fn shown(score: ShownScore, by: &Caller) -> ShownScore {
     if sees_fine_scores(by.role) {
         return score;
     }
-    ShownScore {
-        llr: None,
-        raw: None,
-        ..score
-    }
+    ShownScore { llr: None, raw: None, ..score }
 }
 
 /// What a role may see of an answer.
@@ -137,19 +117,12 @@ impl Inner {
         let audio = Arc::new(audio);
         let method = "vouch.v1.VerificationService/Verify";
         let content = Content::new().subject(&c.subject);
-        let request = self
-            .audio_request(content, &audio, method, c.key.clone())
-            .await?;
+        let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(for_role(answer, &by));
         }
         let voice = self.voice(&by.tenant)?;
-        let claim = Claim {
-            by,
-            request,
-            command: c,
-            voice: voice.clone(),
-        };
+        let claim = Claim { by, request, command: c, voice: voice.clone() };
         let evidence = if self.refusal(&claim).await?.is_some() {
             Evidence::none()
         } else {
@@ -161,11 +134,7 @@ impl Inner {
                     let probe = voice.probe(&speech.frames, &speech.quality)?;
                     Some(voice.probe_side(&probe)?)
                 };
-                Ok(Evidence {
-                    side,
-                    quality: speech.quality,
-                    ended: true,
-                })
+                Ok(Evidence { side, quality: speech.quality, ended: true })
             })
             .await?
         };
@@ -174,9 +143,7 @@ impl Inner {
 
     /// Why the claim would be refused now without a comparison.
     pub(super) async fn refusal(&self, claim: &Claim) -> Result<Option<Verdict>, UseCaseError> {
-        let snapshot = self
-            .snapshot(&claim.by.tenant, &claim.command.subject)
-            .await?;
+        let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
         let model = claim.voice.extractor.artifact();
         Ok(admit(standing(snapshot.as_ref(), &model, self.now()).0))
     }
@@ -188,9 +155,7 @@ impl Inner {
         evidence: Evidence,
     ) -> Result<Verification, UseCaseError> {
         for _ in 0..MAX_TRIES {
-            let snapshot = self
-                .snapshot(&claim.by.tenant, &claim.command.subject)
-                .await?;
+            let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
             let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref())?;
             match self.commit(&claim.by, &claim.request, draft, answer).await {
                 Err(UseCaseError::Conflict) => {}
@@ -234,10 +199,7 @@ impl Inner {
         event.subject = Some(claim.command.subject.clone());
         event.decision = Some(decision);
         event.reasons.clone_from(&reasons);
-        event.score = score.map(|s| EventScore {
-            raw: s.raw,
-            llr: s.llr,
-        });
+        event.score = score.map(|s| EventScore { raw: s.raw, llr: s.llr });
         event.accept_llr = Some(policy.verification.accept_llr);
         event.reject_llr = Some(policy.verification.reject_llr);
         event.consent = consent;

@@ -57,12 +57,7 @@ impl Inner {
         let rules = self.parts.policy.verification.clone();
         let audio = self.capture(format, rules.min_net_speech_ms)?;
         let session = VerificationSession::new(rules, !c.no_early_decision);
-        let claim = Claim {
-            by,
-            request,
-            command: c,
-            voice,
-        };
+        let claim = Claim { by, request, command: c, voice };
         let template = if self.refusal(&claim).await?.is_some() {
             None
         } else {
@@ -81,9 +76,7 @@ impl Inner {
     }
 
     async fn template(&self, claim: &Claim) -> Result<Option<Side>, UseCaseError> {
-        let snapshot = self
-            .snapshot(&claim.by.tenant, &claim.command.subject)
-            .await?;
+        let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
         let print = snapshot.and_then(|s| s.voiceprint);
         let side = print.map(|print| claim.voice.voiceprint_side(&print));
         Ok(side.transpose()?)
@@ -161,9 +154,7 @@ impl Live {
             return Ok(VerificationStep::Final(self.conclude(false).await?));
         }
         self.quality = self.inner.hear_chunk(&self.audio, chunk).await?.0;
-        let heard = VerificationEvent::Heard {
-            net_speech_ms: self.quality.net_speech_ms,
-        };
+        let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
         if effect == Some(VerificationEffect::Embed) {
             effect = self.compare().await?;
@@ -180,9 +171,7 @@ impl Live {
     async fn end(&mut self) -> Result<Verification, UseCaseError> {
         if self.template.is_some() {
             self.quality = self.inner.hear_end(&self.audio).await?;
-            let heard = VerificationEvent::Heard {
-                net_speech_ms: self.quality.net_speech_ms,
-            };
+            let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
             // The end asks for its own comparison, so that one is not made twice.
             if self.session.step(heard) == Some(VerificationEffect::Embed)
                 || self.session.step(VerificationEvent::AudioEnded)

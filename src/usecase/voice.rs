@@ -49,10 +49,7 @@ impl VoiceParts {
     /// Embeds speech frames.
     pub(super) fn probe(&self, frames: &[f32], quality: &Quality) -> Result<Probe, UseCaseError> {
         Ok(Probe {
-            embedding: self
-                .extractor
-                .embed(frames)
-                .map_err(UseCaseError::Internal)?,
+            embedding: self.extractor.embed(frames).map_err(UseCaseError::Internal)?,
             bandwidth: quality.bandwidth,
             net_speech_ms: quality.net_speech_ms,
         })
@@ -80,10 +77,7 @@ impl VoiceParts {
     /// Compares two sides.
     pub(super) fn score(&self, a: &Side, b: &Side) -> Score {
         let raw = self.back_end.raw(a, b);
-        Score {
-            raw,
-            llr: self.back_end.llr(raw, a, b),
-        }
+        Score { raw, llr: self.back_end.llr(raw, a, b) }
     }
 
     /// Lowest LLR between two parts of a recording; `None` when it is too short to cut.
@@ -104,13 +98,9 @@ impl VoiceParts {
             own.net_speech_ms = u32::try_from(each * 10).unwrap_or(u32::MAX);
             sides.push(self.probe_side(&self.probe(part, &own)?)?);
         }
-        let pairs = sides
-            .iter()
-            .enumerate()
-            .flat_map(|(i, a)| sides[i + 1..].iter().map(move |b| (a, b)));
-        let lowest = pairs
-            .map(|(a, b)| self.score(a, b).llr)
-            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let pairs =
+            sides.iter().enumerate().flat_map(|(i, a)| sides[i + 1..].iter().map(move |b| (a, b)));
+        let lowest = pairs.map(|(a, b)| self.score(a, b).llr).min_by(|a, b| a.0.total_cmp(&b.0));
         Ok(lowest)
     }
 }

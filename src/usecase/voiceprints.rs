@@ -102,14 +102,9 @@ impl Inner {
         draft.event.reasons = vec![Reason::Administrative];
         let id = c.voiceprint.as_str().to_owned();
         draft.event.details.insert("voiceprint".to_owned(), id);
-        draft.effects = vec![Effect::DeleteVoiceprint {
-            voiceprint: c.voiceprint,
-        }];
-        let answer = Done {
-            value: (),
-            decision_id: draft.decision.clone(),
-            versions: self.versions(),
-        };
+        draft.effects = vec![Effect::DeleteVoiceprint { voiceprint: c.voiceprint }];
+        let answer =
+            Done { value: (), decision_id: draft.decision.clone(), versions: self.versions() };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)
@@ -130,9 +125,8 @@ impl Inner {
         let tenant = tenant.ok_or(UseCaseError::NotFound { what: "tenant" })?;
         let mut draft = self.draft(&by, AuditKind::Template, "voiceprints renewed");
         draft.event.reasons = vec![Reason::Administrative];
-        draft.effects = vec![Effect::RenewRotation {
-            expected_generation: tenant.rotation.generation,
-        }];
+        draft.effects =
+            vec![Effect::RenewRotation { expected_generation: tenant.rotation.generation }];
         let (decision_id, versions) = (draft.decision.clone(), self.versions());
         // The gallery holds embeddings without rotation: nothing changes there.
         let done = self

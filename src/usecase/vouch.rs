@@ -37,14 +37,8 @@ impl Vouch {
             None => Galleries::empty(NO_MODEL_DIM),
         };
         let front_end = front_end().map_err(|e| UseCaseError::Internal(Box::new(e)))?;
-        let inner = Inner {
-            parts,
-            front_end,
-            galleries,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { parts, front_end, galleries };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// A use-case that changes something: it runs to its end even if the caller goes away.
@@ -68,17 +62,9 @@ macro_rules! act {
 impl Application for Vouch {
     fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller> {
         Box::pin(async move {
-            let known = self
-                .inner
-                .parts
-                .store
-                .authenticate(presented, self.inner.now());
+            let known = self.inner.parts.store.authenticate(presented, self.inner.now());
             let caller = known.ok_or(UseCaseError::Unauthenticated)?;
-            Ok(Caller {
-                tenant: caller.tenant,
-                key: caller.key,
-                role: caller.role,
-            })
+            Ok(Caller { tenant: caller.tenant, key: caller.key, role: caller.role })
         })
     }
 

@@ -21,9 +21,7 @@ pub fn checkpoint_to_safetensors(checkpoint: &Path) -> Result<Vec<u8>, VoiceErro
         .filter(|(name, _)| !name.ends_with(COUNTER))
         .collect();
     if tensors.is_empty() {
-        return Err(VoiceError::Weights(
-            "the checkpoint holds no tensors".to_owned(),
-        ));
+        return Err(VoiceError::Weights("the checkpoint holds no tensors".to_owned()));
     }
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, tensor) in &mut tensors {

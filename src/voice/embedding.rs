@@ -77,10 +77,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        assert_eq!(
-            format!("{:?}", of("m", &[0.12345, 6.789])),
-            "Embedding(2 of m@1)"
-        );
+        assert_eq!(format!("{:?}", of("m", &[0.12345, 6.789])), "Embedding(2 of m@1)");
     }
 
     #[test]
@@ -91,10 +88,7 @@ mod tests {
             a.comparable_with(&of("n", &[3.0, 4.0])),
             Err(VoiceError::ModelMismatch { .. })
         ));
-        assert!(matches!(
-            a.comparable_with(&of("m", &[3.0])),
-            Err(VoiceError::Dimensions { .. })
-        ));
+        assert!(matches!(a.comparable_with(&of("m", &[3.0])), Err(VoiceError::Dimensions { .. })));
     }
 
     #[test]

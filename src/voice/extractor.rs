@@ -59,22 +59,13 @@ impl Extractor {
         let bins = self.manifest.front_end.bins;
         let frames = features.len() / bins;
         if !features.len().is_multiple_of(bins) {
-            return Err(VoiceError::RaggedFrames {
-                values: features.len(),
-                bins,
-            });
+            return Err(VoiceError::RaggedFrames { values: features.len(), bins });
         }
         if frames < MIN_FRAMES {
-            return Err(VoiceError::TooShort {
-                minimum: MIN_FRAMES,
-                found: frames,
-            });
+            return Err(VoiceError::TooShort { minimum: MIN_FRAMES, found: frames });
         }
         if frames > MAX_FRAMES {
-            return Err(VoiceError::TooLong {
-                maximum: MAX_FRAMES,
-                found: frames,
-            });
+            return Err(VoiceError::TooLong { maximum: MAX_FRAMES, found: frames });
         }
         if let Some(index) = features.iter().position(|x| !x.is_finite()) {
             return Err(VoiceError::NotFinite { index });

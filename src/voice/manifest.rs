@@ -125,18 +125,11 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), VoiceError> {
-        let refuse = |problem: String| {
-            Err(VoiceError::Manifest {
-                id: self.id.clone(),
-                problem,
-            })
-        };
+        let refuse = |problem: String| Err(VoiceError::Manifest { id: self.id.clone(), problem });
         let plain = |name: &str| {
             !name.is_empty()
                 && !name.starts_with('.')
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         };
         let is_sha256 = |text: &str| {
             text.len() == 64 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
@@ -150,10 +143,7 @@ impl Manifest {
         if !plain(&self.weights.file) {
             return refuse("weights.file is not a plain file name".to_owned());
         }
-        let hashes = [
-            Some(&self.weights.sha256),
-            self.source.as_ref().map(|s| &s.sha256),
-        ];
+        let hashes = [Some(&self.weights.sha256), self.source.as_ref().map(|s| &s.sha256)];
         if !hashes.into_iter().flatten().all(|hash| is_sha256(hash)) {
             return refuse("sha256 is not 64 lower-case hexadecimal digits".to_owned());
         }
@@ -202,10 +192,7 @@ mod tests {
             ("license =", "licence ="),
         ] {
             assert!(good.contains(from), "{from}");
-            assert!(
-                Manifest::parse(&good.replacen(from, to, 1)).is_err(),
-                "{to}"
-            );
+            assert!(Manifest::parse(&good.replacen(from, to, 1)).is_err(), "{to}");
         }
     }
 }

@@ -60,10 +60,7 @@ impl Voiceprint {
 
     /// Speech behind the whole voiceprint, in milliseconds.
     pub fn net_speech_ms(&self) -> u64 {
-        self.utterances
-            .iter()
-            .map(|u| u64::from(u.net_speech_ms))
-            .sum()
+        self.utterances.iter().map(|u| u64::from(u.net_speech_ms)).sum()
     }
 
     /// Refuses a probe of another extractor.
@@ -87,10 +84,7 @@ mod tests {
 
     #[test]
     fn one_extractor_a_voiceprint() {
-        assert!(matches!(
-            Voiceprint::new(Vec::new()),
-            Err(VoiceError::EmptyVoiceprint)
-        ));
+        assert!(matches!(Voiceprint::new(Vec::new()), Err(VoiceError::EmptyVoiceprint)));
         assert!(matches!(
             Voiceprint::new(vec![utterance("a"), utterance("b")]),
             Err(VoiceError::ModelMismatch { .. })
@@ -102,9 +96,6 @@ mod tests {
         assert!(print.push(utterance("a")).is_ok());
         assert_eq!(print.utterances().len(), 3);
         let probe = utterance("b").embedding;
-        assert!(matches!(
-            print.comparable_with(&probe),
-            Err(VoiceError::ModelMismatch { .. })
-        ));
+        assert!(matches!(print.comparable_with(&probe), Err(VoiceError::ModelMismatch { .. })));
     }
 }

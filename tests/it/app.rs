@@ -40,8 +40,7 @@ async fn with_server<F: Future<Output = ()>>(
     let (stop, stopped) = oneshot::channel::<()>();
     let started = move |started: Started| {
         let key = started.first_key.map(|k| k.text.to_string());
-        tell.send((format!("http://{}", started.address), key))
-            .unwrap();
+        tell.send((format!("http://{}", started.address), key)).unwrap();
     };
     let serving = serve::run(config, started, async {
         let _ = stopped.await;
@@ -67,10 +66,7 @@ async fn a_first_start_gives_a_key_that_works_and_a_second_gives_none() {
             subject_id: "caller-1".into(),
             idempotency_key: "i-1".into(),
         };
-        let answer = subjects
-            .create_subject(with_key(create, &key))
-            .await
-            .unwrap();
+        let answer = subjects.create_subject(with_key(create, &key)).await.unwrap();
         assert_eq!(answer.into_inner().subject.unwrap().subject_id, "caller-1");
 
         let channel = tonic::transport::Channel::from_shared(uri.clone()).unwrap();
@@ -80,17 +76,12 @@ async fn a_first_start_gives_a_key_that_works_and_a_second_gives_none() {
             ("vouch.v1.VerificationService", ServingStatus::NotServing),
             ("vouch.v1.SubjectService", ServingStatus::Serving),
         ] {
-            let request = HealthCheckRequest {
-                service: service.into(),
-            };
+            let request = HealthCheckRequest { service: service.into() };
             let answer = health.check(request).await.unwrap().into_inner();
             assert_eq!(answer.status, wanted as i32, "{service:?}");
         }
         let mut voice = VerificationServiceClient::connect(uri).await.unwrap();
-        let status = voice
-            .verify(with_key(verify("caller-1", 500), &key))
-            .await
-            .unwrap_err();
+        let status = voice.verify(with_key(verify("caller-1", 500), &key)).await.unwrap_err();
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(reason_of(&status), "MODEL_MISSING");
         *keep.lock().unwrap() = key;
@@ -110,9 +101,7 @@ async fn a_first_start_gives_a_key_that_works_and_a_second_gives_none() {
     })
     .await
     .unwrap();
-    let report = admin::verify_audit(&config, &config.audit.checkpoint_file, None)
-        .await
-        .unwrap();
+    let report = admin::verify_audit(&config, &config.audit.checkpoint_file, None).await.unwrap();
     assert_eq!((report.finding, report.records), (None, 3));
 }
 
@@ -120,42 +109,23 @@ async fn a_first_start_gives_a_key_that_works_and_a_second_gives_none() {
 async fn keys_are_made_rotated_and_revoked_from_the_command_line() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path());
-    let old = admin::create_key(&config, "default", Role::Client, "ivr", None)
-        .await
-        .unwrap();
-    let new = admin::rotate_key(&config, "default", old.id.as_str())
-        .await
-        .unwrap();
+    let old = admin::create_key(&config, "default", Role::Client, "ivr", None).await.unwrap();
+    let new = admin::rotate_key(&config, "default", old.id.as_str()).await.unwrap();
     let keys = admin::keys(&config, "default").await.unwrap();
-    let state: Vec<_> = keys
-        .iter()
-        .map(|k| (k.label.as_str(), k.revoked_at.is_some()))
-        .collect();
+    let state: Vec<_> = keys.iter().map(|k| (k.label.as_str(), k.revoked_at.is_some())).collect();
     assert_eq!(state.len(), 2);
-    assert!(
-        state.contains(&("ivr", true)) && state.contains(&("ivr", false)),
-        "{state:?}"
-    );
+    assert!(state.contains(&("ivr", true)) && state.contains(&("ivr", false)), "{state:?}");
     admin::create_tenant(&config, "bank").await.unwrap();
     assert_eq!(admin::tenants(&config).await.unwrap().len(), 2);
     assert!(admin::create_tenant(&config, "bank").await.is_err());
-    assert!(
-        admin::revoke_key(&config, "bank", new.id.as_str())
-            .await
-            .is_err()
-    );
+    assert!(admin::revoke_key(&config, "bank", new.id.as_str()).await.is_err());
     with_server(&config, |uri, none| async move {
         assert!(none.is_none());
         let mut subjects = SubjectServiceClient::connect(uri).await.unwrap();
         let list = || proto::ListSubjectsRequest::default();
         let refused = subjects.list_subjects(with_key(list(), &old.text)).await;
         assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
-        assert!(
-            subjects
-                .list_subjects(with_key(list(), &new.text))
-                .await
-                .is_ok()
-        );
+        assert!(subjects.list_subjects(with_key(list(), &new.text)).await.is_ok());
     })
     .await
     .unwrap();

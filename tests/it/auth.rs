@@ -14,9 +14,7 @@ async fn without_a_valid_key_nothing_is_done() {
     let server = server::start(server::settings()).await;
     let mut client = server.verification().await;
     let bare = client.verify(Request::new(verify("s-1", 100))).await;
-    let wrong = client
-        .verify(with_key(verify("s-1", 100), "vk_wrong"))
-        .await;
+    let wrong = client.verify(with_key(verify("s-1", 100), "vk_wrong")).await;
     let mut basic = Request::new(verify("s-1", 100));
     let value = format!("Basic {KEY}").parse().unwrap();
     basic.metadata_mut().insert("authorization", value);
@@ -35,9 +33,7 @@ async fn the_key_is_taken_from_either_header() {
     let mut client = server.verification().await;
     assert!(client.verify(keyed(verify("s-1", 100))).await.is_ok());
     let mut request = Request::new(verify("s-1", 100));
-    request
-        .metadata_mut()
-        .insert("x-api-key", KEY.parse().unwrap());
+    request.metadata_mut().insert("x-api-key", KEY.parse().unwrap());
     let answer = client.verify(request).await.unwrap();
     assert!(answer.metadata().get("x-request-id").is_some());
 }
@@ -48,10 +44,7 @@ async fn a_stream_is_refused_before_it_is_read() {
     let mut client = server.verification().await;
     // A stream that never sends anything: the refusal cannot depend on a message.
     let silent = tokio_stream::pending();
-    let status = client
-        .verify_stream(Request::new(silent))
-        .await
-        .unwrap_err();
+    let status = client.verify_stream(Request::new(silent)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
 }
 
@@ -63,11 +56,8 @@ async fn reflection_lists_the_services_without_a_key_on_loopback() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut answers = client
-        .server_reflection_info(tokio_stream::once(ask))
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers =
+        client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap();
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
         panic!("no list: {answer:?}");

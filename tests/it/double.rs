@@ -57,11 +57,7 @@ pub struct Double {
 
 impl Default for Double {
     fn default() -> Self {
-        Self {
-            counts: Arc::default(),
-            ready: AtomicBool::new(true),
-            model: AtomicBool::new(true),
-        }
+        Self { counts: Arc::default(), ready: AtomicBool::new(true), model: AtomicBool::new(true) }
     }
 }
 
@@ -88,16 +84,11 @@ impl Double {
 fn refuse(subject: &str) -> Result<(), UseCaseError> {
     match subject {
         manner::PANIC => panic!("asked to"),
-        manner::STORE_DOWN => Err(UseCaseError::StoreUnavailable(
-            "disk /var/secret-place is full".into(),
-        )),
-        manner::BUSY => Err(UseCaseError::Busy {
-            queue: "engine",
-            retry_after_ms: 250,
-        }),
-        manner::NO_MODEL => Err(UseCaseError::ModelMissing {
-            model: "campplus".into(),
-        }),
+        manner::STORE_DOWN => {
+            Err(UseCaseError::StoreUnavailable("disk /var/secret-place is full".into()))
+        }
+        manner::BUSY => Err(UseCaseError::Busy { queue: "engine", retry_after_ms: 250 }),
+        manner::NO_MODEL => Err(UseCaseError::ModelMissing { model: "campplus".into() }),
         _ => Ok(()),
     }
 }
@@ -115,11 +106,7 @@ fn decision_id() -> DecisionId {
 }
 
 fn done<T>(value: T) -> Done<T> {
-    Done {
-        value,
-        decision_id: decision_id(),
-        versions: versions(),
-    }
+    Done { value, decision_id: decision_id(), versions: versions() }
 }
 
 fn quality(total_ms: u32) -> Quality {
@@ -140,11 +127,7 @@ fn verification(total_ms: u32) -> Verification {
     Verification {
         decision: Decision::Accept,
         reasons: vec![Reason::VoiceMatch, Reason::PadNotEvaluated],
-        score: Some(ShownScore {
-            band: ScoreBand::High,
-            llr: None,
-            raw: None,
-        }),
+        score: Some(ShownScore { band: ScoreBand::High, llr: None, raw: None }),
         quality: quality(total_ms),
         pad: PadStatus::NotEvaluated,
         decision_id: decision_id(),
@@ -153,12 +136,7 @@ fn verification(total_ms: u32) -> Verification {
 }
 
 fn progress(net_speech_ms: u32) -> Progress {
-    Progress {
-        net_speech_ms,
-        required_ms: 20_000,
-        utterances: 1,
-        required_utterances: 3,
-    }
+    Progress { net_speech_ms, required_ms: 20_000, utterances: 1, required_utterances: 3 }
 }
 
 fn enrollment(total_ms: u32) -> Enrollment {
@@ -340,9 +318,7 @@ impl Application for Double {
         _: &'a Caller,
         c: CreateSubject,
     ) -> Reply<'a, Done<SubjectInfo>> {
-        let id = c
-            .subject
-            .unwrap_or_else(|| SubjectId::parse("made").unwrap());
+        let id = c.subject.unwrap_or_else(|| SubjectId::parse("made").unwrap());
         self.unary(Some(&id.clone()), done(subject_info(id)))
     }
 
@@ -511,11 +487,7 @@ impl Application for Double {
     }
 
     fn audit_head<'a>(&'a self, _: &'a Caller) -> Reply<'a, AuditHead> {
-        let head = AuditHead {
-            sequence: 12,
-            head_hash: [7; 32],
-            checkpoint_sequence: 10,
-        };
+        let head = AuditHead { sequence: 12, head_hash: [7; 32], checkpoint_sequence: 10 };
         self.unary(None, head)
     }
 

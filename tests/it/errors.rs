@@ -15,26 +15,13 @@ async fn use_case_errors_carry_their_reason_and_hide_their_cause() {
     let server = server::start(server::settings()).await;
     let mut client = server.verification().await;
     let cases = [
-        (
-            manner::STORE_DOWN,
-            Code::Unavailable,
-            "STORE_UNAVAILABLE",
-            true,
-        ),
+        (manner::STORE_DOWN, Code::Unavailable, "STORE_UNAVAILABLE", true),
         (manner::BUSY, Code::ResourceExhausted, "BUSY", true),
-        (
-            manner::NO_MODEL,
-            Code::FailedPrecondition,
-            "MODEL_MISSING",
-            false,
-        ),
+        (manner::NO_MODEL, Code::FailedPrecondition, "MODEL_MISSING", false),
         (manner::PANIC, Code::Internal, "INTERNAL", false),
     ];
     for (subject, code, reason, retry) in cases {
-        let status = client
-            .verify(keyed(verify(subject, 100)))
-            .await
-            .unwrap_err();
+        let status = client.verify(keyed(verify(subject, 100))).await.unwrap_err();
         assert_eq!((status.code(), reason_of(&status).as_str()), (code, reason));
         assert_eq!(has_retry(&status), retry, "{subject}");
         assert!(!format!("{status:?}").contains("secret-place"));
@@ -47,10 +34,7 @@ async fn use_case_errors_carry_their_reason_and_hide_their_cause() {
     }
     let missing = client.verify(keyed(verify(manner::NO_MODEL, 1))).await;
     let message = missing.unwrap_err().message().to_owned();
-    assert!(
-        message.contains("vouch model install campplus"),
-        "{message}"
-    );
+    assert!(message.contains("vouch model install campplus"), "{message}");
 }
 
 #[tokio::test]
@@ -61,70 +45,28 @@ async fn bad_fields_are_named() {
     let with_audio = |config: Option<proto::AudioConfig>, content: Vec<u8>| {
         Some(proto::Audio { config, content })
     };
-    let unset = proto::AudioConfig {
-        encoding: 0,
-        ..pcm16()
-    };
-    let unknown = proto::AudioConfig {
-        encoding: 77,
-        ..pcm16()
-    };
+    let unset = proto::AudioConfig { encoding: 0, ..pcm16() };
+    let unknown = proto::AudioConfig { encoding: 77, ..pcm16() };
     let cases = [
-        (
-            "subject_id",
-            proto::VerifyRequest {
-                subject_id: "a b".into(),
-                ..good.clone()
-            },
-        ),
-        (
-            "subject_id",
-            proto::VerifyRequest {
-                subject_id: String::new(),
-                ..good.clone()
-            },
-        ),
+        ("subject_id", proto::VerifyRequest { subject_id: "a b".into(), ..good.clone() }),
+        ("subject_id", proto::VerifyRequest { subject_id: String::new(), ..good.clone() }),
         (
             "idempotency_key",
-            proto::VerifyRequest {
-                idempotency_key: String::new(),
-                ..good.clone()
-            },
+            proto::VerifyRequest { idempotency_key: String::new(), ..good.clone() },
         ),
-        (
-            "audio",
-            proto::VerifyRequest {
-                audio: None,
-                ..good.clone()
-            },
-        ),
+        ("audio", proto::VerifyRequest { audio: None, ..good.clone() }),
         (
             "audio.content",
-            proto::VerifyRequest {
-                audio: with_audio(Some(pcm16()), vec![]),
-                ..good.clone()
-            },
+            proto::VerifyRequest { audio: with_audio(Some(pcm16()), vec![]), ..good.clone() },
         ),
+        ("audio.config", proto::VerifyRequest { audio: with_audio(None, vec![1]), ..good.clone() }),
         (
-            "audio.config",
-            proto::VerifyRequest {
-                audio: with_audio(None, vec![1]),
-                ..good.clone()
-            },
+            "audio.config.encoding",
+            proto::VerifyRequest { audio: with_audio(Some(unset), vec![1]), ..good.clone() },
         ),
         (
             "audio.config.encoding",
-            proto::VerifyRequest {
-                audio: with_audio(Some(unset), vec![1]),
-                ..good.clone()
-            },
-        ),
-        (
-            "audio.config.encoding",
-            proto::VerifyRequest {
-                audio: with_audio(Some(unknown), vec![1]),
-                ..good.clone()
-            },
+            proto::VerifyRequest { audio: with_audio(Some(unknown), vec![1]), ..good.clone() },
         ),
     ];
     for (field, request) in cases {
@@ -165,46 +107,23 @@ async fn lists_page_and_filter() {
     let server = server::start(server::settings()).await;
     let mut subjects = SubjectServiceClient::new(server.channel().await);
     let list = |page_size, token: &str| {
-        keyed(proto::ListSubjectsRequest {
-            page_size,
-            page_token: token.into(),
-        })
+        keyed(proto::ListSubjectsRequest { page_size, page_token: token.into() })
     };
-    let page = subjects
-        .list_subjects(list(0, ""))
-        .await
-        .unwrap()
-        .into_inner();
+    let page = subjects.list_subjects(list(0, "")).await.unwrap().into_inner();
     assert_eq!(page.next_page_token, "after-100");
-    let last = subjects
-        .list_subjects(list(5, "x"))
-        .await
-        .unwrap()
-        .into_inner();
+    let last = subjects.list_subjects(list(5, "x")).await.unwrap().into_inner();
     assert_eq!(last.next_page_token, "");
     let over = subjects.list_subjects(list(1_001, "")).await.unwrap_err();
     assert_eq!(over.code(), Code::InvalidArgument);
 
     let mut audit = AuditServiceClient::new(server.channel().await);
     let ask = |decision: proto::Decision| {
-        keyed(proto::ListDecisionsRequest {
-            decision: decision as i32,
-            ..Default::default()
-        })
+        keyed(proto::ListDecisionsRequest { decision: decision as i32, ..Default::default() })
     };
-    let all = audit
-        .list_decisions(ask(proto::Decision::Unspecified))
-        .await
-        .unwrap();
+    let all = audit.list_decisions(ask(proto::Decision::Unspecified)).await.unwrap();
     assert_eq!(all.into_inner().decisions.len(), 1);
-    let accepted = audit
-        .list_decisions(ask(proto::Decision::Accept))
-        .await
-        .unwrap();
+    let accepted = audit.list_decisions(ask(proto::Decision::Accept)).await.unwrap();
     assert!(accepted.into_inner().decisions.is_empty());
-    let head = audit
-        .get_audit_head(keyed(proto::GetAuditHeadRequest {}))
-        .await
-        .unwrap();
+    let head = audit.get_audit_head(keyed(proto::GetAuditHeadRequest {})).await.unwrap();
     assert_eq!(head.into_inner().unanchored, 2);
 }

@@ -10,9 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::server;
 
 async fn status(client: &mut HealthClient<Channel>, service: &str) -> ServingStatus {
-    let request = HealthCheckRequest {
-        service: service.into(),
-    };
+    let request = HealthCheckRequest { service: service.into() };
     let answer = client.check(request).await.unwrap().into_inner();
     ServingStatus::try_from(answer.status).unwrap()
 }
@@ -32,11 +30,7 @@ async fn health_needs_no_key_and_follows_the_application() {
     use ServingStatus::{NotServing, Serving};
     let server = server::start(server::settings()).await;
     let mut client = HealthClient::new(server.channel().await);
-    for service in [
-        "",
-        "vouch.v1.VerificationService",
-        "vouch.v1.SubjectService",
-    ] {
+    for service in ["", "vouch.v1.VerificationService", "vouch.v1.SubjectService"] {
         assert_eq!(status(&mut client, service).await, Serving, "{service:?}");
     }
 
@@ -48,11 +42,7 @@ async fn health_needs_no_key_and_follows_the_application() {
     // Without a model the rest still serves.
     server.app.model.store(false, Ordering::SeqCst);
     becomes(&mut client, "vouch.v1.AuditService", Serving).await;
-    for service in [
-        "",
-        "vouch.v1.VerificationService",
-        "vouch.v1.IdentificationService",
-    ] {
+    for service in ["", "vouch.v1.VerificationService", "vouch.v1.IdentificationService"] {
         becomes(&mut client, service, NotServing).await;
     }
     assert_eq!(server.app.count(|c| &c.authenticated), 0);

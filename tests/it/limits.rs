@@ -12,17 +12,10 @@ use crate::server::{self, has_retry, keyed, reason_of, settings, until, verify};
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused() {
-    let server = server::start(ServerSettings {
-        max_message_bytes: 64 * 1024,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { max_message_bytes: 64 * 1024, ..settings() }).await;
     let mut client = server.verification().await;
     assert!(client.verify(keyed(verify("s-1", 1_000))).await.is_ok());
-    let status = client
-        .verify(keyed(verify("s-1", 3_000)))
-        .await
-        .unwrap_err();
+    let status = client.verify(keyed(verify("s-1", 3_000))).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange);
     assert!(status.message().contains("65536"), "{}", status.message());
     assert_eq!(server.app.count(|c| &c.begun), 1);
@@ -30,11 +23,7 @@ async fn a_message_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn headers_over_the_limit_are_refused() {
-    let server = server::start(ServerSettings {
-        max_header_bytes: 2_048,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { max_header_bytes: 2_048, ..settings() }).await;
     let mut client = server.verification().await;
     let mut request = keyed(verify("s-1", 100));
     let long = "a".repeat(4_096).parse().unwrap();
@@ -45,18 +34,11 @@ async fn headers_over_the_limit_are_refused() {
 
 #[tokio::test]
 async fn calls_over_the_limit_of_a_connection_are_told_to_come_back() {
-    let server = server::start(ServerSettings {
-        max_calls_per_connection: 1,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { max_calls_per_connection: 1, ..settings() }).await;
     let mut first = server.verification().await;
     let mut second = first.clone();
     let slow = tokio::spawn(async move { first.verify(keyed(verify(manner::SLOW, 1))).await });
-    until("the first call runs", || {
-        server.app.count(|c| &c.begun) == 1
-    })
-    .await;
+    until("the first call runs", || server.app.count(|c| &c.begun) == 1).await;
     let status = second.verify(keyed(verify("s-1", 1))).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(reason_of(&status), "BUSY");
@@ -70,39 +52,23 @@ async fn calls_over_the_limit_of_a_connection_are_told_to_come_back() {
 
 #[tokio::test]
 async fn calls_over_the_limit_of_the_server_are_told_to_come_back() {
-    let server = server::start(ServerSettings {
-        max_calls: 1,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { max_calls: 1, ..settings() }).await;
     let mut first = server.verification().await;
     let mut second = server.verification().await;
     let slow = tokio::spawn(async move { first.verify(keyed(verify(manner::SLOW, 1))).await });
-    until("the first call runs", || {
-        server.app.count(|c| &c.begun) == 1
-    })
-    .await;
+    until("the first call runs", || server.app.count(|c| &c.begun) == 1).await;
     let status = second.verify(keyed(verify("s-1", 1))).await.unwrap_err();
-    assert_eq!(
-        (status.code(), has_retry(&status)),
-        (Code::ResourceExhausted, true)
-    );
+    assert_eq!((status.code(), has_retry(&status)), (Code::ResourceExhausted, true));
     assert!(slow.await.unwrap().is_ok());
 }
 
 #[tokio::test]
 async fn connections_over_the_limit_are_closed() {
-    let server = server::start(ServerSettings {
-        max_connections: 1,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { max_connections: 1, ..settings() }).await;
     let mut first = server.verification().await;
     assert!(first.verify(keyed(verify("s-1", 1))).await.is_ok());
     let uri = format!("http://{}", server.address);
-    let channel = tonic::transport::Channel::from_shared(uri)
-        .unwrap()
-        .connect_lazy();
+    let channel = tonic::transport::Channel::from_shared(uri).unwrap().connect_lazy();
     let mut second =
         vouch::grpc::proto::verification_service_client::VerificationServiceClient::new(channel);
     assert!(second.verify(keyed(verify("s-1", 1))).await.is_err());
@@ -111,17 +77,10 @@ async fn connections_over_the_limit_are_closed() {
 
 #[tokio::test]
 async fn a_deadline_ends_the_call_but_not_the_use_case() {
-    let server = server::start(ServerSettings {
-        request_timeout_ms: 200,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { request_timeout_ms: 200, ..settings() }).await;
     let mut client = server.verification().await;
     let started = Instant::now();
-    let status = client
-        .verify(keyed(verify(manner::SLOW, 1)))
-        .await
-        .unwrap_err();
+    let status = client.verify(keyed(verify(manner::SLOW, 1))).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     assert_eq!(reason_of(&status), "DEADLINE_EXCEEDED");
     assert!(started.elapsed() < SLOW, "{:?}", started.elapsed());
@@ -134,9 +93,7 @@ async fn the_clients_deadline_counts_when_it_is_shorter() {
     let server = server::start(settings()).await;
     let mut client = server.verification().await;
     let mut request = keyed(verify(manner::SLOW, 1));
-    request
-        .metadata_mut()
-        .insert("grpc-timeout", "150m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "150m".parse().unwrap());
     let status = client.verify(request).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
     until("the use-case ends", || server.app.count(|c| &c.ended) == 1).await;
@@ -144,10 +101,7 @@ async fn the_clients_deadline_counts_when_it_is_shorter() {
 
 async fn bind(listen: &str, has_api_key: bool) -> Result<Server, ServeError> {
     let listen: SocketAddr = listen.parse().unwrap();
-    let settings = ServerSettings {
-        listen,
-        ..settings()
-    };
+    let settings = ServerSettings { listen, ..settings() };
     Server::bind(settings, Arc::new(Double::default()), has_api_key).await
 }
 

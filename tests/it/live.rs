@@ -49,10 +49,7 @@ async fn an_early_decision_ends_the_stream() {
         sender.send(audio(100)).await.unwrap();
     }
     let (updates, result) = read(&mut answers).await;
-    assert_eq!(
-        (updates, result.unwrap().quality.unwrap().total_ms),
-        (2, 300)
-    );
+    assert_eq!((updates, result.unwrap().quality.unwrap().total_ms), (2, 300));
     assert_eq!(server.app.count(|c| &c.finished), 1);
     assert_eq!(server.app.count(|c| &c.dropped), 0);
 }
@@ -111,15 +108,8 @@ async fn audio_faster_than_it_can_be_processed_is_refused() {
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(reason_of(&status), "BACKLOG");
     assert!(has_retry(&status));
-    assert!(
-        status.message().starts_with("2200 ms of audio"),
-        "{}",
-        status.message()
-    );
-    until("the live object is gone", || {
-        server.app.count(|c| &c.dropped) == 1
-    })
-    .await;
+    assert!(status.message().starts_with("2200 ms of audio"), "{}", status.message());
+    until("the live object is gone", || server.app.count(|c| &c.dropped) == 1).await;
     assert_eq!(server.app.count(|c| &c.finished), 0);
 }
 
@@ -133,10 +123,7 @@ async fn a_full_backlog_is_processed() {
     sender.send(audio(1_000)).await.unwrap();
     drop(sender);
     let (updates, result) = read(&mut answers).await;
-    assert_eq!(
-        (updates, result.unwrap().quality.unwrap().total_ms),
-        (2, 2_000)
-    );
+    assert_eq!((updates, result.unwrap().quality.unwrap().total_ms), (2, 2_000));
 }
 
 #[tokio::test]
@@ -152,31 +139,20 @@ async fn one_chunk_over_the_backlog_is_refused() {
 
 #[tokio::test]
 async fn silence_of_the_client_ends_with_a_decision() {
-    let server = server::start(ServerSettings {
-        stream_idle_ms: 300,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { stream_idle_ms: 300, ..settings() }).await;
     let mut client = server.verification().await;
     let (sender, mut answers) = open(&mut client).await;
     sender.send(config("s-1")).await.unwrap();
     sender.send(audio(500)).await.unwrap();
     let (updates, result) = read(&mut answers).await;
-    assert_eq!(
-        (updates, result.unwrap().quality.unwrap().total_ms),
-        (1, 500)
-    );
+    assert_eq!((updates, result.unwrap().quality.unwrap().total_ms), (1, 500));
     assert_eq!(server.app.count(|c| &c.finished), 1);
     drop(sender);
 }
 
 #[tokio::test]
 async fn a_client_that_never_configures_is_let_go() {
-    let server = server::start(ServerSettings {
-        stream_idle_ms: 200,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { stream_idle_ms: 200, ..settings() }).await;
     let mut client = server.verification().await;
     let (_sender, mut answers) = open(&mut client).await;
     let status = read(&mut answers).await.1.unwrap_err();
@@ -186,11 +162,7 @@ async fn a_client_that_never_configures_is_let_go() {
 
 #[tokio::test]
 async fn a_stream_that_goes_on_ends_with_a_decision() {
-    let server = server::start(ServerSettings {
-        stream_total_ms: 600,
-        ..settings()
-    })
-    .await;
+    let server = server::start(ServerSettings { stream_total_ms: 600, ..settings() }).await;
     let mut client = server.verification().await;
     let (sender, mut answers) = open(&mut client).await;
     let started = Instant::now();
@@ -203,10 +175,7 @@ async fn a_stream_that_goes_on_ends_with_a_decision() {
     let (updates, result) = read(&mut answers).await;
     assert!(result.is_ok() && updates > 0, "{result:?}");
     let took = started.elapsed();
-    assert!(
-        took >= Duration::from_millis(550) && took < Duration::from_secs(3),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(550) && took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test]
@@ -215,17 +184,12 @@ async fn the_clients_deadline_aborts_a_stream() {
     let mut client = server.verification().await;
     let (sender, receiver) = mpsc::channel(8);
     let mut request = keyed(ReceiverStream::new(receiver));
-    request
-        .metadata_mut()
-        .insert("grpc-timeout", "300m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "300m".parse().unwrap());
     let mut answers = client.verify_stream(request).await.unwrap().into_inner();
     sender.send(config("s-1")).await.unwrap();
     let status = read(&mut answers).await.1.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    until("the live object is gone", || {
-        server.app.count(|c| &c.dropped) == 1
-    })
-    .await;
+    until("the live object is gone", || server.app.count(|c| &c.dropped) == 1).await;
     assert_eq!(server.app.count(|c| &c.finished), 0);
 }
 
@@ -235,11 +199,8 @@ async fn break_off<F>(client: impl FnOnce(mpsc::Sender<()>) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (ready, mut is_ready) = mpsc::channel(1);
     runtime.spawn(client(ready));
     is_ready.recv().await.unwrap();
@@ -260,10 +221,7 @@ async fn a_verification_whose_client_goes_away_is_not_finished() {
         std::future::pending::<()>().await;
     })
     .await;
-    until("the live object is gone", || {
-        server.app.count(|c| &c.dropped) == 1
-    })
-    .await;
+    until("the live object is gone", || server.app.count(|c| &c.dropped) == 1).await;
     assert_eq!(server.app.count(|c| &c.finished), 0);
 }
 
@@ -278,17 +236,11 @@ async fn a_client_that_reads_late_still_gets_the_decision() {
         sender.send(audio(1)).await.unwrap();
         // Slowly enough not to pile up, without reading an answer.
         if n % 100 == 0 {
-            until("the audio is taken", || {
-                server.app.count(|c| &c.pushed) + 100 > n
-            })
-            .await;
+            until("the audio is taken", || server.app.count(|c| &c.pushed) + 100 > n).await;
         }
     }
     drop(sender);
-    until("the stream is finished", || {
-        server.app.count(|c| &c.finished) == 1
-    })
-    .await;
+    until("the stream is finished", || server.app.count(|c| &c.finished) == 1).await;
     assert_eq!(server.app.count(|c| &c.pushed), chunks);
     let (updates, result) = read(&mut answers).await;
     assert_eq!(result.unwrap().quality.unwrap().total_ms, 2_000);
@@ -296,34 +248,24 @@ async fn a_client_that_reads_late_still_gets_the_decision() {
 }
 
 fn enroll(message: proto::enroll_stream_request::Message) -> proto::EnrollStreamRequest {
-    proto::EnrollStreamRequest {
-        message: Some(message),
-    }
+    proto::EnrollStreamRequest { message: Some(message) }
 }
 
 fn enroll_config(subject: &str) -> proto::EnrollStreamRequest {
     let enrollment = proto::EnrollmentConfig {
         subject_id: subject.into(),
         idempotency_key: "i-1".into(),
-        authorization: Some(proto::Authorization {
-            agent: "agent-1".into(),
-            factor: "otp".into(),
-        }),
+        authorization: Some(proto::Authorization { agent: "agent-1".into(), factor: "otp".into() }),
         reenroll: false,
     };
-    enroll(proto::enroll_stream_request::Message::Config(
-        proto::EnrollStreamConfig {
-            enrollment: Some(enrollment),
-            audio: Some(server::pcm16()),
-        },
-    ))
+    enroll(proto::enroll_stream_request::Message::Config(proto::EnrollStreamConfig {
+        enrollment: Some(enrollment),
+        audio: Some(server::pcm16()),
+    }))
 }
 
 fn enroll_audio(ms: usize) -> proto::EnrollStreamRequest {
-    let chunk = proto::AudioChunk {
-        sequence: 0,
-        content: vec![0; ms * 32],
-    };
+    let chunk = proto::AudioChunk { sequence: 0, content: vec![0; ms * 32] };
     enroll(proto::enroll_stream_request::Message::Audio(chunk))
 }
 
@@ -363,9 +305,6 @@ async fn an_enrollment_whose_client_goes_away_is_not_finished() {
         std::future::pending::<()>().await;
     })
     .await;
-    until("the live object is gone", || {
-        server.app.count(|c| &c.dropped) == 1
-    })
-    .await;
+    until("the live object is gone", || server.app.count(|c| &c.dropped) == 1).await;
     assert_eq!(server.app.count(|c| &c.finished), 0);
 }

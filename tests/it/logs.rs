@@ -26,10 +26,7 @@ impl std::io::Write for Buffer {
 async fn neither_subjects_nor_secrets_are_in_the_log() {
     let buffer = Buffer::default();
     let writer = buffer.clone();
-    let settings_of_log = TelemetrySettings {
-        format: LogFormat::Json,
-        level: LogLevel::Debug,
-    };
+    let settings_of_log = TelemetrySettings { format: LogFormat::Json, level: LogLevel::Debug };
     let subscriber = telemetry::subscriber(&settings_of_log, move || writer.clone());
     // The test's runtime has one thread, so that every task of the server logs here.
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -54,27 +51,12 @@ async fn neither_subjects_nor_secrets_are_in_the_log() {
     server.stopped().await;
 
     let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-    let calls = log
-        .lines()
-        .filter(|l| l.contains("\"message\":\"call\""))
-        .count();
+    let calls = log.lines().filter(|l| l.contains("\"message\":\"call\"")).count();
     assert_eq!(calls, 6, "{log}");
-    for told in [
-        "tenant-1",
-        "k-1",
-        "VerificationService/VerifyStream",
-        "UNAUTHENTICATED",
-    ] {
+    for told in ["tenant-1", "k-1", "VerificationService/VerifyStream", "UNAUTHENTICATED"] {
         assert!(log.contains(told), "{told} is not in {log}");
     }
-    for secret in [
-        subject,
-        "not an id",
-        manner::STORE_DOWN,
-        KEY,
-        "vk_wrong",
-        "Bearer",
-    ] {
+    for secret in [subject, "not an id", manner::STORE_DOWN, KEY, "vk_wrong", "Bearer"] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
 }

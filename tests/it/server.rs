@@ -42,12 +42,7 @@ pub async fn start(settings: ServerSettings) -> Running {
     let task = tokio::spawn(server.serve(async {
         let _ = stopped.await;
     }));
-    Running {
-        address,
-        app,
-        stop: Some(stop),
-        task,
-    }
+    Running { address, app, stop: Some(stop), task }
 }
 
 impl Running {
@@ -94,10 +89,7 @@ pub fn pcm16() -> proto::AudioConfig {
 pub fn verify(subject: &str, audio_ms: usize) -> proto::VerifyRequest {
     proto::VerifyRequest {
         subject_id: subject.into(),
-        audio: Some(proto::Audio {
-            config: Some(pcm16()),
-            content: vec![0; audio_ms * 32],
-        }),
+        audio: Some(proto::Audio { config: Some(pcm16()), content: vec![0; audio_ms * 32] }),
         idempotency_key: "i-1".into(),
     }
 }
@@ -109,19 +101,12 @@ pub fn config(subject: &str) -> proto::VerifyStreamRequest {
         idempotency_key: "i-1".into(),
         no_early_decision: false,
     };
-    proto::VerifyStreamRequest {
-        message: Some(verify_stream_request::Message::Config(config)),
-    }
+    proto::VerifyStreamRequest { message: Some(verify_stream_request::Message::Config(config)) }
 }
 
 pub fn audio(ms: usize) -> proto::VerifyStreamRequest {
-    let chunk = proto::AudioChunk {
-        sequence: 0,
-        content: vec![0; ms * 32],
-    };
-    proto::VerifyStreamRequest {
-        message: Some(verify_stream_request::Message::Audio(chunk)),
-    }
+    let chunk = proto::AudioChunk { sequence: 0, content: vec![0; ms * 32] };
+    proto::VerifyStreamRequest { message: Some(verify_stream_request::Message::Audio(chunk)) }
 }
 
 pub type Sender = mpsc::Sender<proto::VerifyStreamRequest>;
@@ -146,10 +131,7 @@ pub async fn read(answers: &mut Answers) -> (usize, Result<proto::VerificationRe
             Ok(Some(answer)) => match answer.message.unwrap() {
                 Message::Update(_) => updates += 1,
                 Message::Result(result) => {
-                    assert!(
-                        answers.message().await.unwrap().is_none(),
-                        "nothing follows"
-                    );
+                    assert!(answers.message().await.unwrap().is_none(), "nothing follows");
                     return (updates, Ok(result));
                 }
             },
@@ -158,16 +140,11 @@ pub async fn read(answers: &mut Answers) -> (usize, Result<proto::VerificationRe
 }
 
 pub fn reason_of(status: &Status) -> String {
-    status
-        .get_details_error_info()
-        .unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"))
-        .reason
+    status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}")).reason
 }
 
 pub fn has_retry(status: &Status) -> bool {
-    status
-        .get_details_retry_info()
-        .is_some_and(|r| r.retry_delay.is_some_and(|d| !d.is_zero()))
+    status.get_details_retry_info().is_some_and(|r| r.retry_delay.is_some_and(|d| !d.is_zero()))
 }
 
 /// Waits until a condition holds, at most two seconds.

@@ -32,9 +32,7 @@ async fn running_calls_end_and_live_streams_get_their_decision() {
 async fn a_watcher_of_the_health_does_not_hold_the_server() {
     let mut server = server::start(settings()).await;
     let mut client = HealthClient::new(server.channel().await);
-    let request = HealthCheckRequest {
-        service: String::new(),
-    };
+    let request = HealthCheckRequest { service: String::new() };
     let mut watch = client.watch(request).await.unwrap().into_inner();
     watch.message().await.unwrap();
     server.ask_to_stop();
@@ -45,11 +43,7 @@ async fn a_watcher_of_the_health_does_not_hold_the_server() {
 
 #[tokio::test]
 async fn work_beyond_the_grace_time_is_cut_and_said() {
-    let mut server = server::start(ServerSettings {
-        shutdown_grace_ms: 100,
-        ..settings()
-    })
-    .await;
+    let mut server = server::start(ServerSettings { shutdown_grace_ms: 100, ..settings() }).await;
     let mut client = server.verification().await;
     tokio::spawn(async move { client.verify(keyed(verify(manner::SLOW, 1))).await });
     until("the call runs", || server.app.count(|c| &c.begun) == 1).await;

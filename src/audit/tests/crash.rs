@@ -27,9 +27,7 @@ async fn child() {
     f.store.close().await;
     let master = MasterKey::load(&folder.join("master.key")).unwrap();
     let path = folder.join("vouch.db");
-    f.store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy))
-        .await
-        .unwrap();
+    f.store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy)).await.unwrap();
     if f.store.head().sequence == 0 {
         f.act(None, vec![Effect::CreateTenant]).await.unwrap();
     }
@@ -85,9 +83,7 @@ async fn no_acknowledged_decision_is_lost_by_a_kill() {
         }
         child.wait().unwrap();
         assert!(count >= kill_after, "the child wrote {count}");
-        let store = Fixture::open(&path, &master)
-            .await
-            .expect("opens and every row is right");
+        let store = Fixture::open(&path, &master).await.expect("opens and every row is right");
         for ack in &acknowledged {
             let (id, decision) = ack.split_once(' ').unwrap();
             let decision = DecisionId::parse(decision).unwrap();

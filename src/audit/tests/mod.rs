@@ -36,16 +36,9 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate(&SystemEntropy);
         let path = folder.path().join("vouch.db");
-        let store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy))
-            .await
-            .unwrap();
+        let store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy)).await.unwrap();
         let key = store.checkpoint_signer().verify_key();
-        let f = Self {
-            folder,
-            master,
-            store,
-            key,
-        };
+        let f = Self { folder, master, store, key };
         f.write(vec![Effect::CreateTenant]).await;
         f
     }
@@ -67,11 +60,7 @@ impl Fixture {
             idempotency: None,
             subject: None,
             effects,
-            audit: AuditDraft {
-                decision: DecisionId::new(at, random(&SystemEntropy)),
-                at,
-                event,
-            },
+            audit: AuditDraft { decision: DecisionId::new(at, random(&SystemEntropy)), at, event },
         };
         self.store.commit(transaction).await.unwrap();
     }
@@ -95,24 +84,14 @@ impl Fixture {
     }
 
     async fn report(&self) -> Report {
-        verify(&self.path(), &self.checkpoints(), self.key)
-            .await
-            .unwrap()
+        verify(&self.path(), &self.checkpoints(), self.key).await.unwrap()
     }
 
     async fn anchors(&self, policy: AnchorPolicy) -> Result<Anchors, AuditError> {
         let heads = self.store.watch_head();
         let signer = self.store.checkpoint_signer();
         let clock = || Timestamp::from_unix_ms(9);
-        Anchors::start(
-            &self.path(),
-            heads,
-            signer,
-            &self.checkpoints(),
-            policy,
-            clock,
-        )
-        .await
+        Anchors::start(&self.path(), heads, signer, &self.checkpoints(), policy, clock).await
     }
 }
 
@@ -144,42 +123,18 @@ async fn the_first_bad_record_is_named() {
             Problem::Changed,
             None,
         ),
-        (
-            "UPDATE audit SET hash = x'00' WHERE seq = 7".to_owned(),
-            7,
-            Problem::Changed,
-            None,
-        ),
-        (
-            "DELETE FROM audit WHERE seq = 6".to_owned(),
-            6,
-            Problem::Removed,
-            None,
-        ),
-        (
-            "DELETE FROM audit WHERE seq = 1".to_owned(),
-            1,
-            Problem::Removed,
-            None,
-        ),
+        ("UPDATE audit SET hash = x'00' WHERE seq = 7".to_owned(), 7, Problem::Changed, None),
+        ("DELETE FROM audit WHERE seq = 6".to_owned(), 6, Problem::Removed, None),
+        ("DELETE FROM audit WHERE seq = 1".to_owned(), 1, Problem::Removed, None),
         (swap(3, 8), 3, Problem::Reordered, Some(8)),
-        (
-            "DELETE FROM audit WHERE seq > 8".to_owned(),
-            9,
-            Problem::CutOff,
-            Some(10),
-        ),
+        ("DELETE FROM audit WHERE seq > 8".to_owned(), 9, Problem::CutOff, Some(10)),
         ("DELETE FROM audit".to_owned(), 1, Problem::CutOff, Some(10)),
     ];
     let f = Fixture::anchored().await;
     let whole = std::fs::read(f.path()).unwrap();
     for (sql, sequence, problem, other) in cases {
         tamper(&f.path(), &sql).await;
-        let finding = Finding {
-            sequence,
-            problem,
-            other,
-        };
+        let finding = Finding { sequence, problem, other };
         assert_eq!(f.report().await.finding, Some(finding), "{sql}");
         std::fs::write(f.path(), &whole).unwrap();
     }
@@ -196,11 +151,7 @@ async fn a_rewritten_chain_is_found() {
     let f = Fixture::anchored().await;
     let other = Fixture::anchored().await;
     std::fs::copy(other.path(), f.path()).unwrap();
-    let finding = Finding {
-        sequence: 1,
-        problem: Problem::Rewritten,
-        other: Some(5),
-    };
+    let finding = Finding { sequence: 1, problem: Problem::Rewritten, other: Some(5) };
     assert_eq!(f.report().await.finding, Some(finding));
 }
 
@@ -210,13 +161,8 @@ async fn a_rollback_of_the_whole_database_is_found_and_refused() {
     f.store.close().await;
     let old = std::fs::read(f.path()).unwrap();
     let mut f = f;
-    f.store = SqliteStore::open(&f.path(), &f.master, Arc::new(SystemEntropy))
-        .await
-        .unwrap();
-    let policy = AnchorPolicy {
-        every_records: 3,
-        every_ms: 3_600_000,
-    };
+    f.store = SqliteStore::open(&f.path(), &f.master, Arc::new(SystemEntropy)).await.unwrap();
+    let policy = AnchorPolicy { every_records: 3, every_ms: 3_600_000 };
     let anchors = f.anchors(policy).await.unwrap();
     for _ in 0..7 {
         f.write(Vec::new()).await;
@@ -224,11 +170,7 @@ async fn a_rollback_of_the_whole_database_is_found_and_refused() {
     f.store.close().await;
     anchors.shutdown().await;
     let report = f.report().await;
-    assert_eq!(
-        (report.finding, report.unanchored()),
-        (None, 0),
-        "signed at the end"
-    );
+    assert_eq!((report.finding, report.unanchored()), (None, 0), "signed at the end");
     assert!(report.checkpoints >= 2, "and on the way");
     std::fs::write(f.path(), &old).unwrap();
     let finding = f.report().await.finding.expect("rolled back");
@@ -246,17 +188,11 @@ async fn forged_checkpoints_are_found() {
     let forged = text.replacen("\"sequence\":10", "\"sequence\":11", 1);
     std::fs::write(f.checkpoints(), forged).unwrap();
     let finding = f.report().await.finding.expect("forged");
-    assert_eq!(
-        (finding.sequence, finding.problem),
-        (11, Problem::BadSignature)
-    );
+    assert_eq!((finding.sequence, finding.problem), (11, Problem::BadSignature));
     let lines: Vec<&str> = text.lines().rev().collect();
     std::fs::write(f.checkpoints(), lines.join("\n") + "\n").unwrap();
     let finding = f.report().await.finding.expect("out of order");
-    assert_eq!(
-        (finding.sequence, finding.problem),
-        (5, Problem::CheckpointOrder)
-    );
+    assert_eq!((finding.sequence, finding.problem), (5, Problem::CheckpointOrder));
 }
 
 #[tokio::test]
@@ -281,9 +217,7 @@ async fn exports_hold_every_record_once() {
     }
     let mut out = Vec::new();
     let filter = DecisionFilter::default();
-    let n = export_decisions(&f.store, &tenant(), &filter, &mut out)
-        .await
-        .unwrap();
+    let n = export_decisions(&f.store, &tenant(), &filter, &mut out).await.unwrap();
     assert_eq!(n, 5);
     let text = String::from_utf8(out).unwrap();
     assert!(text.lines().next().unwrap().contains("\"sequence\":5"));

@@ -47,9 +47,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let mut report = Report::new(stdout());
     report
         .line("Vouch demonstration: real recordings, real server, real client.")
-        .and_then(|()| report.line("It shows how Vouch works on a handful of voices; it is no accuracy figure."))
+        .and_then(|()| {
+            report
+                .line("It shows how Vouch works on a handful of voices; it is no accuracy figure.")
+        })
         .map_err(CliError::failed)?;
-    let people = voices::read(&args.audio, |path| as_telephone(path).ok()).map_err(CliError::failed)?;
+    let people =
+        voices::read(&args.audio, |path| as_telephone(path).ok()).map_err(CliError::failed)?;
     report.line(&cast(&args.audio, &people)).map_err(CliError::failed)?;
     let folder = tempfile::tempdir().map_err(CliError::failed)?;
     let config = config(folder.path(), &args)?;
@@ -86,7 +90,11 @@ fn config(folder: &Path, args: &Args) -> Result<Config, CliError> {
 type Played = (Tally, Report<Stdout>);
 
 /// Starts the server, runs the script against it, stops the server.
-async fn play(config: &Config, people: &[Person], mut report: Report<Stdout>) -> Result<Played, CliError> {
+async fn play(
+    config: &Config,
+    people: &[Person],
+    mut report: Report<Stdout>,
+) -> Result<Played, CliError> {
     let begun = Instant::now();
     let (told, started) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -96,7 +104,8 @@ async fn play(config: &Config, people: &[Person], mut report: Report<Stdout>) ->
         // Dropped at the end in every case, so that the server stops too.
         let _stop = stop;
         let started = started.await.map_err(|_| CliError::failed("the server did not start"))?;
-        let key = started.first_key.ok_or_else(|| CliError::failed("the server made no API key"))?;
+        let key =
+            started.first_key.ok_or_else(|| CliError::failed("the server made no API key"))?;
         report
             .line(&format!(
                 "server  {} (loopback), ready after {:.1} s, database and keys in a temporary folder",
@@ -135,8 +144,12 @@ fn finish(config: &Config, tally: Tally, report: &mut Report<Stdout>) -> Result<
             tally.impostor,
             if tally.stranger_found { "FOUND among the enrolled" } else { "found nowhere" },
         ))?;
-        report.line("   No check for replayed or synthetic speech ran (PAD_NOT_EVALUATED on every answer).")?;
-        report.line("   A demonstration on a handful of voices is no accuracy figure; README.md has those.")?;
+        report.line(
+            "   No check for replayed or synthetic speech ran (PAD_NOT_EVALUATED on every answer).",
+        )?;
+        report.line(
+            "   A demonstration on a handful of voices is no accuracy figure; README.md has those.",
+        )?;
         stdout().flush()
     };
     tell().map_err(CliError::failed)?;

@@ -85,8 +85,7 @@ pub fn llr(score: Option<&pb::Score>) -> String {
 
 /// A decision in the proto's words, without its prefix.
 pub fn decision(number: i32) -> &'static str {
-    pb::Decision::try_from(number)
-        .map_or("?", |d| d.as_str_name().trim_start_matches("DECISION_"))
+    pb::Decision::try_from(number).map_or("?", |d| d.as_str_name().trim_start_matches("DECISION_"))
 }
 
 /// Reasons in the proto's words, lower case. That no attack detection ran is said once, at the end.

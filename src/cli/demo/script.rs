@@ -106,8 +106,10 @@ impl<'a, W: Write> Script<'a, W> {
     }
 
     async fn enroll(&mut self, person: &Person) -> Result<usize, ScriptError> {
-        let create =
-            pb::CreateSubjectRequest { subject_id: person.name.clone(), idempotency_key: self.key() };
+        let create = pb::CreateSubjectRequest {
+            subject_id: person.name.clone(),
+            idempotency_key: self.key(),
+        };
         self.client.create_subject(create).await?;
         let consent = pb::Consent {
             notice_id: "demo-notice".into(),
@@ -157,8 +159,10 @@ impl<'a, W: Write> Script<'a, W> {
         result: &pb::EnrollmentResult,
     ) -> Result<(), ScriptError> {
         let progress = result.progress.clone().unwrap_or_default();
-        let seconds = progress.net_speech.map_or(0.0, |d| d.seconds as f64 + f64::from(d.nanos) / 1e9);
-        let required = progress.required.map_or(0.0, |d| d.seconds as f64 + f64::from(d.nanos) / 1e9);
+        let seconds =
+            progress.net_speech.map_or(0.0, |d| d.seconds as f64 + f64::from(d.nanos) / 1e9);
+        let required =
+            progress.required.map_or(0.0, |d| d.seconds as f64 + f64::from(d.nanos) / 1e9);
         let kept = if result.utterance_accepted { "kept" } else { "not kept" };
         self.report.line(&format!(
             "   {:<10} {:<9} {:<26} {} {}; {kept}: {}",
@@ -282,7 +286,11 @@ impl<'a, W: Write> Script<'a, W> {
             self.tally.stranger_found |= is_stranger && accepted;
             self.report.line(&format!(
                 "   {:<22} {:<12} {:>4.0} ms  of {}: {}",
-                if is_stranger { format!("{} (stranger)", person.name) } else { person.name.clone() },
+                if is_stranger {
+                    format!("{} (stranger)", person.name)
+                } else {
+                    person.name.clone()
+                },
                 report::decision(answer.decision),
                 started.elapsed().as_secs_f64() * 1000.0,
                 answer.searched,
@@ -295,7 +303,8 @@ impl<'a, W: Write> Script<'a, W> {
     async fn lock_out(&mut self) -> Result<(), ScriptError> {
         let target = &self.enrolled()[0];
         let stranger = self.stranger();
-        self.report.section(&format!("Lock-out: {} keeps trying as {}", stranger.name, target.name))?;
+        self.report
+            .section(&format!("Lock-out: {} keeps trying as {}", stranger.name, target.name))?;
         let clips = stranger.folders.iter().flat_map(|f| &f.clips).cycle();
         for (attempt, clip) in clips.take(MAX_LOCKOUT_ATTEMPTS).enumerate() {
             let request = pb::VerifyRequest {
@@ -320,8 +329,10 @@ impl<'a, W: Write> Script<'a, W> {
     async fn erase(&mut self) -> Result<(), ScriptError> {
         let Some(person) = self.enrolled().last() else { return Ok(()) };
         self.report.section(&format!("Erase {}", person.name))?;
-        let request =
-            pb::EraseSubjectRequest { subject_id: person.name.clone(), idempotency_key: self.key() };
+        let request = pb::EraseSubjectRequest {
+            subject_id: person.name.clone(),
+            idempotency_key: self.key(),
+        };
         let mut answer = self.client.erase_subject(request.clone()).await?;
         while answer.state == pb::ErasureState::Pending as i32 {
             self.report.line("   pending: the database log is being truncated")?;

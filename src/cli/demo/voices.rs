@@ -102,9 +102,8 @@ pub fn read(
             continue;
         }
         usable += 1;
-        let person = people
-            .entry(name.clone())
-            .or_insert_with(|| Person { name, folders: Vec::new() });
+        let person =
+            people.entry(name.clone()).or_insert_with(|| Person { name, folders: Vec::new() });
         person.folders.push(Folder { label, clips });
     }
     if people.len() < 3 {

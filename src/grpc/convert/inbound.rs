@@ -32,9 +32,7 @@ pub fn subject_id(text: &str, field: &str) -> Read<SubjectId> {
 
 /// A subject id, or `None` when empty.
 pub fn optional_subject_id(text: &str, field: &str) -> Read<Option<SubjectId>> {
-    (!text.is_empty())
-        .then(|| subject_id(text, field))
-        .transpose()
+    (!text.is_empty()).then(|| subject_id(text, field)).transpose()
 }
 
 /// An id of another kind.
@@ -105,10 +103,7 @@ pub fn timestamp(value: &prost_types::Timestamp, field: &str) -> Read<Timestamp>
     let range = -62_135_596_800_000..=253_402_300_799_999;
     match ms {
         Some(ms) if nanos_ok && range.contains(&ms) => Ok(Timestamp::from_unix_ms(ms)),
-        _ => Err(BadField::new(
-            field,
-            "is not a moment of the years 1 to 9999",
-        )),
+        _ => Err(BadField::new(field, "is not a moment of the years 1 to 9999")),
     }
 }
 
@@ -251,10 +246,7 @@ pub fn recording(value: Option<proto::Audio>, field: &str) -> Read<Recording> {
 
 /// A piece of a live recording; sequence 0 is "not numbered".
 pub fn chunk(value: proto::AudioChunk) -> Chunk {
-    Chunk {
-        sequence: (value.sequence != 0).then_some(value.sequence),
-        content: value.content,
-    }
+    Chunk { sequence: (value.sequence != 0).then_some(value.sequence), content: value.content }
 }
 
 /// Who authorized an act.
@@ -324,10 +316,7 @@ mod tests {
         let moment = Timestamp::from_unix_ms(-1_500);
         let there = convert::timestamp_out(moment);
         assert_eq!(timestamp(&there, "t").unwrap(), moment);
-        let wild = prost_types::Timestamp {
-            seconds: i64::MAX,
-            nanos: 0,
-        };
+        let wild = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert!(timestamp(&wild, "t").is_err());
     }
 }

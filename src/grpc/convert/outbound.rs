@@ -110,11 +110,7 @@ pub fn score(value: output::ShownScore) -> proto::Score {
         ScoreBand::High => P::High,
         ScoreBand::VeryHigh => P::VeryHigh,
     };
-    proto::Score {
-        band: band as i32,
-        llr: value.llr.map(|x| x.0),
-        raw: value.raw.map(|x| x.0),
-    }
+    proto::Score { band: band as i32, llr: value.llr.map(|x| x.0), raw: value.raw.map(|x| x.0) }
 }
 
 /// A quality report.
@@ -196,10 +192,7 @@ pub fn enrollment_update(value: output::EnrollmentUpdate) -> proto::EnrollmentUp
 
 /// Who authorized an act.
 pub fn authorization_out(value: Authorization) -> proto::Authorization {
-    proto::Authorization {
-        agent: value.agent,
-        factor: value.factor,
-    }
+    proto::Authorization { agent: value.agent, factor: value.factor }
 }
 
 /// A voiceprint without its biometric content.

@@ -47,11 +47,7 @@ pub fn fit(trials: &[LabeledTrial], options: &FitOptions) -> Result<Calibration,
     let (targets, total) = check(trials)?;
     let (shorter, longer) = speech_ranges(trials);
     let scale = |target| {
-        if target {
-            options.prior / total[1]
-        } else {
-            (1.0 - options.prior) / total[0]
-        }
+        if target { options.prior / total[1] } else { (1.0 - options.prior) / total[0] }
     };
     let rows: Vec<Row> = trials
         .iter()
@@ -72,11 +68,7 @@ pub fn fit(trials: &[LabeledTrial], options: &FitOptions) -> Result<Calibration,
             non_target_trials: (trials.len() - targets) as u64,
             speakers: options.speakers,
         },
-        tail: ImpostorTail {
-            comparisons: 0,
-            pairs: 0,
-            points: Vec::new(),
-        },
+        tail: ImpostorTail { comparisons: 0, pairs: 0, points: Vec::new() },
     };
     let impostors: Vec<f64> = trials
         .iter()
@@ -133,13 +125,7 @@ struct Row {
 
 impl Row {
     fn new(q: [f64; MEASURES], raw: RawScore, target: bool, weight: f64) -> Self {
-        let x = std::array::from_fn(|i| {
-            if i < MEASURES {
-                q[i]
-            } else {
-                raw.0 * q[i - MEASURES]
-            }
-        });
+        let x = std::array::from_fn(|i| if i < MEASURES { q[i] } else { raw.0 * q[i - MEASURES] });
         Self { x, target, weight }
     }
 }
@@ -155,9 +141,7 @@ fn fit_rising(rows: &[Row], options: &FitOptions) -> Result<[f64; WEIGHTS], Scor
         }
         slope_ridge = (slope_ridge * 10.0).max(1e-6);
     }
-    Err(ScoringError::Fit(
-        "the scores do not rise from non-targets to targets",
-    ))
+    Err(ScoringError::Fit("the scores do not rise from non-targets to targets"))
 }
 
 fn newton(
@@ -292,13 +276,7 @@ mod tests {
     use crate::scoring::calibration::Conditions;
 
     fn options() -> FitOptions {
-        FitOptions {
-            version: 1,
-            ridge: 1e-4,
-            prior: 0.5,
-            speakers: 100,
-            pairs: 4_950,
-        }
+        FitOptions { version: 1, ridge: 1e-4, prior: 0.5, speakers: 100, pairs: 4_950 }
     }
 
     /// Quantiles of a normal distribution, by bisection on the logistic-free error integral.
@@ -359,10 +337,7 @@ mod tests {
         assert!((c.llr(RawScore(2.0), &all[0].conditions).0 - 2.0).abs() < 0.3);
         assert!((c.llr(RawScore(3.0), &at_long).0 - 4.0).abs() < 0.5);
         // Beyond the range of the fit nothing changes.
-        let beyond = Conditions {
-            net_speech_ms: [9_000, 10_000],
-            ..at_long
-        };
+        let beyond = Conditions { net_speech_ms: [9_000, 10_000], ..at_long };
         let same = c.llr(RawScore(3.0), &at_long).0;
         assert_eq!(c.llr(RawScore(3.0), &beyond).0, same);
     }
@@ -391,10 +366,7 @@ mod tests {
     #[test]
     fn useless_data_is_refused() {
         let few = trials(3.0, 5, 0.0, true);
-        assert!(matches!(
-            fit(&few, &options()),
-            Err(ScoringError::TooFew { .. })
-        ));
+        assert!(matches!(fit(&few, &options()), Err(ScoringError::TooFew { .. })));
         let mut backwards = trials(0.0, 5, 0.0, true);
         backwards.extend(trials(3.0, 5, 0.0, false));
         assert!(fit(&backwards, &options()).is_err());

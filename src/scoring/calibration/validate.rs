@@ -25,11 +25,7 @@ pub fn cross_validate(
             "cross-validation needs at least 2 folds and speakers for every trial",
         ));
     }
-    let most = speakers
-        .iter()
-        .flatten()
-        .max()
-        .map_or(0, |s| *s as usize + 1);
+    let most = speakers.iter().flatten().max().map_or(0, |s| *s as usize + 1);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let fold_of: Vec<u32> = (0..most).map(|_| rng.random_range(0..folds)).collect();
     let folds_of = |pair: &[u32; 2]| pair.map(|s| fold_of[s as usize]);
@@ -37,11 +33,8 @@ pub fn cross_validate(
     for fold in 0..folds {
         let outside = |pair: &[u32; 2]| folds_of(pair).iter().all(|f| *f != fold);
         let paired = trials.iter().zip(speakers);
-        let rest: Vec<LabeledTrial> = paired
-            .clone()
-            .filter(|(_, pair)| outside(pair))
-            .map(|(trial, _)| *trial)
-            .collect();
+        let rest: Vec<LabeledTrial> =
+            paired.clone().filter(|(_, pair)| outside(pair)).map(|(trial, _)| *trial).collect();
         let calibration = fit(&rest, options)?;
         let inside = paired.filter(|(_, pair)| folds_of(pair) == [fold; 2]);
         held_out.extend(inside.map(|(trial, pair)| Trial {
@@ -81,13 +74,8 @@ mod tests {
                 }
             }
         }
-        let options = FitOptions {
-            version: 1,
-            ridge: 1e-4,
-            prior: 0.5,
-            speakers: 60,
-            pairs: 1_770,
-        };
+        let options =
+            FitOptions { version: 1, ridge: 1e-4, prior: 0.5, speakers: 60, pairs: 1_770 };
         let held_out = cross_validate(&trials, &speakers, &options, 4, 2).unwrap();
         assert_eq!(held_out.iter().filter(|t| t.target).count(), 60 * 20);
         assert!(held_out.len() < trials.len());

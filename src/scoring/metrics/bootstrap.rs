@@ -90,19 +90,12 @@ pub fn paired_ratio(
         }
     }
     let ratio = if ratio.is_nan() { 1.0 } else { ratio };
-    Ok(PairedRatio {
-        ratio,
-        interval: interval(ratios)?,
-    })
+    Ok(PairedRatio { ratio, interval: interval(ratios)? })
 }
 
 fn weight(trial: &Trial, counts: &[u32]) -> f64 {
     let [a, b] = trial.speakers.map(|s| f64::from(counts[s as usize]));
-    if trial.speakers[0] == trial.speakers[1] {
-        a
-    } else {
-        a * b
-    }
+    if trial.speakers[0] == trial.speakers[1] { a } else { a * b }
 }
 
 /// For each replicate, how often each person was drawn; people without trials are never drawn.
@@ -140,14 +133,9 @@ fn draws(
 
 fn interval(mut values: Vec<f64>) -> Result<Interval, ScoringError> {
     if values.is_empty() {
-        return Err(ScoringError::Fit(
-            "no bootstrap replicate had trials of both kinds",
-        ));
+        return Err(ScoringError::Fit("no bootstrap replicate had trials of both kinds"));
     }
     values.sort_by(f64::total_cmp);
     let at = |q: f64| values[((values.len() - 1) as f64 * q).round() as usize];
-    Ok(Interval {
-        low: at(TAILS[0]),
-        high: at(TAILS[1]),
-    })
+    Ok(Interval { low: at(TAILS[0]), high: at(TAILS[1]) })
 }

@@ -51,11 +51,7 @@ impl Curve {
     pub fn new(trials: &[Trial]) -> Result<Self, ScoringError> {
         for (target, what) in [(true, "target trials"), (false, "non-target trials")] {
             if !trials.iter().any(|t| t.target == target) {
-                return Err(ScoringError::TooFew {
-                    what,
-                    needed: 1,
-                    got: 0,
-                });
+                return Err(ScoringError::TooFew { what, needed: 1, got: 0 });
             }
         }
         if trials.iter().any(|t| t.score.is_nan()) {
@@ -83,8 +79,7 @@ impl Curve {
     }
 
     fn total(&self) -> Block {
-        self.blocks()
-            .fold(Block::default(), |sum, (_, b)| sum.plus(b))
+        self.blocks().fold(Block::default(), |sum, (_, b)| sum.plus(b))
     }
 
     /// Runs of equal scores, rising.

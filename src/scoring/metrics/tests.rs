@@ -1,36 +1,26 @@
 use super::*;
 
 fn trial(score: f64, target: bool) -> Trial {
-    Trial {
-        score,
-        target,
-        speakers: if target { [0, 0] } else { [0, 1] },
-    }
+    Trial { score, target, speakers: if target { [0, 0] } else { [0, 1] } }
 }
 
 fn all(targets: &[f64], non_targets: &[f64]) -> Vec<Trial> {
     let t = targets.iter().map(|s| trial(*s, true));
-    t.chain(non_targets.iter().map(|s| trial(*s, false)))
-        .collect()
+    t.chain(non_targets.iter().map(|s| trial(*s, false))).collect()
 }
 
 /// Scores without order or structure, from a linear congruential generator.
 fn noise(n: usize, shift: f64, mut state: u64) -> Vec<f64> {
     let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as f64 / (1u64 << 31) as f64
     };
-    (0..n)
-        .map(|_| shift + 2.0 * (next() + next() + next() - 1.5))
-        .collect()
+    (0..n).map(|_| shift + 2.0 * (next() + next() + next() - 1.5)).collect()
 }
 
 fn normal(n: usize, mean: f64, std: f64) -> Vec<f64> {
-    (0..n)
-        .map(|i| mean + std * probit((i as f64 + 0.5) / n as f64))
-        .collect()
+    (0..n).map(|i| mean + std * probit((i as f64 + 0.5) / n as f64)).collect()
 }
 
 fn phi(x: f64) -> f64 {
@@ -38,9 +28,8 @@ fn phi(x: f64) -> f64 {
     let (n, from) = (20_000, -10.0);
     let h = (x - from) / f64::from(n);
     let f = |t: f64| (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let inner: f64 = (1..n)
-        .map(|i| f(from + h * f64::from(i)) * if i % 2 == 1 { 4.0 } else { 2.0 })
-        .sum();
+    let inner: f64 =
+        (1..n).map(|i| f(from + h * f64::from(i)) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
     h / 3.0 * (f(from) + inner + f(x))
 }
 
@@ -59,10 +48,7 @@ fn perfect_and_useless_scores() {
     assert_eq!(useless.min_dcf, [1.0, 1.0]);
     assert_eq!(useless.fnmr_at_fmr, [1.0; 3]);
     let reversed = figures(&all(&[-1.0, -2.0], &[1.0, 2.0])).unwrap();
-    assert!(
-        (reversed.eer - 0.5).abs() < 1e-12,
-        "the hull is the diagonal"
-    );
+    assert!((reversed.eer - 0.5).abs() < 1e-12, "the hull is the diagonal");
 }
 
 #[test]
@@ -253,11 +239,7 @@ fn the_bootstrap_repeats_and_covers() {
     assert!(one[0].low <= f.eer && f.eer <= one[0].high);
     assert!(one[0].low < one[0].high);
     assert!(bootstrap(&trials, &metrics, 0, 7).is_err());
-    let alone: Vec<Trial> = trials
-        .iter()
-        .filter(|t| t.speakers == [0, 0])
-        .copied()
-        .collect();
+    let alone: Vec<Trial> = trials.iter().filter(|t| t.speakers == [0, 0]).copied().collect();
     assert!(bootstrap(&alone, &metrics, 10, 7).is_err());
 }
 
@@ -265,10 +247,7 @@ fn the_bootstrap_repeats_and_covers() {
 fn paired_ratios_use_the_same_draws() {
     let (better, worse) = (ten_people(2.0), ten_people(1.0));
     let same = paired_ratio(&worse, &worse, |f| f.eer, 100, 1).unwrap();
-    assert_eq!(
-        (same.ratio, same.interval.low, same.interval.high),
-        (1.0, 1.0, 1.0)
-    );
+    assert_eq!((same.ratio, same.interval.low, same.interval.high), (1.0, 1.0, 1.0));
     let less = paired_ratio(&better, &worse, |f| f.cllr, 100, 1).unwrap();
     assert!(less.ratio < 1.0 && less.interval.low <= less.ratio);
     assert!(paired_ratio(&better, &worse[1..], |f| f.eer, 10, 1).is_err());

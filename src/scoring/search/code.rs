@@ -48,11 +48,7 @@ fn lines_per_block(dim: usize) -> usize {
 
 impl Codes {
     pub(super) fn new(dim: usize) -> Self {
-        Self {
-            dim,
-            lines: Vec::new(),
-            scales: Vec::new(),
-        }
+        Self { dim, lines: Vec::new(), scales: Vec::new() }
     }
 
     pub(super) fn reserve(&mut self, vectors: usize) {
@@ -83,10 +79,7 @@ impl Codes {
         if slot / LANES == self.scales.len() {
             let lines = self.lines.len() + lines_per_block(self.dim);
             self.lines.resize(lines, Line([0; 64]));
-            self.scales.push(Scales {
-                step: [0.0; LANES],
-                rest: [f32::NEG_INFINITY; LANES],
-            });
+            self.scales.push(Scales { step: [0.0; LANES], rest: [f32::NEG_INFINITY; LANES] });
         }
         let best = STEPS
             .iter()
@@ -96,11 +89,7 @@ impl Codes {
         let (block, lane) = (slot / LANES, slot % LANES);
         self.scales[block].step[lane] = best.step;
         self.scales[block].rest[lane] = best.rest;
-        for (line, values) in self
-            .block_mut(block)
-            .iter_mut()
-            .zip(vector.chunks(LINE_DIMS))
-        {
+        for (line, values) in self.block_mut(block).iter_mut().zip(vector.chunks(LINE_DIMS)) {
             let bytes = &mut line.0[lane * 4..lane * 4 + 4];
             bytes.fill(0);
             for (n, &x) in values.iter().enumerate() {
@@ -156,11 +145,7 @@ struct Quantizer {
 impl Quantizer {
     fn fit(vector: &[f32], step_in_rms: f32) -> Self {
         let rms = (norm(vector) / (vector.len() as f64).sqrt()) as f32;
-        let mut quantizer = Self {
-            inverse: 1.0 / (rms * step_in_rms),
-            step: 0.0,
-            rest: 0.0,
-        };
+        let mut quantizer = Self { inverse: 1.0 / (rms * step_in_rms), step: 0.0, rest: 0.0 };
         let level = |q: &Self, x: f32| f64::from(f32::from(q.code(x)) - MIDDLE);
         let (mut dot, mut square) = (0.0, 0.0);
         for &x in vector {
@@ -171,9 +156,7 @@ impl Quantizer {
         // No level is 0, so the square is not.
         quantizer.step = (dot / square) as f32;
         let step = f64::from(quantizer.step);
-        let rest = vector
-            .iter()
-            .map(|&x| (f64::from(x) - step * level(&quantizer, x)).powi(2));
+        let rest = vector.iter().map(|&x| (f64::from(x) - step * level(&quantizer, x)).powi(2));
         quantizer.rest = rest.sum::<f64>().sqrt() as f32;
         quantizer
     }

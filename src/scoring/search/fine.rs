@@ -25,11 +25,7 @@ pub(super) struct FineCodes {
 
 impl FineCodes {
     pub(super) fn new(dim: usize) -> Self {
-        Self {
-            lines_per_vector: dim.div_ceil(LINE_DIMS),
-            lines: Vec::new(),
-            scales: Vec::new(),
-        }
+        Self { lines_per_vector: dim.div_ceil(LINE_DIMS), lines: Vec::new(), scales: Vec::new() }
     }
 
     pub(super) fn reserve(&mut self, additional: usize) {

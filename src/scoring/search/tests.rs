@@ -6,10 +6,7 @@ use super::*;
 fn full_scan(vectors: &[(u32, Vec<f32>)], query: &[f32], k: usize) -> Vec<Hit<u32>> {
     let mut all: Vec<_> = vectors
         .iter()
-        .map(|(key, v)| Hit {
-            key: *key,
-            score: dot(Arch::Scalar, query, v),
-        })
+        .map(|(key, v)| Hit { key: *key, score: dot(Arch::Scalar, query, v) })
         .collect();
     all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
     all.truncate(k);
@@ -29,19 +26,14 @@ fn arches() -> Vec<Arch> {
 
 fn unit(values: &[f32]) -> Vec<f32> {
     let norm = norm(values);
-    values
-        .iter()
-        .map(|&x| (f64::from(x) / norm) as f32)
-        .collect()
+    values.iter().map(|&x| (f64::from(x) / norm) as f32).collect()
 }
 
 /// A fixed pseudo-random unit vector (64-bit linear congruential generator of Knuth).
 fn pseudo(seed: u64, dim: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678;
     let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     let values: Vec<f32> = (0..dim).map(|_| next() + next() + next()).collect();
@@ -83,9 +75,8 @@ fn a_search_is_a_full_scan_on_every_kernel() {
     for arch in arches() {
         for (dim, n) in [(1, 40), (7, 500), (33, 1_000), (192, 3_000), (1_024, 100)] {
             for kind in 0..4 {
-                let vectors: Vec<(u32, Vec<f32>)> = (0..n)
-                    .map(|i| (i * 7 % n, vector(kind, u64::from(i) + 10, dim)))
-                    .collect();
+                let vectors: Vec<(u32, Vec<f32>)> =
+                    (0..n).map(|i| (i * 7 % n, vector(kind, u64::from(i) + 10, dim))).collect();
                 let mut index = SearchIndex::on(arch, dim).expect("valid dimension");
                 for (key, v) in &vectors {
                     assert_eq!(index.insert(*key, v), Ok(false));
@@ -93,14 +84,9 @@ fn a_search_is_a_full_scan_on_every_kernel() {
                 for seed in 0..4 {
                     let query = vector((kind + seed as usize) % 3, 1_000 + seed, dim);
                     for k in [1, 10, 100] {
-                        index
-                            .search(&query, k, &mut scratch, &mut hits)
-                            .expect("valid");
+                        index.search(&query, k, &mut scratch, &mut hits).expect("valid");
                         let expected = full_scan(&vectors, &query, k);
-                        assert!(
-                            same(&hits, &expected),
-                            "{arch:?} dim {dim} kind {kind} k {k}"
-                        );
+                        assert!(same(&hits, &expected), "{arch:?} dim {dim} kind {kind} k {k}");
                     }
                 }
             }
@@ -173,26 +159,12 @@ fn no_bound_is_below_its_cosine() {
 
 #[test]
 fn what_cannot_be_searched_is_refused() {
-    assert_eq!(
-        SearchIndex::<u64>::new(0).err(),
-        Some(SearchError::BadDimension(0))
-    );
-    assert_eq!(
-        SearchIndex::<u64>::new(1_025).err(),
-        Some(SearchError::BadDimension(1_025))
-    );
+    assert_eq!(SearchIndex::<u64>::new(0).err(), Some(SearchError::BadDimension(0)));
+    assert_eq!(SearchIndex::<u64>::new(1_025).err(), Some(SearchError::BadDimension(1_025)));
     let mut index = SearchIndex::<u64>::new(3).expect("valid dimension");
-    let wrong = SearchError::Dimension {
-        expected: 3,
-        got: 2,
-    };
+    let wrong = SearchError::Dimension { expected: 3, got: 2 };
     assert_eq!(index.insert(1, &[1.0, 0.0]), Err(wrong));
-    for bad in [
-        [0.0; 3],
-        [1.0, 1.0, 0.0],
-        [f32::NAN, 0.0, 1.0],
-        [f32::INFINITY, 0.0, 0.0],
-    ] {
+    for bad in [[0.0; 3], [1.0, 1.0, 0.0], [f32::NAN, 0.0, 1.0], [f32::INFINITY, 0.0, 0.0]] {
         assert_eq!(index.insert(1, &bad), Err(SearchError::NotUnit));
     }
     assert!(index.is_empty());
@@ -211,8 +183,6 @@ fn what_cannot_be_searched_is_refused() {
 #[test]
 fn debug_shows_neither_vectors_nor_keys() {
     let mut index = SearchIndex::<u64>::new(3).expect("valid dimension");
-    index
-        .insert(4_242, &[0.0, 0.6, 0.8])
-        .expect("a unit vector");
+    index.insert(4_242, &[0.0, 0.6, 0.8]).expect("a unit vector");
     assert_eq!(format!("{index:?}"), "SearchIndex { dim: 3, len: 1, .. }");
 }

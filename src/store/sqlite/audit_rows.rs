@@ -25,9 +25,7 @@ fn parse_word<T: DeserializeOwned>(name: &str) -> Option<T> {
 
 /// Reasons as text, each between commas, so that one can be searched for.
 fn reasons_text(reasons: &[Reason]) -> String {
-    reasons
-        .iter()
-        .fold(",".to_owned(), |text, reason| text + &word(reason) + ",")
+    reasons.iter().fold(",".to_owned(), |text, reason| text + &word(reason) + ",")
 }
 
 /// What [`reasons_text`] holds when it holds `reason`.

@@ -30,11 +30,7 @@ pub(super) struct Mark {
 
 impl Batch<'_> {
     pub fn mark(&self) -> Mark {
-        Mark {
-            ledger: self.ledger,
-            versions: self.versions.len(),
-            changes: self.changes.len(),
-        }
+        Mark { ledger: self.ledger, versions: self.versions.len(), changes: self.changes.len() }
     }
 
     pub fn back_to(&mut self, mark: Mark) {
@@ -121,12 +117,9 @@ pub(super) async fn one(
     sql: &'static str,
     binds: Vec<Value>,
 ) -> Result<Option<Row>, StoreError> {
-    let query = binds
-        .into_iter()
-        .fold(sqlx::query(sql), |query, value| value.bind(query));
+    let query = binds.into_iter().fold(sqlx::query(sql), |query, value| value.bind(query));
     let row = query.fetch_optional(conn).await.map_err(errors::sql)?;
-    row.map(|row| Row::read(&shared.root.integrity, table, &row))
-        .transpose()
+    row.map(|row| Row::read(&shared.root.integrity, table, &row)).transpose()
 }
 
 /// Reads rows and checks their MACs.
@@ -137,13 +130,9 @@ pub(super) async fn all(
     sql: &'static str,
     binds: Vec<Value>,
 ) -> Result<Vec<Row>, StoreError> {
-    let query = binds
-        .into_iter()
-        .fold(sqlx::query(sql), |query, value| value.bind(query));
+    let query = binds.into_iter().fold(sqlx::query(sql), |query, value| value.bind(query));
     let rows = query.fetch_all(conn).await.map_err(errors::sql)?;
-    rows.iter()
-        .map(|row| Row::read(&shared.root.integrity, table, row))
-        .collect()
+    rows.iter().map(|row| Row::read(&shared.root.integrity, table, row)).collect()
 }
 
 /// Executes an insert, or an update (`key_last`), of exactly one row.
@@ -163,11 +152,7 @@ pub(super) async fn write_row(
         .fold(sqlx::query(sql), |query, value| value.clone().bind(query))
         .bind(version)
         .bind(row.mac.to_vec());
-    let query = if key_last {
-        row.values[0].clone().bind(query)
-    } else {
-        query
-    };
+    let query = if key_last { row.values[0].clone().bind(query) } else { query };
     let done = query.execute(conn).await.map_err(errors::sql)?;
     if done.rows_affected() != 1 {
         return Err(row.broken("the row is gone"));

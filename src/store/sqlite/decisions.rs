@@ -33,10 +33,7 @@ pub(super) async fn list(
         Some(id) => match find(&mut tx, shared, &tenant, id).await? {
             Some(subject) => Some(subject.handle),
             None => {
-                return Ok(Page {
-                    items: Vec::new(),
-                    next: None,
-                });
+                return Ok(Page { items: Vec::new(), next: None });
             }
         },
     };
@@ -84,10 +81,7 @@ pub(super) async fn one(
     let tenant = shared.tenant(tenant)?;
     let mut tx = shared.pool.begin().await.map_err(errors::sql)?;
     let sql = select!(audit "WHERE decision_id = ? AND tenant = ?");
-    let binds = vec![
-        Value::from(decision.as_str()),
-        Value::from(tenant.id.as_str()),
-    ];
+    let binds = vec![Value::from(decision.as_str()), Value::from(tenant.id.as_str())];
     let record = match batch::one(&mut tx, shared, Table::Audit, sql, binds).await? {
         None => None,
         Some(row) => Some(Opener::new(&tenant).record(&mut tx, shared, &row).await?),
@@ -104,10 +98,7 @@ struct Opener<'t> {
 
 impl<'t> Opener<'t> {
     fn new(tenant: &'t Tenant) -> Self {
-        Self {
-            tenant,
-            keys: HashMap::new(),
-        }
+        Self { tenant, keys: HashMap::new() }
     }
 
     async fn record(

@@ -177,8 +177,7 @@ pub(super) fn unpack_utterance(plain: &[u8]) -> Option<(UtteranceDoc, Zeroizing<
     let doc = serde_json::from_slice(head).ok()?;
     let (chunks, tail) = values.as_chunks::<4>();
     let values = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    tail.is_empty()
-        .then(|| (doc, Zeroizing::new(values.collect())))
+    tail.is_empty().then(|| (doc, Zeroizing::new(values.collect())))
 }
 
 /// A subject's row, opened.

@@ -29,12 +29,9 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
     }
     match effect {
         Effect::CreateTenant => Err(StoreError::Invalid("a tenant is created first of all")),
-        Effect::PutApiKey {
-            key,
-            role,
-            label,
-            expires_at,
-        } => put_api_key(work, &key, role, label, expires_at).await,
+        Effect::PutApiKey { key, role, label, expires_at } => {
+            put_api_key(work, &key, role, label, expires_at).await
+        }
         Effect::RevokeApiKey { key } => revoke_api_key(work, &key).await,
         Effect::CreateSubject => create_subject(work).await,
         Effect::PutConsent(record) => put_consent(work, record),
@@ -43,31 +40,24 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
             work.change()?.doc.opted_out = opted_out;
             Ok(())
         }
-        Effect::AddUtterance {
-            enrollment,
-            reenroll,
-            utterance,
-            consent,
-        } => enrollment::add(work, enrollment, reenroll, *utterance, &consent).await,
+        Effect::AddUtterance { enrollment, reenroll, utterance, consent } => {
+            enrollment::add(work, enrollment, reenroll, *utterance, &consent).await
+        }
         Effect::CancelEnrollment => enrollment::cancel(work).await,
-        Effect::CompleteEnrollment {
-            voiceprint,
-            expires_at,
-            authorization,
-            consent,
-        } => enrollment::complete(work, voiceprint, expires_at, authorization, &consent).await,
+        Effect::CompleteEnrollment { voiceprint, expires_at, authorization, consent } => {
+            enrollment::complete(work, voiceprint, expires_at, authorization, &consent).await
+        }
         Effect::DeleteVoiceprint { voiceprint } => enrollment::delete(work, &voiceprint).await,
-        Effect::SetVoiceprintExpiry {
-            voiceprint,
-            expires_at,
-        } => enrollment::set_expiry(work, &voiceprint, expires_at),
+        Effect::SetVoiceprintExpiry { voiceprint, expires_at } => {
+            enrollment::set_expiry(work, &voiceprint, expires_at)
+        }
         Effect::SetAttempts(attempts) => set_attempts(work, attempts),
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
-        Effect::RenewRotation {
-            expected_generation,
-        } => renew::renew(work, expected_generation).await,
+        Effect::RenewRotation { expected_generation } => {
+            renew::renew(work, expected_generation).await
+        }
     }
 }
 
@@ -133,11 +123,7 @@ async fn rotate_master(work: &mut Work<'_, '_>, master: &MasterKey) -> Result<()
         .await?
         .ok_or_else(|| Table::Keyring.broken(ONLY.to_string(), "the row is missing"))?;
     let wrapped = batch.shared.root.wrapped(master, &*batch.shared.entropy);
-    let values = vec![
-        Value::Int(ONLY),
-        Value::Text(master.key_id()),
-        Value::Blob(wrapped),
-    ];
+    let values = vec![Value::Int(ONLY), Value::Text(master.key_id()), Value::Blob(wrapped)];
     batch.update(&row, values).await?;
     Ok(())
 }
@@ -159,10 +145,7 @@ async fn put_api_key(
     let (taken, held) = {
         let directory = work.batch.shared.directory();
         let own = |k: &&Arc<ApiKey>| k.tenant == work.tenant.id;
-        (
-            directory.keys.contains_key(key.id()),
-            directory.keys.values().filter(own).count(),
-        )
+        (directory.keys.contains_key(key.id()), directory.keys.values().filter(own).count())
     };
     if taken {
         return Err(StoreError::ApiKeyExists);
@@ -199,10 +182,7 @@ async fn revoke_api_key(work: &mut Work<'_, '_>, key: &ApiKeyId) -> Result<(), S
     let old = found
         .filter(|k| k.tenant == work.tenant.id && k.doc.revoked_at.is_none())
         .ok_or(StoreError::NoApiKey)?;
-    let doc = ApiKeyDoc {
-        revoked_at: Some(work.at),
-        ..old.doc.clone()
-    };
+    let doc = ApiKeyDoc { revoked_at: Some(work.at), ..old.doc.clone() };
     let version = old.row.version + 1;
     let place = (Table::ApiKey, key.as_str().as_bytes(), version);
     let mut values = old.row.values.clone();
@@ -242,12 +222,7 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
         sealed,
     ];
     let row = work.batch.insert(Table::Subject, values).await?;
-    work.subject = Some(OpenSubject {
-        row,
-        handle,
-        key,
-        doc,
-    });
+    work.subject = Some(OpenSubject { row, handle, key, doc });
     Ok(())
 }
 
@@ -268,12 +243,7 @@ pub(super) fn open_subject(tenant: &Tenant, row: Row) -> Result<OpenSubject, Sto
         .unwrap_subject(&handle, row.blob(4)?)
         .map_err(|_| row.broken("the wrapped key does not open"))?;
     let doc = doc::open(&row, 5, &key, &handle)?;
-    Ok(OpenSubject {
-        row,
-        handle,
-        key,
-        doc,
-    })
+    Ok(OpenSubject { row, handle, key, doc })
 }
 
 /// Writes a subject's document.
@@ -322,9 +292,7 @@ fn withdraw(work: &mut Work<'_, '_>, purpose: Purpose) -> Result<(), StoreError>
 fn set_attempts(work: &mut Work<'_, '_>, attempts: Attempts) -> Result<(), StoreError> {
     let expected = work.target.as_ref().and_then(|t| t.expected_version);
     if expected.is_none() {
-        return Err(StoreError::Invalid(
-            "the counter of attempts needs an expected version",
-        ));
+        return Err(StoreError::Invalid("the counter of attempts needs an expected version"));
     }
     work.change()?.doc.attempts = attempts;
     Ok(())

@@ -59,11 +59,7 @@ pub(super) async fn add(
         reenroll,
         utterances: Vec::new(),
     });
-    if enrollment
-        .utterances
-        .iter()
-        .any(|u| u.extractor != kept.extractor)
-    {
+    if enrollment.utterances.iter().any(|u| u.extractor != kept.extractor) {
         return Err(StoreError::Invalid(
             "the enrollment was begun with another extractor: cancel it",
         ));
@@ -111,11 +107,7 @@ async fn insert(
     let handle = Value::Blob(subject.handle.to_vec());
     let values = vec![Value::from(id), handle, sealed];
     let row = batch.insert(Table::Utterance, values).await?;
-    Ok(UtteranceRef {
-        id: utterance.id,
-        extractor: utterance.extractor,
-        mac: row.mac,
-    })
+    Ok(UtteranceRef { id: utterance.id, extractor: utterance.extractor, mac: row.mac })
 }
 
 /// Associated data of an utterance names its subject as well.
@@ -132,9 +124,7 @@ pub(super) fn seal(
     plain: &[u8],
 ) -> Value {
     let place = Table::Utterance.place(&place(subject, id), version);
-    let sealed = subject
-        .key
-        .seal(place.as_slice(), plain, &*batch.shared.entropy);
+    let sealed = subject.key.seal(place.as_slice(), plain, &*batch.shared.entropy);
     Value::Blob(sealed)
 }
 
@@ -222,9 +212,7 @@ pub(super) fn set_expiry(
     expires_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let voiceprint = work.change()?.doc.voiceprint.as_mut();
-    let voiceprint = voiceprint
-        .filter(|v| v.id == *id)
-        .ok_or(StoreError::NoVoiceprint)?;
+    let voiceprint = voiceprint.filter(|v| v.id == *id).ok_or(StoreError::NoVoiceprint)?;
     voiceprint.expires_at = expires_at;
     Ok(())
 }

@@ -30,10 +30,7 @@ pub(super) async fn erase(
     }
     let utterances = select!(utterance "WHERE subject = ?");
     let requests = select!(idempotency "WHERE subject = ?");
-    for (table, sql) in [
-        (Table::Utterance, utterances),
-        (Table::Idempotency, requests),
-    ] {
+    for (table, sql) in [(Table::Utterance, utterances), (Table::Idempotency, requests)] {
         for row in batch.all(table, sql, handle()).await? {
             batch.delete(&row).await?;
             destroyed = destroyed.saturating_add(1);
@@ -48,11 +45,7 @@ pub(super) async fn erase(
     };
     let id = receipt.as_str().as_bytes();
     let sealed = seal_for_tenant(batch, tenant, &doc, (Table::Erasure, id, 1))?;
-    let values = vec![
-        Value::from(receipt.as_str()),
-        Value::from(tenant.id.as_str()),
-        sealed,
-    ];
+    let values = vec![Value::from(receipt.as_str()), Value::from(tenant.id.as_str()), sealed];
     let row = batch.insert(Table::Erasure, values).await?;
     let entry = ErasureEntry::open(tenant, row)?;
     let erasure = entry.erasure.clone();

@@ -11,10 +11,8 @@ const SQLITE_IOERR_SHMSIZE: i32 = 4874;
 
 /// Maps an error of a statement.
 pub(super) fn sql(error: sqlx::Error) -> StoreError {
-    let code = error
-        .as_database_error()
-        .and_then(|e| e.code())
-        .and_then(|code| code.parse::<i32>().ok());
+    let code =
+        error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
     match code {
         Some(SQLITE_IOERR_SHMSIZE) => StoreError::Full,
         Some(code) if code & 0xff == SQLITE_FULL => StoreError::Full,
@@ -29,9 +27,6 @@ pub(super) fn sql(error: sqlx::Error) -> StoreError {
 pub(super) fn file(path: &std::path::Path) -> impl Fn(std::io::Error) -> StoreError + '_ {
     |error| match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => StoreError::File {
-            path: path.display().to_string(),
-            problem: error.to_string(),
-        },
+        _ => StoreError::File { path: path.display().to_string(), problem: error.to_string() },
     }
 }

@@ -42,10 +42,7 @@ fn summand(root: &RootKeys, mac: &[u8; 32]) -> [u64; 4] {
     let hash = root.sum.mac(mac);
     let mut words = [0; 4];
     for (word, bytes) in words.iter_mut().zip(hash.chunks_exact(8)) {
-        *word = bytes
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
     }
     words
 }
@@ -88,10 +85,7 @@ impl Ledger {
         let read = || {
             Some(Self {
                 sum: RowSum([word(0)?, word(1)?, word(2)?, word(3)?]),
-                head: AuditHead {
-                    sequence: word(4)?,
-                    hash: plain.get(40..72)?.try_into().ok()?,
-                },
+                head: AuditHead { sequence: word(4)?, hash: plain.get(40..72)?.try_into().ok()? },
                 commits: row.version,
             })
         };
@@ -125,10 +119,7 @@ mod tests {
         let root = RootKeys::new(Key256::from_bytes([1; 32]));
         let ledger = Ledger {
             sum: RowSum([1, 2, 3, u64::MAX]),
-            head: AuditHead {
-                sequence: 9,
-                hash: [7; 32],
-            },
+            head: AuditHead { sequence: 9, hash: [7; 32] },
             commits: 4,
         };
         let row = ledger.row(&root, &SystemEntropy);

@@ -125,9 +125,7 @@ impl Commits for SqliteStore {
     fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome> {
         let (sender, answer) = oneshot::channel();
         // Queued at once, not when first polled: a dropped future changes nothing.
-        let queued = self
-            .jobs
-            .try_send(Job::Commit(Box::new(transaction), sender));
+        let queued = self.jobs.try_send(Job::Commit(Box::new(transaction), sender));
         Box::pin(async move {
             match queued {
                 Ok(()) => answer.await.unwrap_or(Err(StoreError::Closed)),

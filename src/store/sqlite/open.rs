@@ -122,10 +122,7 @@ pub(super) async fn prepare(
         Value::Blob(root.wrapped(master, entropy)),
     ];
     let keyring = Row::make(&root.integrity, Table::Keyring, values, 1);
-    let mut ledger = Ledger {
-        commits: 1,
-        ..Ledger::default()
-    };
+    let mut ledger = Ledger { commits: 1, ..Ledger::default() };
     ledger.sum.add(&root, &keyring.mac);
     let mut tx = conn.begin().await.map_err(errors::sql)?;
     write_row(&mut tx, Table::Keyring.spec().insert, &keyring, false).await?;
@@ -138,10 +135,7 @@ async fn raw(
     conn: &mut SqliteConnection,
     table: Table,
 ) -> Result<Option<sqlx::sqlite::SqliteRow>, StoreError> {
-    sqlx::query(table.spec().scan)
-        .fetch_optional(conn)
-        .await
-        .map_err(errors::sql)
+    sqlx::query(table.spec().scan).fetch_optional(conn).await.map_err(errors::sql)
 }
 
 /// Opens the root key.
@@ -180,12 +174,8 @@ pub(super) async fn scan(
 ) -> Result<Scanned, StoreError> {
     let state = state_row(conn, &root).await?;
     let ledger = Ledger::from_row(&root, &state)?;
-    let mut found = Scanned {
-        root,
-        ledger,
-        directory: DirectoryState::default(),
-        versions: Vec::new(),
-    };
+    let mut found =
+        Scanned { root, ledger, directory: DirectoryState::default(), versions: Vec::new() };
     let mut sum = RowSum::default();
     let mut head = AuditHead::default();
     for table in Table::SUMMED {
@@ -207,10 +197,7 @@ pub(super) async fn scan(
 }
 
 async fn state_row(conn: &mut SqliteConnection, root: &RootKeys) -> Result<Row, StoreError> {
-    let rows = sqlx::query(Table::State.spec().scan)
-        .fetch_all(conn)
-        .await
-        .map_err(errors::sql)?;
+    let rows = sqlx::query(Table::State.spec().scan).fetch_all(conn).await.map_err(errors::sql)?;
     match rows.as_slice() {
         [row] => Row::read(&root.integrity, Table::State, row),
         [] => Err(Table::State.broken(ONLY.to_string(), "the row is missing")),
@@ -223,9 +210,7 @@ impl Scanned {
         match row.table {
             Table::Tenant => {
                 let tenant = Tenant::open(&self.root, row)?;
-                self.directory
-                    .tenants
-                    .insert(tenant.id.clone(), tenant.into());
+                self.directory.tenants.insert(tenant.id.clone(), tenant.into());
             }
             Table::ApiKey => {
                 let key = ApiKey::open(self.owner(&row)?, row)?;
@@ -247,12 +232,9 @@ impl Scanned {
 
     /// The tenant named in column 1.
     fn owner(&self, row: &Row) -> Result<&Tenant, StoreError> {
-        let tenant = TenantId::parse(row.text(1)?)
-            .ok()
-            .and_then(|id| self.directory.tenants.get(&id));
-        tenant
-            .map(|tenant| &**tenant)
-            .ok_or_else(|| row.broken("its tenant is missing"))
+        let tenant =
+            TenantId::parse(row.text(1)?).ok().and_then(|id| self.directory.tenants.get(&id));
+        tenant.map(|tenant| &**tenant).ok_or_else(|| row.broken("its tenant is missing"))
     }
 }
 

@@ -99,14 +99,7 @@ async fn snapshot(
         }),
     };
     let voiceprint = voiceprint(doc, &mut utterances)?;
-    let SubjectDoc {
-        id,
-        created_at,
-        opted_out,
-        consents,
-        attempts,
-        ..
-    } = subject.doc;
+    let SubjectDoc { id, created_at, opted_out, consents, attempts, .. } = subject.doc;
     Ok(SubjectSnapshot {
         id,
         version,
@@ -286,17 +279,11 @@ async fn subject_page(
 ) -> Result<(Vec<OpenSubject>, Option<String>), StoreError> {
     let (after, size) = position(page, 0)?;
     let sql = select!(subject "WHERE tenant = ? AND n > ? ORDER BY n LIMIT ?");
-    let binds = vec![
-        Value::from(tenant.id.as_str()),
-        Value::Int(after),
-        Value::Int(size),
-    ];
+    let binds = vec![Value::from(tenant.id.as_str()), Value::Int(after), Value::Int(size)];
     let rows = batch::all(conn, shared, Table::Subject, sql, binds).await?;
     let next = next_token(&rows, size)?;
-    let subjects = rows
-        .into_iter()
-        .map(|row| current(shared, tenant, row))
-        .collect::<Result<_, _>>()?;
+    let subjects =
+        rows.into_iter().map(|row| current(shared, tenant, row)).collect::<Result<_, _>>()?;
     Ok((subjects, next))
 }
 
@@ -304,11 +291,9 @@ async fn subject_page(
 pub(super) fn position(page: &PageRequest, first: i64) -> Result<(i64, i64), StoreError> {
     let start = match &page.token {
         None => first,
-        Some(token) => token
-            .parse::<i64>()
-            .ok()
-            .filter(|n| *n >= 0)
-            .ok_or(StoreError::BadPageToken)?,
+        Some(token) => {
+            token.parse::<i64>().ok().filter(|n| *n >= 0).ok_or(StoreError::BadPageToken)?
+        }
     };
     Ok((start, i64::from(page.size.clamp(1, MAX_PAGE_SIZE))))
 }

@@ -33,11 +33,7 @@ pub(super) async fn renew(work: &mut Work<'_, '_>, expected: u32) -> Result<(), 
     let mut last = 0;
     loop {
         let sql = select!(subject "WHERE tenant = ? AND n > ? ORDER BY n LIMIT ?");
-        let binds = vec![
-            Value::from(new.id.as_str()),
-            Value::Int(last),
-            Value::Int(PAGE),
-        ];
+        let binds = vec![Value::from(new.id.as_str()), Value::Int(last), Value::Int(PAGE)];
         let rows = work.batch.all(Table::Subject, sql, binds).await?;
         let Some(end) = rows.last() else { break };
         last = end.int(0)?;
@@ -63,14 +59,8 @@ async fn renew_subject(
     subject: &mut OpenSubject,
 ) -> Result<bool, StoreError> {
     let mut document = subject.doc.clone();
-    let pending = document
-        .enrollment
-        .iter_mut()
-        .flat_map(|e| &mut e.utterances);
-    let enrolled = document
-        .voiceprint
-        .iter_mut()
-        .flat_map(|v| &mut v.utterances);
+    let pending = document.enrollment.iter_mut().flat_map(|e| &mut e.utterances);
+    let enrolled = document.voiceprint.iter_mut().flat_map(|v| &mut v.utterances);
     let mut changed = false;
     for utterance in pending.chain(enrolled) {
         renew_utterance(batch, old, new, subject, utterance).await?;
@@ -100,10 +90,7 @@ async fn renew_utterance(
         return Err(row.broken("the utterance is of another rotation"));
     }
     let dim = rotated.len();
-    let raw = old
-        .rotation(dim)?
-        .invert(&rotated)
-        .map(zeroize::Zeroizing::new);
+    let raw = old.rotation(dim)?.invert(&rotated).map(zeroize::Zeroizing::new);
     let raw = raw.ok_or_else(unreadable)?;
     let again = new.rotation(dim)?.apply(&raw).map(zeroize::Zeroizing::new);
     head.generation = new.doc.generation;

@@ -10,9 +10,7 @@ use crate::store::{IdempotencyKey, StoreError};
 
 /// Row id of a request: the client's key is not stored.
 pub(super) fn row_id(tenant: &Tenant, key: &IdempotencyKey) -> [u8; 32] {
-    let name = Encoder::new("vouch.request.v1")
-        .text(key.method)
-        .text(&key.key);
+    let name = Encoder::new("vouch.request.v1").text(key.method).text(&key.key);
     tenant.keys.idempotency.mac(name.as_slice())
 }
 
@@ -28,9 +26,8 @@ pub(super) fn answer(
     }
     let id = row.array::<32>(0)?;
     let plain = doc::open_bytes(row, 4, &tenant.keys.data, &id)?;
-    let (body_hash, answer) = plain
-        .split_first_chunk::<32>()
-        .ok_or_else(|| row.broken("the answer is too short"))?;
+    let (body_hash, answer) =
+        plain.split_first_chunk::<32>().ok_or_else(|| row.broken("the answer is too short"))?;
     if *body_hash != key.body_hash {
         return Err(StoreError::IdempotencyMismatch);
     }

@@ -14,10 +14,7 @@ pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// Schema version of a database; 0 when it is empty.
 pub(super) async fn version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query("PRAGMA user_version")
-        .fetch_one(conn)
-        .await
-        .map_err(sql)?;
+    let row = sqlx::query("PRAGMA user_version").fetch_one(conn).await.map_err(sql)?;
     row.try_get(0).map_err(sql)
 }
 
@@ -28,10 +25,7 @@ pub(super) async fn version(conn: &mut SqliteConnection) -> Result<i64, StoreErr
 pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let found = version(conn).await?;
     if found > NEWEST {
-        return Err(StoreError::NewerSchema {
-            found,
-            known: NEWEST,
-        });
+        return Err(StoreError::NewerSchema { found, known: NEWEST });
     }
     let done = usize::try_from(found).map_err(|_| StoreError::Schema("negative version".into()))?;
     for migration in &MIGRATIONS[done..] {
@@ -47,11 +41,7 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreErro
 
 /// Compares tables, indexes, triggers and views with what the migrations make in memory.
 async fn check(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let mut model = SqliteConnectOptions::new()
-        .in_memory(true)
-        .connect()
-        .await
-        .map_err(sql)?;
+    let mut model = SqliteConnectOptions::new().in_memory(true).connect().await.map_err(sql)?;
     for migration in MIGRATIONS {
         run(&mut model, migration).await?;
     }
@@ -85,11 +75,7 @@ async fn objects(conn: &mut SqliteConnection) -> Result<Vec<(String, String, Str
 
 /// Executes text of several statements.
 pub(super) async fn run(conn: &mut SqliteConnection, text: &'static str) -> Result<(), StoreError> {
-    sqlx::raw_sql(text)
-        .execute(conn)
-        .await
-        .map(|_| ())
-        .map_err(sql)
+    sqlx::raw_sql(text).execute(conn).await.map(|_| ()).map_err(sql)
 }
 
 /// SQLite's own check of pages and indexes.
@@ -97,10 +83,7 @@ pub(super) async fn run(conn: &mut SqliteConnection, text: &'static str) -> Resu
 /// # Errors
 /// [`StoreError::Schema`] with its first complaint.
 pub(super) async fn check_pages(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let row = sqlx::query("PRAGMA integrity_check(1)")
-        .fetch_one(conn)
-        .await
-        .map_err(sql)?;
+    let row = sqlx::query("PRAGMA integrity_check(1)").fetch_one(conn).await.map_err(sql)?;
     let answer: String = row.try_get(0).map_err(sql)?;
     if answer == "ok" {
         return Ok(());

@@ -75,15 +75,11 @@ pub(super) enum Change {
 
 impl Shared {
     pub fn directory(&self) -> RwLockReadGuard<'_, DirectoryState> {
-        self.directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.directory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn directory_mut(&self) -> RwLockWriteGuard<'_, DirectoryState> {
-        self.directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.directory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, StoreError> {
@@ -97,10 +93,7 @@ impl Shared {
     }
 
     pub fn publish_versions(&self, changes: &[(Lookup, Option<u64>)]) {
-        let mut versions = self
-            .versions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
         for (lookup, version) in changes {
             match version {
                 Some(version) => versions.insert(*lookup, *version),
@@ -130,9 +123,7 @@ impl Shared {
 
 /// What the keyed hash of an API key covers.
 pub(super) fn api_message(id: &ApiKeyId, secret: &[u8]) -> zeroize::Zeroizing<Vec<u8>> {
-    let message = crate::crypto::Encoder::new("vouch.api-key.v1")
-        .text(id.as_str())
-        .bytes(secret);
+    let message = crate::crypto::Encoder::new("vouch.api-key.v1").text(id.as_str()).bytes(secret);
     zeroize::Zeroizing::new(message.as_slice().to_vec())
 }
 
@@ -154,13 +145,7 @@ impl DirectoryState {
 
 impl Tenant {
     pub fn new(id: TenantId, row: Row, keys: Arc<TenantKeys>, doc: TenantDoc) -> Self {
-        Self {
-            id,
-            row,
-            keys,
-            doc,
-            rotations: Mutex::default(),
-        }
+        Self { id, row, keys, doc, rotations: Mutex::default() }
     }
 
     /// Opens a tenant's row.
@@ -175,10 +160,8 @@ impl Tenant {
 
     /// The rotation in force for a dimension; made once.
     pub fn rotation(&self, dim: usize) -> Result<Arc<Rotation>, StoreError> {
-        let mut rotations: MutexGuard<'_, _> = self
-            .rotations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut rotations: MutexGuard<'_, _> =
+            self.rotations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rotation) = rotations.get(&dim) {
             return Ok(Arc::clone(rotation));
         }
@@ -203,9 +186,7 @@ impl Tenant {
             id: self.id.clone(),
             created_at: self.doc.created_at,
             extractor: self.doc.extractor.clone(),
-            rotation: RotationInfo {
-                generation: self.doc.generation,
-            },
+            rotation: RotationInfo { generation: self.doc.generation },
         }
     }
 }
@@ -223,12 +204,7 @@ impl ApiKey {
         let id =
             ApiKeyId::parse(row.text(0)?).map_err(|_| row.broken("the key is not a key's id"))?;
         let doc = doc::open(&row, 2, &tenant.keys.data, id.as_str().as_bytes())?;
-        Ok(Self {
-            id,
-            tenant: tenant.id.clone(),
-            row,
-            doc,
-        })
+        Ok(Self { id, tenant: tenant.id.clone(), row, doc })
     }
 
     pub fn info(&self) -> ApiKeyInfo {
@@ -256,11 +232,7 @@ impl ErasureEntry {
             rows_destroyed: doc.rows_destroyed,
             decision: doc.decision,
         };
-        Ok(Self {
-            tenant: tenant.id.clone(),
-            row,
-            erasure,
-        })
+        Ok(Self { tenant: tenant.id.clone(), row, erasure })
     }
 
     /// Its document.

@@ -53,25 +53,16 @@ macro_rules! mark {
 /// `SELECT` of all columns of a table, with a tail.
 macro_rules! select {
     (keyring $tail:literal) => {
-        concat!(
-            "SELECT id, master, wrapped_key, version, mac FROM keyring ",
-            $tail
-        )
+        concat!("SELECT id, master, wrapped_key, version, mac FROM keyring ", $tail)
     };
     (state $tail:literal) => {
         concat!("SELECT id, sealed, version, mac FROM state ", $tail)
     };
     (tenant $tail:literal) => {
-        concat!(
-            "SELECT id, wrapped_key, sealed, version, mac FROM tenant ",
-            $tail
-        )
+        concat!("SELECT id, wrapped_key, sealed, version, mac FROM tenant ", $tail)
     };
     (api_key $tail:literal) => {
-        concat!(
-            "SELECT id, tenant, sealed, version, mac FROM api_key ",
-            $tail
-        )
+        concat!("SELECT id, tenant, sealed, version, mac FROM api_key ", $tail)
     };
     (subject $tail:literal) => {
         concat!(
@@ -80,10 +71,7 @@ macro_rules! select {
         )
     };
     (utterance $tail:literal) => {
-        concat!(
-            "SELECT id, subject, sealed, version, mac FROM utterance ",
-            $tail
-        )
+        concat!("SELECT id, subject, sealed, version, mac FROM utterance ", $tail)
     };
     (idempotency $tail:literal) => {
         concat!(
@@ -99,10 +87,7 @@ macro_rules! select {
         )
     };
     (erasure $tail:literal) => {
-        concat!(
-            "SELECT id, tenant, sealed, version, mac FROM erasure ",
-            $tail
-        )
+        concat!("SELECT id, tenant, sealed, version, mac FROM erasure ", $tail)
     };
 }
 pub(super) use select;
@@ -131,24 +116,9 @@ static KEYRING: Spec = spec!(keyring, "id", "master", "wrapped_key");
 static STATE: Spec = spec!(state, "id", "sealed");
 static TENANT: Spec = spec!(tenant, "id", "wrapped_key", "sealed");
 static API_KEY: Spec = spec!(api_key, "id", "tenant", "sealed");
-static SUBJECT: Spec = spec!(
-    subject,
-    "n",
-    "handle",
-    "tenant",
-    "lookup",
-    "wrapped_key",
-    "sealed"
-);
+static SUBJECT: Spec = spec!(subject, "n", "handle", "tenant", "lookup", "wrapped_key", "sealed");
 static UTTERANCE: Spec = spec!(utterance, "id", "subject", "sealed");
-static IDEMPOTENCY: Spec = spec!(
-    idempotency,
-    "id",
-    "tenant",
-    "subject",
-    "expires_at",
-    "sealed"
-);
+static IDEMPOTENCY: Spec = spec!(idempotency, "id", "tenant", "subject", "expires_at", "sealed");
 static AUDIT: Spec = spec!(
     audit,
     "seq",
@@ -195,19 +165,12 @@ impl Table {
 
     /// Associated data of what is sealed in this table: table, row and version.
     pub fn place(self, row: &[u8], version: u64) -> Encoder {
-        Encoder::new("vouch.sealed.v1")
-            .text(self.spec().name)
-            .bytes(row)
-            .uint(version)
+        Encoder::new("vouch.sealed.v1").text(self.spec().name).bytes(row).uint(version)
     }
 
     /// An integrity error about a row of this table.
     pub fn broken(self, row: impl Into<String>, problem: &'static str) -> StoreError {
-        StoreError::Integrity {
-            table: self.spec().name,
-            row: row.into(),
-            problem,
-        }
+        StoreError::Integrity { table: self.spec().name, row: row.into(), problem }
     }
 }
 
@@ -283,12 +246,7 @@ impl Row {
     /// A row with its MAC.
     pub fn make(key: &MacKey, table: Table, values: Vec<Value>, version: u64) -> Self {
         let mac = key.mac(message(table, &values, version).as_slice());
-        Self {
-            table,
-            values,
-            version,
-            mac,
-        }
+        Self { table, values, version, mac }
     }
 
     /// Reads a row and checks its MAC.
@@ -299,9 +257,7 @@ impl Row {
         let columns = table.spec().columns;
         let name = Value::decode(row, 0).map_or_else(|| "unreadable".into(), |v| v.show());
         let read = || {
-            let values = (0..columns)
-                .map(|i| Value::decode(row, i))
-                .collect::<Option<Vec<_>>>()?;
+            let values = (0..columns).map(|i| Value::decode(row, i)).collect::<Option<Vec<_>>>()?;
             let version: i64 = row.try_get(columns).ok()?;
             let mac: Vec<u8> = row.try_get(columns + 1).ok()?;
             Some((values, u64::try_from(version).ok()?, mac))
@@ -314,12 +270,7 @@ impl Row {
         }
         let mut fixed = [0; 32];
         fixed.copy_from_slice(&mac);
-        Ok(Self {
-            table,
-            values,
-            version,
-            mac: fixed,
-        })
+        Ok(Self { table, values, version, mac: fixed })
     }
 
     /// Text column; the schema is strict and the MAC was right, so the type is too.
@@ -340,9 +291,7 @@ impl Row {
 
     /// Bytes column of fixed length.
     pub fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], StoreError> {
-        self.blob(column)?
-            .try_into()
-            .map_err(|_| self.broken("a column has another length"))
+        self.blob(column)?.try_into().map_err(|_| self.broken("a column has another length"))
     }
 
     /// Number column.
@@ -366,10 +315,7 @@ impl Row {
 
 fn message(table: Table, values: &[Value], version: u64) -> Encoder {
     let start = Encoder::new("vouch.row.v1").text(table.spec().name);
-    values
-        .iter()
-        .fold(start, |to, value| value.encode(to))
-        .uint(version)
+    values.iter().fold(start, |to, value| value.encode(to)).uint(version)
 }
 
 #[cfg(test)]
@@ -381,13 +327,7 @@ mod tests {
     fn statements_name_every_column() {
         for table in Table::SUMMED.iter().chain([&Table::State]) {
             let spec = table.spec();
-            let listed = spec
-                .scan
-                .split(" FROM ")
-                .next()
-                .unwrap_or("")
-                .split(',')
-                .count();
+            let listed = spec.scan.split(" FROM ").next().unwrap_or("").split(',').count();
             assert_eq!(listed, spec.columns + 2, "{}", spec.name);
             assert_eq!(spec.insert.matches('?').count(), spec.columns + 2);
             assert_eq!(spec.update.matches('?').count(), spec.columns + 2);

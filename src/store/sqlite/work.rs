@@ -35,13 +35,8 @@ pub(super) async fn run(
     batch: &mut Batch<'_>,
     transaction: Transaction,
 ) -> Result<Outcome, StoreError> {
-    let Transaction {
-        tenant: tenant_id,
-        idempotency,
-        subject: target,
-        effects,
-        audit,
-    } = transaction;
+    let Transaction { tenant: tenant_id, idempotency, subject: target, effects, audit } =
+        transaction;
     let known = batch.shared.tenant(&tenant_id);
     if let (Ok(tenant), Some(request)) = (&known, &idempotency)
         && let Some(answer) = requests::recall(batch, tenant, &request.key, audit.at).await?
@@ -80,10 +75,7 @@ pub(super) async fn run(
         }
     };
     let applied = work.applied;
-    Ok(Outcome::Committed(Box::new(Committed {
-        applied,
-        response,
-    })))
+    Ok(Outcome::Committed(Box::new(Committed { applied, response })))
 }
 
 async fn begin<'b, 'w>(
@@ -112,15 +104,7 @@ async fn begin<'b, 'w>(
         rotation_generation: tenant.doc.generation,
         erasure: None,
     };
-    Ok(Work {
-        batch,
-        tenant,
-        target,
-        subject,
-        dirty: false,
-        at: audit.at,
-        applied,
-    })
+    Ok(Work { batch, tenant, target, subject, dirty: false, at: audit.at, applied })
 }
 
 /// A subject's row, opened; refuses one that is not at its version.
@@ -131,9 +115,7 @@ pub(super) async fn find(
 ) -> Result<Option<OpenSubject>, StoreError> {
     let lookup = tenant.lookup(id);
     let sql = select!(subject "WHERE lookup = ?");
-    let row = batch
-        .one(Table::Subject, sql, vec![Value::Blob(lookup.to_vec())])
-        .await?;
+    let row = batch.one(Table::Subject, sql, vec![Value::Blob(lookup.to_vec())]).await?;
     match (row, batch.version(&short(&lookup))) {
         (None, None) => Ok(None),
         (Some(row), Some(version)) if row.version == version => {
@@ -152,9 +134,7 @@ impl Work<'_, '_> {
         let Some(target) = &self.target else {
             return Err(StoreError::Invalid("an effect on a subject names none"));
         };
-        self.subject
-            .as_mut()
-            .ok_or_else(|| StoreError::NoSubject(target.id.clone()))
+        self.subject.as_mut().ok_or_else(|| StoreError::NoSubject(target.id.clone()))
     }
 
     /// The target, about to be changed.
@@ -230,15 +210,8 @@ impl Work<'_, '_> {
         if let Some(subject) = self.subject.take() {
             self.dirty = false;
             let decision = self.applied.decision.clone();
-            let erasure = erase::erase(
-                self.batch,
-                &self.tenant,
-                subject,
-                receipt,
-                decision,
-                self.at,
-            )
-            .await?;
+            let erasure =
+                erase::erase(self.batch, &self.tenant, subject, receipt, decision, self.at).await?;
             self.applied.erasure = Some(erasure);
         }
         Ok(())

@@ -162,9 +162,7 @@ impl Writer {
             (None, None) => Ok(None),
             (None, Some(at)) => seal_group(&mut batch, at).await.map(Some),
         };
-        let Batch {
-            versions, changes, ..
-        } = batch;
+        let Batch { versions, changes, .. } = batch;
         let result = match written {
             Ok(Some(ledger)) => self.commit(ledger, &versions, &changes).await,
             Ok(None) => run_sql(&mut self.conn, "ROLLBACK").await,

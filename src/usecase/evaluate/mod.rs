@@ -197,17 +197,9 @@ fn judge_all(
     for plan in plans {
         let (condition, corpus) = (plan.condition.name(), plan.corpus.as_str());
         let name = format!("{corpus}-{condition}");
-        put(
-            &options.out,
-            &format!("trials-{name}.tsv"),
-            &trial_lines(plan),
-        )?;
+        put(&options.out, &format!("trials-{name}.tsv"), &trial_lines(plan))?;
         let scored = score(plan, embeddings, systems);
-        put(
-            &options.out,
-            &format!("scores-{name}.tsv"),
-            &score_lines(&scored.judged),
-        )?;
+        put(&options.out, &format!("scores-{name}.tsv"), &score_lines(&scored.judged))?;
         plots(&options.out, &name, &scored.judged)?;
         let judging = &options.judging;
         let all = scored.judged.row(corpus, condition, "all", judging)?;
@@ -246,9 +238,7 @@ impl Scored {
         let key = |i: usize| -> Option<String> {
             match by {
                 GroupBy::Gender => {
-                    let [a, b] = self.judged.full[i]
-                        .speakers
-                        .map(|s| &plan.genders[s as usize]);
+                    let [a, b] = self.judged.full[i].speakers.map(|s| &plan.genders[s as usize]);
                     (a == b && !a.is_empty()).then(|| format!("gender {a}"))
                 }
                 GroupBy::Bandwidth => {
@@ -278,33 +268,21 @@ struct Ready {
 }
 
 fn ready(side: &PlannedSide, embeddings: &Embeddings, systems: &Systems) -> Option<Ready> {
-    let found: Option<Vec<&Embedded>> = side
-        .items
-        .iter()
-        .map(|item| embeddings.get(item)?.as_ref().ok())
-        .collect();
+    let found: Option<Vec<&Embedded>> =
+        side.items.iter().map(|item| embeddings.get(item)?.as_ref().ok()).collect();
     let views: Vec<_> = found?.into_iter().map(Embedded::view).collect();
     let full = systems.full.prepare(&views).ok()?;
     let narrow = Scorer::conditions(&full, &full).narrow_share[0] > 0.5;
-    Some(Ready {
-        speaker: side.speaker,
-        plain: systems.plain.prepare(&views).ok()?,
-        full,
-        narrow,
-    })
+    Some(Ready { speaker: side.speaker, plain: systems.plain.prepare(&views).ok()?, full, narrow })
 }
 
 fn score(plan: &Plan, embeddings: &Embeddings, systems: &Systems) -> Scored {
     let prepare = |sides: &[PlannedSide]| -> Vec<Ready> {
         let all = sides.iter();
-        all.filter_map(|side| ready(side, embeddings, systems))
-            .collect()
+        all.filter_map(|side| ready(side, embeddings, systems)).collect()
     };
     let (templates, tests) = (prepare(&plan.templates), prepare(&plan.tests));
-    let mut scored = Scored {
-        judged: Judged::default(),
-        narrow_sides: Vec::new(),
-    };
+    let mut scored = Scored { judged: Judged::default(), narrow_sides: Vec::new() };
     for template in &templates {
         for test in &tests {
             let scores = (
@@ -340,21 +318,11 @@ fn score_lines(judged: &Judged) -> String {
 }
 
 fn plots(folder: &Path, name: &str, judged: &Judged) -> Result<(), EvaluateError> {
-    let series = [("plain", &judged.plain), ("full", &judged.full)].map(|(name, trials)| Series {
-        name: name.to_owned(),
-        trials,
-    });
-    put(
-        folder,
-        &format!("det-{name}.svg"),
-        &plot::det(&format!("DET: {name}"), &series),
-    )?;
+    let series = [("plain", &judged.plain), ("full", &judged.full)]
+        .map(|(name, trials)| Series { name: name.to_owned(), trials });
+    put(folder, &format!("det-{name}.svg"), &plot::det(&format!("DET: {name}"), &series))?;
     let title = format!("Calibration: {name}");
-    put(
-        folder,
-        &format!("reliability-{name}.svg"),
-        &plot::reliability(&title, &series),
-    )
+    put(folder, &format!("reliability-{name}.svg"), &plot::reliability(&title, &series))
 }
 
 fn put(folder: &Path, name: &str, content: &str) -> Result<(), EvaluateError> {

@@ -43,9 +43,8 @@ const MULAW_CLIP: i32 = 8_158;
 /// A seed for a file: the same file under the same run seed always gets the same noise (FNV-1a).
 pub fn seed_for(file: &str, run_seed: u64) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ run_seed;
-    file.bytes().fold(start, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    file.bytes()
+        .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Sends speech through the simulated call of the evaluation protocol.
@@ -63,10 +62,7 @@ pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
 pub fn drawn_line(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = |[least, most]: [f64; 2]| least + rng.random::<f64>() * (most - least);
-    let line = Line {
-        band_hz: [draw(FIT_LOW_HZ), draw(FIT_HIGH_HZ)],
-        snr_db: draw(FIT_SNR_DB),
-    };
+    let line = Line { band_hz: [draw(FIT_LOW_HZ), draw(FIT_HIGH_HZ)], snr_db: draw(FIT_SNR_DB) };
     through(line, speech, seed)
 }
 
@@ -86,15 +82,8 @@ fn through(line: Line, speech: &Samples, seed: u64) -> Result<Samples, EmbedErro
     }
     let noise = pink_noise(band.len(), seed);
     let gain = SPEECH_RMS * 10f64.powf(-line.snr_db / 20.0);
-    let mono = band
-        .iter()
-        .zip(&noise)
-        .map(|(s, n)| mulaw(s + gain * n) as f32)
-        .collect();
-    Ok(Samples {
-        rate_hz: RATE_HZ,
-        mono,
-    })
+    let mono = band.iter().zip(&noise).map(|(s, n)| mulaw(s + gain * n) as f32).collect();
+    Ok(Samples { rate_hz: RATE_HZ, mono })
 }
 
 /// Speech in the telephone band at 8 kHz, otherwise untouched; from 16 kHz.
@@ -112,18 +101,12 @@ fn band_pass(band_hz: [f64; 2], samples: &[f32], rate_hz: u32, step: usize) -> V
     let half = (FILTER_HALF_S * f64::from(rate_hz)).round() as isize;
     let low_pass = |corner_hz: f64, n: f64| {
         let w = 2.0 * corner_hz / f64::from(rate_hz);
-        if n == 0.0 {
-            w
-        } else {
-            (std::f64::consts::PI * w * n).sin() / (std::f64::consts::PI * n)
-        }
+        if n == 0.0 { w } else { (std::f64::consts::PI * w * n).sin() / (std::f64::consts::PI * n) }
     };
     let taps: Vec<f64> = (-half..=half)
         .map(|i| {
             let n = i as f64;
-            let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64)
-                .cos()
-                .powi(2);
+            let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64).cos().powi(2);
             window * (low_pass(band_hz[1], n) - low_pass(band_hz[0], n))
         })
         .collect();
@@ -185,9 +168,7 @@ mod tests {
         let omega = 2.0 * std::f64::consts::PI * frequency_hz / f64::from(rate_hz);
         Samples {
             rate_hz,
-            mono: (0..rate_hz * 2)
-                .map(|i| (0.3 * (omega * f64::from(i)).sin()) as f32)
-                .collect(),
+            mono: (0..rate_hz * 2).map(|i| (0.3 * (omega * f64::from(i)).sin()) as f32).collect(),
         }
     }
 
@@ -247,11 +228,7 @@ mod tests {
         // Decoder output levels of table 2a, 14-bit units.
         for level in [0, 2, 4, 28, 30, 33, 37, 93, 99, 219, 231, 8_031, 7_775] {
             let x = f64::from(level) / 8_192.0;
-            assert!(
-                (mulaw(x) - x).abs() < 1e-12,
-                "{level}: {}",
-                mulaw(x) * 8_192.0
-            );
+            assert!((mulaw(x) - x).abs() < 1e-12, "{level}: {}", mulaw(x) * 8_192.0);
             assert!((mulaw(-x) + x).abs() < 1e-12);
         }
         assert_eq!(mulaw(1.0) * 8_192.0, 8_031.0);
@@ -273,20 +250,11 @@ mod tests {
 
     #[test]
     fn odd_input_is_refused_or_harmless() {
-        let odd = Samples {
-            rate_hz: 44_100,
-            mono: vec![0.0; 10],
-        };
+        let odd = Samples { rate_hz: 44_100, mono: vec![0.0; 10] };
         assert!(call(&odd, 1).is_err());
-        let empty = Samples {
-            rate_hz: 8_000,
-            mono: Vec::new(),
-        };
+        let empty = Samples { rate_hz: 8_000, mono: Vec::new() };
         assert!(call(&empty, 1).unwrap().mono.is_empty());
-        let silent = Samples {
-            rate_hz: 8_000,
-            mono: vec![0.0; 800],
-        };
+        let silent = Samples { rate_hz: 8_000, mono: vec![0.0; 800] };
         assert!(call(&silent, 1).unwrap().mono.iter().all(|x| x.is_finite()));
     }
 }

@@ -19,9 +19,7 @@ const LLR_RANGE: [f64; 2] = [-10.0, 10.0];
 const MIN_IN_BIN: usize = 3;
 
 /// Colors that stay apart for color-blind readers (Okabe and Ito).
-const COLORS: [&str; 6] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
-];
+const COLORS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
 /// A named set of trials.
 pub struct Series<'a> {
@@ -53,13 +51,8 @@ impl Axis {
 /// axes. Series without both kinds of trials are left out.
 pub fn det(title: &str, series: &[Series<'_>]) -> String {
     let deviate = |percent: f64| probit(percent / 100.0);
-    let axis = Axis {
-        from: deviate(DET_RANGE[0]),
-        to: deviate(DET_RANGE[1]),
-    };
-    let within = DET_TICKS
-        .iter()
-        .filter(|t| (DET_RANGE[0]..=DET_RANGE[1]).contains(*t));
+    let axis = Axis { from: deviate(DET_RANGE[0]), to: deviate(DET_RANGE[1]) };
+    let within = DET_TICKS.iter().filter(|t| (DET_RANGE[0]..=DET_RANGE[1]).contains(*t));
     let ticks: Vec<(f64, String)> = within.map(|t| (deviate(*t), t.to_string())).collect();
     let labels = ["False match rate (%)", "False non-match rate (%)"];
     let mut svg = frame(title, &axis, &ticks, labels);
@@ -88,13 +81,9 @@ pub fn det(title: &str, series: &[Series<'_>]) -> String {
 /// Reliability plot: stated against observed log-likelihood ratio, in bins of one unit. A calibrated
 /// system lies on the diagonal. The area of a dot grows with the logarithm of its trials.
 pub fn reliability(title: &str, series: &[Series<'_>]) -> String {
-    let axis = Axis {
-        from: LLR_RANGE[0],
-        to: LLR_RANGE[1],
-    };
-    let ticks: Vec<(f64, String)> = (-5..=5)
-        .map(|t| (f64::from(2 * t), (2 * t).to_string()))
-        .collect();
+    let axis = Axis { from: LLR_RANGE[0], to: LLR_RANGE[1] };
+    let ticks: Vec<(f64, String)> =
+        (-5..=5).map(|t| (f64::from(2 * t), (2 * t).to_string())).collect();
     let labels = ["Stated LLR (natural log)", "Observed LLR (natural log)"];
     let mut svg = frame(title, &axis, &ticks, labels);
     svg += &format!(
@@ -145,9 +134,7 @@ fn color(i: usize) -> &'static str {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn legend(i: usize, name: &str) -> String {
@@ -229,22 +216,13 @@ mod tests {
     #[test]
     fn the_det_curve_of_gaussians_is_straight() {
         let trials = gaussians(2.0);
-        let series = [Series {
-            name: "a<b".into(),
-            trials: &trials,
-        }];
+        let series = [Series { name: "a<b".into(), trials: &trials }];
         let svg = det("T", &series);
         assert!(svg.contains("a&lt;b") && svg.ends_with("</svg>\n"));
-        let path = svg
-            .split("<path d=\"M")
-            .nth(12)
-            .or(svg.split("fill=\"none\"").next());
+        let path = svg.split("<path d=\"M").nth(12).or(svg.split("fill=\"none\"").next());
         assert!(path.is_some());
         // In pixels, probit(FNMR) = -d - probit(FMR): x - y is constant.
-        let line = svg
-            .lines()
-            .find(|l| l.contains("stroke-width=\"2\""))
-            .unwrap();
+        let line = svg.lines().find(|l| l.contains("stroke-width=\"2\"")).unwrap();
         let data = line.split('"').nth(1).unwrap();
         let sums: Vec<f64> = data
             .split(['M', 'L'])
@@ -261,10 +239,7 @@ mod tests {
 
     #[test]
     fn empty_series_draw_only_the_frame() {
-        let none = [Series {
-            name: "none".into(),
-            trials: &[],
-        }];
+        let none = [Series { name: "none".into(), trials: &[] }];
         assert!(det("", &none).ends_with("</svg>\n"));
         assert!(reliability("", &none).ends_with("</svg>\n"));
     }

@@ -71,11 +71,7 @@ pub struct Plan {
 /// first ones, up to 8 s, enroll; the rest are tested in groups of up to 5 s. A recording longer
 /// than that is cut; one is never on both sides.
 pub fn plan(recordings: &[Recording], corpus: &str, condition: Condition) -> Plan {
-    let own: Vec<Recording> = recordings
-        .iter()
-        .filter(|r| r.corpus == corpus)
-        .cloned()
-        .collect();
+    let own: Vec<Recording> = recordings.iter().filter(|r| r.corpus == corpus).cloned().collect();
     let [enroll, test] = condition.channels();
     let mut plan = Plan {
         corpus: corpus.to_owned(),
@@ -92,10 +88,7 @@ pub fn plan(recordings: &[Recording], corpus: &str, condition: Condition) -> Pla
             continue;
         }
         plan.genders.push(files[0].gender.clone());
-        plan.templates.push(PlannedSide {
-            speaker,
-            items: template,
-        });
+        plan.templates.push(PlannedSide { speaker, items: template });
         while !rest.is_empty() {
             let items = take(&mut rest, TEST_MS, test);
             plan.tests.push(PlannedSide { speaker, items });
@@ -134,11 +127,7 @@ pub fn trial_lines(plan: &Plan) -> String {
     for template in &plan.templates {
         let enroll = join(template);
         for (speaker, test) in &tests {
-            let label = if *speaker == template.speaker {
-                "target"
-            } else {
-                "nontarget"
-            };
+            let label = if *speaker == template.speaker { "target" } else { "nontarget" };
             lines.push_str(&format!("{enroll} {test} {label}\n"));
         }
     }

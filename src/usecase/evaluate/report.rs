@@ -21,12 +21,7 @@ pub struct Judging {
 
 impl Default for Judging {
     fn default() -> Self {
-        Self {
-            accept_llr: 4.6,
-            reject_llr: -2.0,
-            replicates: 1_000,
-            seed: 1,
-        }
+        Self { accept_llr: 4.6, reject_llr: -2.0, replicates: 1_000, seed: 1 }
     }
 }
 
@@ -84,29 +79,15 @@ impl Judged {
     pub fn choose(&self, chosen: impl Fn(usize) -> bool) -> Self {
         let pick = |trials: &[Trial]| {
             let numbered = trials.iter().enumerate();
-            numbered
-                .filter(|(i, _)| chosen(*i))
-                .map(|(_, t)| *t)
-                .collect()
+            numbered.filter(|(i, _)| chosen(*i)).map(|(_, t)| *t).collect()
         };
-        Self {
-            plain: pick(&self.plain),
-            full: pick(&self.full),
-        }
+        Self { plain: pick(&self.plain), full: pick(&self.full) }
     }
 
     /// Adds trials of other people.
     pub fn extend(&mut self, other: &Self) {
-        let next = self
-            .full
-            .iter()
-            .flat_map(|t| t.speakers)
-            .max()
-            .map_or(0, |s| s + 1);
-        let moved = |t: &Trial| Trial {
-            speakers: t.speakers.map(|s| s + next),
-            ..*t
-        };
+        let next = self.full.iter().flat_map(|t| t.speakers).max().map_or(0, |s| s + 1);
+        let moved = |t: &Trial| Trial { speakers: t.speakers.map(|s| s + next), ..*t };
         self.plain.extend(other.plain.iter().map(moved));
         self.full.extend(other.full.iter().map(moved));
     }
@@ -127,9 +108,7 @@ impl Judged {
         let mut people: Vec<u32> = self.full.iter().flat_map(|t| t.speakers).collect();
         people.sort_unstable();
         people.dedup();
-        let Judging {
-            replicates, seed, ..
-        } = *judging;
+        let Judging { replicates, seed, .. } = *judging;
         Ok(Row {
             corpus: corpus.to_owned(),
             condition: condition.to_owned(),
@@ -193,9 +172,9 @@ pub fn table(rows: &[Row]) -> String {
 
 fn line(row: &Row, name: &str, system: &SystemFigures) -> String {
     let percent = |x: f64| format!("{:.2}", 100.0 * x);
-    let interval = system.eer_interval.map_or(String::new(), |i| {
-        format!("[{:.1}, {:.1}]", 100.0 * i.low, 100.0 * i.high)
-    });
+    let interval = system
+        .eer_interval
+        .map_or(String::new(), |i| format!("[{:.1}, {:.1}]", 100.0 * i.low, 100.0 * i.high));
     let errors = |pick: fn(&ThresholdErrors) -> f64| {
         let value = system.at_thresholds.as_ref().map(pick);
         value.map_or("-".to_owned(), percent)

@@ -24,18 +24,12 @@ fn options(folder: &Path) -> EvaluateOptions {
         out: folder.join("out"),
         cache: None,
         seed: 1,
-        judging: Judging {
-            replicates: 20,
-            ..Judging::default()
-        },
+        judging: Judging { replicates: 20, ..Judging::default() },
     }
 }
 
 fn systems() -> Systems {
-    Systems {
-        plain: Scorer::Plain(calibration()),
-        full: Scorer::Full(Box::new(back_end(true))),
-    }
+    Systems { plain: Scorer::Plain(calibration()), full: Scorer::Full(Box::new(back_end(true))) }
 }
 
 #[test]
@@ -47,22 +41,13 @@ fn an_evaluation_repeats_to_the_digit() {
     let files: BTreeMap<_, _> = std::fs::read_dir(&options.out)
         .unwrap()
         .map(|e| e.unwrap().path())
-        .map(|p| {
-            (
-                p.file_name().unwrap().to_owned(),
-                std::fs::read(&p).unwrap(),
-            )
-        })
+        .map(|p| (p.file_name().unwrap().to_owned(), std::fs::read(&p).unwrap()))
         .collect();
     options.out = folder.path().join("again");
     let second = run(Some(&ByName::default()), &systems(), &options, &mut two).unwrap();
     assert_eq!((&first, &one), (&second, &two));
     for (name, content) in &files {
-        assert_eq!(
-            &std::fs::read(options.out.join(name)).unwrap(),
-            content,
-            "{name:?}"
-        );
+        assert_eq!(&std::fs::read(options.out.join(name)).unwrap(), content, "{name:?}");
     }
     // 3 conditions × (trials, scores, det, reliability) and the JSON.
     assert_eq!(files.len(), 13);
@@ -82,13 +67,7 @@ fn a_corpus_of_calls_is_not_degraded() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
     options.telephone_corpora = vec!["x".into()];
-    let evaluation = run(
-        Some(&ByName::default()),
-        &systems(),
-        &options,
-        &mut Vec::new(),
-    )
-    .unwrap();
+    let evaluation = run(Some(&ByName::default()), &systems(), &options, &mut Vec::new()).unwrap();
     assert!(evaluation.rows.iter().all(|r| r.condition == "clean"));
 }
 
@@ -98,12 +77,7 @@ fn a_corpus_without_trials_is_an_error() {
     let mut options = options(folder.path());
     for corpus in ["alone", "absent"] {
         options.corpora = vec![corpus.into()];
-        let result = run(
-            Some(&ByName::default()),
-            &systems(),
-            &options,
-            &mut Vec::new(),
-        );
+        let result = run(Some(&ByName::default()), &systems(), &options, &mut Vec::new());
         assert!(matches!(result, Err(EvaluateError::NoTrials(name)) if name == corpus));
     }
     options.corpora = vec!["x".into()];

@@ -74,13 +74,7 @@ pub struct FitBackEndOptions {
 impl FitBackEndOptions {
     /// The settings of the shipped artefact: chosen on the train sets.
     pub fn shipped(data: PathBuf, out: PathBuf, model: ArtifactRef) -> Self {
-        let open = [
-            "commonvoice",
-            "speechocean762",
-            "libri_tc100",
-            "coswara",
-            "speechcmd",
-        ];
+        let open = ["commonvoice", "speechocean762", "libri_tc100", "coswara", "speechcmd"];
         Self {
             data,
             corpora: open.map(str::to_owned).to_vec(),
@@ -197,9 +191,7 @@ type Speaker<'a> = (String, Vec<Piece<'a>>);
 /// of Common Voice (`common_voice_LANGUAGE_NUMBER`).
 fn population(recording: &Recording) -> String {
     let name = recording.file.rsplit('/').next().unwrap_or_default();
-    let language = name
-        .strip_prefix("common_voice_")
-        .and_then(|n| n.split('_').next());
+    let language = name.strip_prefix("common_voice_").and_then(|n| n.split('_').next());
     format!("{}/{}", recording.corpus, language.unwrap_or_default())
 }
 
@@ -221,10 +213,8 @@ pub fn fit_artifact(
     let back_end = fit_back_end(fitting, options)?;
     let pieces: Vec<Vec<Piece<'_>>> = calibrating.iter().map(|(_, p)| p.clone()).collect();
     let populations: Vec<String> = calibrating.iter().map(|(p, _)| p.clone()).collect();
-    let corpora: Vec<String> = populations
-        .iter()
-        .map(|p| p.split('/').next().unwrap_or_default().to_owned())
-        .collect();
+    let corpora: Vec<String> =
+        populations.iter().map(|p| p.split('/').next().unwrap_or_default().to_owned()).collect();
     let trials = build(&pieces, &populations, options.seed);
     let scored = trials.score(&Scorer::Full(Box::new(back_end.clone())));
     let (calibration, full) = calibrate(&scored, &corpora, options)?;
@@ -240,11 +230,7 @@ pub fn fit_artifact(
         full,
         plain,
     };
-    Ok((
-        back_end.with_calibration(calibration),
-        plain_calibration,
-        report,
-    ))
+    Ok((back_end.with_calibration(calibration), plain_calibration, report))
 }
 
 /// Speakers with embeddings, and the names of those left out as somebody's second id.
@@ -256,10 +242,7 @@ fn speakers<'a>(
     let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (item, embedded) in embeddings {
         if let Ok(embedded) = embedded {
-            by_file
-                .entry(&item.file)
-                .or_default()
-                .push((item, embedded));
+            by_file.entry(&item.file).or_default().push((item, embedded));
         }
     }
     let mut kept: Vec<Speaker<'a>> = Vec::new();
@@ -314,10 +297,7 @@ fn fit_back_end(
             })
         })
         .collect();
-    let train_options = TrainOptions {
-        shrinkage: options.shrinkage,
-        cohort: options.cohort,
-    };
+    let train_options = TrainOptions { shrinkage: options.shrinkage, cohort: options.cohort };
     let info = BackEndInfo {
         id: options.id.clone(),
         version: options.version,
@@ -417,10 +397,7 @@ fn write(
         .map_err(|e| FitBackEndError::Write(folder.display().to_string(), e))?;
     put(MANIFEST_FILE, back_end.info().to_toml()?.as_bytes())?;
     put(TENSORS_FILE, &back_end.parts().to_bytes()?)?;
-    put(
-        CALIBRATION_FILE,
-        back_end.calibration().to_json()?.as_bytes(),
-    )?;
+    put(CALIBRATION_FILE, back_end.calibration().to_json()?.as_bytes())?;
     put(PLAIN_CALIBRATION_FILE, plain.to_json()?.as_bytes())?;
     let report =
         serde_json::to_string_pretty(report).map_err(|e| ScoringError::Artifact(e.to_string()))?;

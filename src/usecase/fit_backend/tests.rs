@@ -6,11 +6,8 @@ use rand::RngExt;
 /// Speakers on random directions, with noise and a channel shift.
 fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let mut direction = |size: f32| -> Vec<f32> {
-        (0..16)
-            .map(|_| size * (rng.random::<f32>() - 0.5))
-            .collect()
-    };
+    let mut direction =
+        |size: f32| -> Vec<f32> { (0..16).map(|_| size * (rng.random::<f32>() - 0.5)).collect() };
     let (mut recordings, mut embeddings) = (Vec::new(), Embeddings::new());
     for speaker in 0..speakers {
         let own = direction(2.0);
@@ -25,16 +22,11 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
             for item in pieces(&recording, 1) {
                 let narrow = item.channel == Channel::Line;
                 let noise = direction(if is_long(&item) { 0.8 } else { 1.4 });
-                let embedding = (0..16)
-                    .map(|i| own[i] + noise[i] + if narrow { 0.5 } else { -0.2 })
-                    .collect();
+                let embedding =
+                    (0..16).map(|i| own[i] + noise[i] + if narrow { 0.5 } else { -0.2 }).collect();
                 let embedded = Embedded {
                     embedding,
-                    bandwidth: if narrow {
-                        Bandwidth::Narrow
-                    } else {
-                        Bandwidth::Wide
-                    },
+                    bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
                     net_speech_ms: if is_long(&item) { 8_000 } else { 1_500 },
                 };
                 embeddings.insert(item, Ok(embedded));
@@ -69,16 +61,10 @@ fn an_artefact_is_fitted_written_and_read() {
         manifest += &format!("{}\t{}\t{}\t{}\t\n", r.corpus, r.speaker, r.file, r.seconds);
     }
     std::fs::write(options.data.join("manifest.tsv"), manifest).unwrap();
-    assert!(matches!(
-        run(None, &options),
-        Err(FitBackEndError::NoEmbeddings)
-    ));
+    assert!(matches!(run(None, &options), Err(FitBackEndError::NoEmbeddings)));
     embedding_cache::save(options.cache.as_ref().unwrap(), &embeddings).unwrap();
     let report = run(None, &options).unwrap();
-    assert_eq!(
-        (report.back_end_speakers, report.calibration_speakers),
-        (40, 60)
-    );
+    assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
     assert_eq!(report.non_target_trials, 4 * 60 * 59 / 2);
     assert!(report.full.cross_validated.cllr < 0.7, "{report:?}");
 
@@ -113,10 +99,8 @@ fn a_second_id_of_a_person_is_left_out() {
             embeddings.insert(item, found);
         }
     }
-    let doubtful = FitBackEndOptions {
-        doubtful_corpora: vec!["made-up".into()],
-        ..options(folder.path())
-    };
+    let doubtful =
+        FitBackEndOptions { doubtful_corpora: vec!["made-up".into()], ..options(folder.path()) };
     let (_, _, report) = fit_artifact(&recordings, &embeddings, &doubtful).unwrap();
     assert!(report.left_out.contains(&"made-up/s7".to_owned()));
     assert!(report.left_out.len() < 50, "{}", report.left_out.len());

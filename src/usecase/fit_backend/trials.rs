@@ -61,11 +61,8 @@ pub fn build<'a>(
     populations: &[String],
     seed: u64,
 ) -> CalibrationTrials<'a> {
-    let mut builder = Builder {
-        speakers,
-        known: BTreeMap::new(),
-        out: CalibrationTrials::default(),
-    };
+    let mut builder =
+        Builder { speakers, known: BTreeMap::new(), out: CalibrationTrials::default() };
     for speaker in 0..speakers.len() {
         builder.targets(speaker);
     }
@@ -198,9 +195,7 @@ impl CalibrationTrials<'_> {
 type Cell = (usize, bool, bool);
 
 fn cell(trial: &LabeledTrial) -> Cell {
-    let LabeledTrial {
-        conditions, target, ..
-    } = trial;
+    let LabeledTrial { conditions, target, .. } = trial;
     let narrow = conditions.narrow_share.iter().filter(|s| **s > 0.5).count();
     let short = conditions.net_speech_ms.iter().any(|ms| *ms < SHORT_MS);
     (narrow, short, *target)
@@ -274,12 +269,7 @@ mod tests {
         assert_eq!(non_targets, 4 * pairs, "pairs of a population, four ways");
         // 3 tests × 2 templates × 4 channel pairs × 2 durations.
         assert_eq!(trials.len() - non_targets, 12 * 48);
-        assert!(
-            trials
-                .iter()
-                .zip(&ids)
-                .all(|(t, s)| t.target == (s[0] == s[1]))
-        );
+        assert!(trials.iter().zip(&ids).all(|(t, s)| t.target == (s[0] == s[1])));
         let mut weights: BTreeMap<_, f64> = BTreeMap::new();
         for t in &trials {
             *weights.entry(cell(t)).or_default() += t.weight;

@@ -20,14 +20,7 @@ async fn utterances_add_up_to_a_voiceprint() {
     assert!(listed[0].expires_at.is_some());
     let status = world.vouch.enrollment(&by, id("anna")).await.unwrap();
     assert_eq!(status.state, EnrollmentState::Enrolled);
-    assert!(
-        world
-            .vouch
-            .get_subject(&by, id("anna"))
-            .await
-            .unwrap()
-            .enrolled
-    );
+    assert!(world.vouch.get_subject(&by, id("anna")).await.unwrap().enrolled);
     // Without the wish to replace it, an enrolled subject is not enrolled again.
     let again = world.utterance("anna", speak(ANNA, 14.0)).await;
     assert!(matches!(again, Err(UseCaseError::AlreadyExists { .. })));
@@ -64,20 +57,13 @@ async fn enrollment_needs_a_subject_consent_and_an_authorization() {
     let refused = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(refused, Err(UseCaseError::ConsentMissing)));
     let by = world.by(Role::Admin);
-    let c = SetOptOut {
-        subject: id("anna"),
-        opted_out: true,
-        key: world.key(),
-    };
+    let c = SetOptOut { subject: id("anna"), opted_out: true, key: world.key() };
     world.vouch.set_opt_out(&by, c).await.unwrap();
     let refused = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(refused, Err(UseCaseError::OptedOut)));
     let mut c = world.enroll_command("anna");
     c.authorization.factor.clear();
-    let refused = world
-        .vouch
-        .enroll(&by, c, recording(speak(ANNA, 12.0)))
-        .await;
+    let refused = world.vouch.enroll(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(refused, Err(UseCaseError::InvalidArgument { .. })));
     assert_eq!(world.asked(), 0);
 }
@@ -145,10 +131,7 @@ async fn a_canceled_enrollment_starts_anew() {
     world.consent("anna", None).await;
     world.utterance("anna", speak(ANNA, 12.0)).await.unwrap();
     let by = world.by(Role::Client);
-    let c = OnSubject {
-        subject: id("anna"),
-        key: world.key(),
-    };
+    let c = OnSubject { subject: id("anna"), key: world.key() };
     let done = world.vouch.cancel_enrollment(&by, c.clone()).await.unwrap();
     assert_eq!(done.value, 1);
     assert_eq!(world.vouch.cancel_enrollment(&by, c).await.unwrap(), done);
@@ -163,31 +146,18 @@ async fn deleted_and_renewed_voiceprints() {
     let print = world.enrolled("anna", ANNA).await;
     let by = world.by(Role::Admin);
     let key = world.key();
-    let done = world
-        .vouch
-        .renew_voiceprints(&by, key.clone())
-        .await
-        .unwrap();
+    let done = world.vouch.renew_voiceprints(&by, key.clone()).await.unwrap();
     assert_eq!(done.value, (1, 2));
     let again = world.vouch.renew_voiceprints(&by, key).await.unwrap();
     assert_eq!(again, done);
-    let c = DeleteVoiceprint {
-        subject: id("anna"),
-        voiceprint: print,
-        key: world.key(),
-    };
+    let c = DeleteVoiceprint { subject: id("anna"), voiceprint: print, key: world.key() };
     world.vouch.delete_voiceprint(&by, c.clone()).await.unwrap();
     world.vouch.delete_voiceprint(&by, c.clone()).await.unwrap();
     let decision = world.verify("anna", speak(ANNA, 12.0)).await.decision;
     assert_eq!(decision, Decision::NotEnrolled);
-    let found = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
-        .await;
+    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
     assert_eq!(found.decision, Decision::NoMatch);
-    let c = DeleteVoiceprint {
-        key: world.key(),
-        ..c
-    };
+    let c = DeleteVoiceprint { key: world.key(), ..c };
     let missing = world.vouch.delete_voiceprint(&by, c).await;
     assert!(matches!(missing, Err(UseCaseError::NotFound { .. })));
 }

@@ -22,9 +22,7 @@ fn list(ids: &[&str]) -> Candidates {
 async fn the_right_one_is_found_and_a_stranger_is_nobody() {
     let world = three().await;
     for (subject, speed) in [("anna", ANNA), ("bert", BERT), ("cara", CARA)] {
-        let found = world
-            .identify(Candidates::WholeTenant, speak(speed, 12.0))
-            .await;
+        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
         assert_eq!(found.decision, Decision::Accept, "{found:?}");
         assert_eq!(found.searched, 3);
         assert_eq!(found.candidates[0].subject, id(subject));
@@ -33,23 +31,15 @@ async fn the_right_one_is_found_and_a_stranger_is_nobody() {
         let llr = found.candidates[0].score.llr.unwrap();
         assert!(llr >= found.threshold.unwrap());
     }
-    let stranger = world
-        .identify(Candidates::WholeTenant, speak(DORA, 24.0))
-        .await;
+    let stranger = world.identify(Candidates::WholeTenant, speak(DORA, 24.0)).await;
     assert_eq!(stranger.decision, Decision::NoMatch, "{stranger:?}");
-    assert!(
-        stranger
-            .reasons
-            .contains(&Reason::BelowIdentificationThreshold)
-    );
+    assert!(stranger.reasons.contains(&Reason::BelowIdentificationThreshold));
 }
 
 #[tokio::test]
 async fn a_list_bounds_who_can_be_found() {
     let world = three().await;
-    let found = world
-        .identify(list(&["bert", "cara", "bert", "nobody"]), speak(ANNA, 12.0))
-        .await;
+    let found = world.identify(list(&["bert", "cara", "bert", "nobody"]), speak(ANNA, 12.0)).await;
     assert_eq!(found.decision, Decision::NoMatch);
     assert_eq!(found.searched, 2);
     let found = world.identify(list(&["anna"]), speak(ANNA, 12.0)).await;
@@ -59,15 +49,8 @@ async fn a_list_bounds_who_can_be_found() {
     assert_eq!(nobody.reasons[0], Reason::NoTemplate);
     let by = world.by(Role::Client);
     for candidates in [list(&[]), Candidates::List(vec![id("anna"); 1_001])] {
-        let c = Identify {
-            candidates,
-            max_results: 10,
-            key: world.key(),
-        };
-        let refused = world
-            .vouch
-            .identify(&by, c, recording(speak(ANNA, 12.0)))
-            .await;
+        let c = Identify { candidates, max_results: 10, key: world.key() };
+        let refused = world.vouch.identify(&by, c, recording(speak(ANNA, 12.0))).await;
         assert!(matches!(refused, Err(UseCaseError::InvalidArgument { .. })));
     }
 }
@@ -76,9 +59,7 @@ async fn a_list_bounds_who_can_be_found() {
 async fn too_little_speech_is_inconclusive() {
     let world = three().await;
     let asked = world.asked();
-    let answer = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 2.0))
-        .await;
+    let answer = world.identify(Candidates::WholeTenant, speak(ANNA, 2.0)).await;
     assert_eq!(answer.decision, Decision::Inconclusive);
     assert!(answer.candidates.is_empty());
     assert_eq!(world.asked(), asked);
@@ -86,23 +67,12 @@ async fn too_little_speech_is_inconclusive() {
 
 #[tokio::test]
 async fn beyond_the_calibration_data_nobody_is_accepted() {
-    let world = World::with(Setting {
-        pairs: 3_100,
-        ..Setting::default()
-    })
-    .await;
+    let world = World::with(Setting { pairs: 3_100, ..Setting::default() }).await;
     world.enrolled("anna", ANNA).await;
-    let one = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
-        .await;
-    assert_eq!(
-        (one.decision, one.supported_candidates),
-        (Decision::Accept, 1)
-    );
+    let one = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
+    assert_eq!((one.decision, one.supported_candidates), (Decision::Accept, 1));
     world.enrolled("bert", BERT).await;
-    let two = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
-        .await;
+    let two = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
     assert_eq!(two.decision, Decision::StepUp, "{two:?}");
     assert!(two.extrapolated && two.reasons.contains(&Reason::Extrapolated));
     assert_eq!(two.candidates[0].subject, id("anna"));
@@ -112,11 +82,7 @@ async fn beyond_the_calibration_data_nobody_is_accepted() {
 async fn opted_out_withdrawn_and_erased_subjects_are_never_found() {
     let world = three().await;
     let by = world.by(Role::Privacy);
-    let c = SetOptOut {
-        subject: id("anna"),
-        opted_out: true,
-        key: world.key(),
-    };
+    let c = SetOptOut { subject: id("anna"), opted_out: true, key: world.key() };
     world.vouch.set_opt_out(&by, c).await.unwrap();
     let c = WithdrawConsent {
         subject: id("bert"),
@@ -124,29 +90,18 @@ async fn opted_out_withdrawn_and_erased_subjects_are_never_found() {
         key: world.key(),
     };
     world.vouch.withdraw_consent(&by, c).await.unwrap();
-    let c = OnSubject {
-        subject: id("cara"),
-        key: world.key(),
-    };
+    let c = OnSubject { subject: id("cara"), key: world.key() };
     world.vouch.erase_subject(&by, c).await.unwrap();
     for speed in [ANNA, BERT, CARA] {
-        let found = world
-            .identify(Candidates::WholeTenant, speak(speed, 12.0))
-            .await;
+        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
         assert_eq!(found.decision, Decision::NoMatch);
         assert_eq!((found.searched, found.candidates.len()), (0, 0));
     }
-    let c = SetOptOut {
-        subject: id("anna"),
-        opted_out: false,
-        key: world.key(),
-    };
+    let c = SetOptOut { subject: id("anna"), opted_out: false, key: world.key() };
     world.vouch.set_opt_out(&by, c).await.unwrap();
     world.consent("bert", None).await;
     for speed in [ANNA, BERT] {
-        let found = world
-            .identify(Candidates::WholeTenant, speak(speed, 12.0))
-            .await;
+        let found = world.identify(Candidates::WholeTenant, speak(speed, 12.0)).await;
         assert_eq!(found.decision, Decision::Accept, "back in");
     }
 }
@@ -165,19 +120,13 @@ async fn expired_consents_and_voiceprints_are_not_searched() {
     world.vouch.withdraw_consent(&by, c).await.unwrap();
     let soon = crate::usecase::Clock::now(world.clock.as_ref()).plus_ms(60_000);
     world.consent("anna", Some(soon)).await;
-    let found = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
-        .await;
+    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
     assert_eq!((found.decision, found.searched), (Decision::Accept, 2));
     world.clock.forward(60_000);
-    let found = world
-        .identify(Candidates::WholeTenant, speak(ANNA, 12.0))
-        .await;
+    let found = world.identify(Candidates::WholeTenant, speak(ANNA, 12.0)).await;
     assert_eq!((found.decision, found.searched), (Decision::NoMatch, 1));
     world.clock.forward(731 * 86_400_000);
-    let found = world
-        .identify(Candidates::WholeTenant, speak(BERT, 12.0))
-        .await;
+    let found = world.identify(Candidates::WholeTenant, speak(BERT, 12.0)).await;
     assert_eq!((found.decision, found.searched), (Decision::NoMatch, 0));
 }
 
@@ -196,39 +145,25 @@ async fn a_list_of_one_is_no_way_around_the_lock() {
 async fn a_repeated_request_does_not_name_the_erased() {
     let world = three().await;
     let by = world.by(Role::Admin);
-    let c = Identify {
-        candidates: Candidates::WholeTenant,
-        max_results: 10,
-        key: world.key(),
-    };
+    let c = Identify { candidates: Candidates::WholeTenant, max_results: 10, key: world.key() };
     let audio = || recording(speak(ANNA, 12.0));
     let first = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
     let again = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
     assert_eq!(first, again);
-    let erase = OnSubject {
-        subject: id("bert"),
-        key: world.key(),
-    };
+    let erase = OnSubject { subject: id("bert"), key: world.key() };
     world.vouch.erase_subject(&by, erase).await.unwrap();
     let later = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
     assert_eq!(later.decision_id, first.decision_id);
     assert_eq!(later.candidates.len(), 2);
-    let coarse = world
-        .vouch
-        .identify(&world.by(Role::Client), c, audio())
-        .await
-        .unwrap();
+    let coarse = world.vouch.identify(&world.by(Role::Client), c, audio()).await.unwrap();
     assert!(coarse.threshold.is_none() && coarse.candidates[0].score.llr.is_none());
 }
 
 #[tokio::test]
 async fn a_restart_finds_the_same() {
     let world = three().await;
-    let again = World::with(Setting {
-        store: Some(world.store.clone()),
-        ..Setting::default()
-    })
-    .await;
+    let again =
+        World::with(Setting { store: Some(world.store.clone()), ..Setting::default() }).await;
     again.clock.forward(1_000_000);
     for (subject, speed) in [("anna", ANNA), ("bert", BERT)] {
         let c = Identify {
@@ -237,11 +172,7 @@ async fn a_restart_finds_the_same() {
             key: IdempotencyKey::parse(&format!("restart-{subject}")).unwrap(),
         };
         let by = again.by(Role::Client);
-        let found = again
-            .vouch
-            .identify(&by, c, recording(speak(speed, 12.0)))
-            .await
-            .unwrap();
+        let found = again.vouch.identify(&by, c, recording(speak(speed, 12.0))).await.unwrap();
         assert_eq!(found.decision, Decision::Accept);
         assert_eq!(found.candidates[0].subject, id(subject));
     }
@@ -263,9 +194,6 @@ async fn voiceprints_of_another_model_are_not_compared() {
         no_early_decision: false,
     };
     // The tenant stays with the model of its first enrollment.
-    let refused = again
-        .vouch
-        .verify(&by, c, recording(speak(ANNA, 12.0)))
-        .await;
+    let refused = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(refused, Err(UseCaseError::ModelMissing { model }) if model == "color"));
 }

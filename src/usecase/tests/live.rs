@@ -14,10 +14,7 @@ const CHUNK: usize = RATE_HZ as usize / 10 * 2;
 fn chunks(content: &[u8]) -> impl Iterator<Item = Chunk> {
     (1..)
         .zip(content.chunks(CHUNK))
-        .map(|(number, bytes)| Chunk {
-            sequence: Some(number),
-            content: bytes.to_vec(),
-        })
+        .map(|(number, bytes)| Chunk { sequence: Some(number), content: bytes.to_vec() })
 }
 
 async fn open(world: &World, c: Verify) -> Box<dyn LiveVerification> {
@@ -59,9 +56,7 @@ async fn a_clear_voice_is_accepted_before_the_audio_ends() {
     assert!(updates > 0 && number < 200, "{updates} {number}");
     assert_eq!(answer.decision, Decision::Accept);
     assert!(answer.quality.net_speech_ms >= 3_000);
-    world
-        .is_audited(&answer.decision_id, Some(Decision::Accept))
-        .await;
+    world.is_audited(&answer.decision_id, Some(Decision::Accept)).await;
     let records = world.store.head().sequence;
     drop(live);
     tokio::task::yield_now().await;
@@ -120,10 +115,7 @@ async fn live_and_whole_recordings_agree() {
     push_all(&mut live, &content).await;
     let live = live.finish().await.unwrap();
     let llr = |v: &Verification| v.score.unwrap().llr.unwrap().0;
-    assert!(
-        (llr(&whole) - llr(&live)).abs() < 1e-3,
-        "{whole:?} {live:?}"
-    );
+    assert!((llr(&whole) - llr(&live)).abs() < 1e-3, "{whole:?} {live:?}");
     assert_eq!(whole.quality.net_speech_ms, live.quality.net_speech_ms);
 }
 
@@ -137,9 +129,7 @@ async fn a_stream_that_ends_early_is_inconclusive() {
         let answer = live.finish().await.unwrap();
         assert_eq!(answer.decision, Decision::Inconclusive);
         assert!(answer.score.is_none());
-        world
-            .is_audited(&answer.decision_id, Some(Decision::Inconclusive))
-            .await;
+        world.is_audited(&answer.decision_id, Some(Decision::Inconclusive)).await;
     }
 }
 
@@ -156,11 +146,7 @@ async fn a_withdrawal_during_the_call_holds() {
         purpose: Purpose::VoiceAuthentication,
         key: world.key(),
     };
-    world
-        .vouch
-        .withdraw_consent(&world.by(Role::Privacy), c)
-        .await
-        .unwrap();
+    world.vouch.withdraw_consent(&world.by(Role::Privacy), c).await.unwrap();
     let answer = live.finish().await.unwrap();
     assert_eq!(answer.decision, Decision::OptedOut);
     assert!(answer.score.is_none());
@@ -231,14 +217,8 @@ async fn formats_that_cannot_be_streamed_are_refused() {
     world.enrolled("anna", ANNA).await;
     let by = world.by(Role::Client);
     for encoding in [AudioEncoding::Flac, AudioEncoding::Opus] {
-        let format = AudioFormat {
-            encoding,
-            ..format()
-        };
-        let opened = world
-            .vouch
-            .verify_stream(&by, world.verify_command("anna"), format)
-            .await;
+        let format = AudioFormat { encoding, ..format() };
+        let opened = world.vouch.verify_stream(&by, world.verify_command("anna"), format).await;
         assert!(matches!(opened, Err(UseCaseError::BadAudio { .. })));
     }
 }
@@ -250,11 +230,7 @@ async fn a_live_enrollment_tells_its_progress_and_is_kept_when_finished() {
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
     let c = world.enroll_command("anna");
-    let mut live = world
-        .vouch
-        .enroll_stream(&by, c.clone(), format())
-        .await
-        .unwrap();
+    let mut live = world.vouch.enroll_stream(&by, c.clone(), format()).await.unwrap();
     let mut told = Vec::new();
     for chunk in chunks(&speak(ANNA, 10.0)) {
         if let Some(update) = live.push(chunk).await.unwrap() {

@@ -25,11 +25,7 @@ impl TestStore {
         let master = MasterKey::generate(&SystemEntropy);
         let entropy = Arc::new(SystemEntropy);
         let inner = SqliteStore::open(&path, &master, entropy).await.unwrap();
-        let store = Self {
-            inner,
-            refuse: Mutex::default(),
-            _folder: folder,
-        };
+        let store = Self { inner, refuse: Mutex::default(), _folder: folder };
         store.act(tenant, vec![Effect::CreateTenant]).await;
         store
     }
@@ -54,12 +50,7 @@ impl TestStore {
     pub(super) async fn api_key(&self, tenant: &TenantId, role: Role) -> String {
         let key = MintedKey::mint(&SystemEntropy);
         let text = key.text().to_string();
-        let put = Effect::PutApiKey {
-            key,
-            role,
-            label: "test".into(),
-            expires_at: None,
-        };
+        let put = Effect::PutApiKey { key, role, label: "test".into(), expires_at: None };
         self.act(tenant, vec![put]).await;
         text
     }

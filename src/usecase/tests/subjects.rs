@@ -11,22 +11,13 @@ use crate::usecase::port::Application;
 async fn subjects_are_created_once_and_read() {
     let world = World::new().await;
     let by = world.by(Role::Client);
-    let c = CreateSubject {
-        subject: Some(id("anna")),
-        key: world.key(),
-    };
+    let c = CreateSubject { subject: Some(id("anna")), key: world.key() };
     let done = world.vouch.create_subject(&by, c.clone()).await.unwrap();
     assert_eq!(world.vouch.create_subject(&by, c).await.unwrap(), done);
-    let c = CreateSubject {
-        subject: Some(id("anna")),
-        key: world.key(),
-    };
+    let c = CreateSubject { subject: Some(id("anna")), key: world.key() };
     let again = world.vouch.create_subject(&by, c).await;
     assert!(matches!(again, Err(UseCaseError::AlreadyExists { .. })));
-    let c = CreateSubject {
-        subject: None,
-        key: world.key(),
-    };
+    let c = CreateSubject { subject: None, key: world.key() };
     let made = world.vouch.create_subject(&by, c).await.unwrap().value;
     let read = world.vouch.get_subject(&by, made.id.clone()).await.unwrap();
     assert_eq!(read, made);
@@ -54,22 +45,10 @@ async fn consents_are_checked_recorded_and_withdrawn() {
         key: world.key(),
     };
     let wrong = [
-        RecordConsent {
-            notice_id: String::new(),
-            ..good.clone()
-        },
-        RecordConsent {
-            channel: "x".repeat(129),
-            ..good.clone()
-        },
-        RecordConsent {
-            given_at: Some(now.plus_ms(3_600_000)),
-            ..good.clone()
-        },
-        RecordConsent {
-            expires_at: Some(now),
-            ..good.clone()
-        },
+        RecordConsent { notice_id: String::new(), ..good.clone() },
+        RecordConsent { channel: "x".repeat(129), ..good.clone() },
+        RecordConsent { given_at: Some(now.plus_ms(3_600_000)), ..good.clone() },
+        RecordConsent { expires_at: Some(now), ..good.clone() },
     ];
     for c in wrong {
         let refused = world.vouch.record_consent(&by, c).await;
@@ -89,14 +68,8 @@ async fn consents_are_checked_recorded_and_withdrawn() {
     assert_eq!(world.vouch.withdraw_consent(&by, c).await.unwrap(), done);
     let read = world.vouch.get_subject(&by, id("anna")).await.unwrap();
     assert!(!read.consents[0].1);
-    let refused = world
-        .vouch
-        .record_consent(&world.by(Role::Client), good)
-        .await;
-    assert!(matches!(
-        refused,
-        Err(UseCaseError::PermissionDenied { .. })
-    ));
+    let refused = world.vouch.record_consent(&world.by(Role::Client), good).await;
+    assert!(matches!(refused, Err(UseCaseError::PermissionDenied { .. })));
 }
 
 #[tokio::test]
@@ -105,10 +78,7 @@ async fn erasure_gives_a_receipt_and_is_idempotent() {
     world.enrolled("anna", ANNA).await;
     let verified = world.verify("anna", speak(ANNA, 12.0)).await;
     let by = world.by(Role::Privacy);
-    let c = OnSubject {
-        subject: id("anna"),
-        key: world.key(),
-    };
+    let c = OnSubject { subject: id("anna"), key: world.key() };
     let mut done = world.vouch.erase_subject(&by, c.clone()).await.unwrap();
     let decision = done.decision_id.clone();
     while done.value == Erasure::Pending {
@@ -120,16 +90,11 @@ async fn erasure_gives_a_receipt_and_is_idempotent() {
     assert!(matches!(gone, Err(UseCaseError::NotFound { .. })));
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::NotEnrolled);
-    let c = ExplainDecision {
-        decision: verified.decision_id,
-    };
+    let c = ExplainDecision { decision: verified.decision_id };
     let (info, sentences) = world.vouch.explain(&by, c).await.unwrap();
     assert!(info.erased && info.subject.is_none() && info.score.is_none());
     assert!(sentences[0].contains("was erased"));
-    let c = OnSubject {
-        subject: id("anna"),
-        key: world.key(),
-    };
+    let c = OnSubject { subject: id("anna"), key: world.key() };
     let again = world.vouch.erase_subject(&by, c).await;
     assert!(matches!(again, Err(UseCaseError::NotFound { .. })));
 }
@@ -150,20 +115,14 @@ async fn decisions_are_listed_by_kind_and_reason() {
     let decisions: Vec<_> = all.items.iter().map(|d| d.decision.unwrap()).collect();
     assert_eq!(decisions, [Decision::Reject, Decision::Accept]);
     assert!(all.items.iter().all(|d| d.actor == "admin"));
-    let filter = DecisionFilter {
-        reason: Some(Reason::VoiceMismatch),
-        ..filter
-    };
+    let filter = DecisionFilter { reason: Some(Reason::VoiceMismatch), ..filter };
     let some = world.vouch.decisions(&by, filter.clone()).await.unwrap();
     assert_eq!(some.items.len(), 1);
     let head = world.vouch.audit_head(&by).await.unwrap();
     assert_eq!(head.sequence, all.items[0].sequence);
     assert_eq!(head.checkpoint_sequence, 2);
     let refused = world.vouch.decisions(&world.by(Role::Client), filter).await;
-    assert!(matches!(
-        refused,
-        Err(UseCaseError::PermissionDenied { .. })
-    ));
+    assert!(matches!(refused, Err(UseCaseError::PermissionDenied { .. })));
 }
 
 #[tokio::test]

@@ -18,10 +18,7 @@ async fn the_right_voice_is_accepted_and_another_rejected() {
     assert!(same.quality.net_speech_ms >= 3_000);
     let versions = same.versions;
     assert_eq!(versions.model.unwrap().to_string(), "color@1");
-    assert_eq!(
-        versions.calibration.unwrap().to_string(),
-        "test-back-end-b3@1"
-    );
+    assert_eq!(versions.calibration.unwrap().to_string(), "test-back-end-b3@1");
     assert_eq!(versions.policy.to_string(), "default@1");
     let other = world.verify("anna", speak(BERT, 12.0)).await;
     assert_eq!(other.decision, Decision::Reject, "{other:?}");
@@ -32,11 +29,7 @@ async fn the_right_voice_is_accepted_and_another_rejected() {
 async fn evidence_between_the_thresholds_asks_for_another_factor() {
     let mut policy = VoicePolicy::default();
     policy.verification.accept_llr = Llr(30.0);
-    let world = World::with(Setting {
-        policy,
-        ..Setting::default()
-    })
-    .await;
+    let world = World::with(Setting { policy, ..Setting::default() }).await;
     world.enrolled("anna", ANNA).await;
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::StepUp);
@@ -66,11 +59,7 @@ async fn refusals_are_decisions_and_nothing_is_compared() {
     world.enrolled("withdrawn", ANNA).await;
     let asked = world.asked();
     let by = world.by(Role::Privacy);
-    let c = SetOptOut {
-        subject: id("out"),
-        opted_out: true,
-        key: world.key(),
-    };
+    let c = SetOptOut { subject: id("out"), opted_out: true, key: world.key() };
     world.vouch.set_opt_out(&by, c).await.unwrap();
     let c = WithdrawConsent {
         subject: id("withdrawn"),
@@ -149,17 +138,9 @@ async fn a_repeated_request_gets_the_first_answer_and_compares_nothing() {
     assert_eq!(first, again);
     assert_eq!(world.asked(), asked);
     // The same key with another body is an error; with another role the answer is coarser.
-    let other = world
-        .vouch
-        .verify(&by, c.clone(), recording(speak(BERT, 12.0)));
-    assert!(matches!(
-        other.await,
-        Err(UseCaseError::IdempotencyMismatch)
-    ));
-    let coarse = world
-        .vouch
-        .verify(&world.by(Role::Client), c, audio())
-        .await;
+    let other = world.vouch.verify(&by, c.clone(), recording(speak(BERT, 12.0)));
+    assert!(matches!(other.await, Err(UseCaseError::IdempotencyMismatch)));
+    let coarse = world.vouch.verify(&world.by(Role::Client), c, audio()).await;
     assert!(coarse.unwrap().score.unwrap().llr.is_none());
 }
 
@@ -167,11 +148,7 @@ async fn a_repeated_request_gets_the_first_answer_and_compares_nothing() {
 async fn roles_decide_what_is_shown_and_what_is_permitted() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    for (role, fine) in [
-        (Role::Client, false),
-        (Role::Agent, false),
-        (Role::Admin, true),
-    ] {
+    for (role, fine) in [(Role::Client, false), (Role::Agent, false), (Role::Admin, true)] {
         let c = world.verify_command("anna");
         let by = world.by(role);
         let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0)));
@@ -184,10 +161,7 @@ async fn roles_decide_what_is_shown_and_what_is_permitted() {
         let c = world.verify_command("anna");
         let by = world.by(role);
         let answer = world.vouch.verify(&by, c, recording(vec![]));
-        assert!(matches!(
-            answer.await,
-            Err(UseCaseError::PermissionDenied { .. })
-        ));
+        assert!(matches!(answer.await, Err(UseCaseError::PermissionDenied { .. })));
     }
 }
 
@@ -205,20 +179,13 @@ async fn bad_audio_is_an_error_and_leaves_no_record() {
 
 #[tokio::test]
 async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
-    let world = World::with(Setting {
-        installed: false,
-        ..Setting::default()
-    })
-    .await;
+    let world = World::with(Setting { installed: false, ..Setting::default() }).await;
     assert!(!world.vouch.ready());
     world.subject("anna").await;
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world
-        .vouch
-        .verify(&by, c, recording(speak(ANNA, 12.0)))
-        .await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { model }) if model == "color"));
     let answer = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { .. })));
@@ -228,29 +195,18 @@ async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
 async fn a_conflict_is_decided_anew_and_a_full_store_is_told() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
-    let conflict = StoreError::Conflict {
-        expected: 1,
-        found: 2,
-    };
-    world
-        .store
-        .refuse_next(vec![conflict.clone(), conflict.clone()]);
+    let conflict = StoreError::Conflict { expected: 1, found: 2 };
+    world.store.refuse_next(vec![conflict.clone(), conflict.clone()]);
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Accept);
     world.store.refuse_next(vec![StoreError::Full]);
     let by = world.by(Role::Client);
     let c = world.verify_command("anna");
-    let answer = world
-        .vouch
-        .verify(&by, c, recording(speak(ANNA, 12.0)))
-        .await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::StoreUnavailable(_))));
     world.store.refuse_next(vec![conflict; 8]);
     let c = world.verify_command("anna");
-    let answer = world
-        .vouch
-        .verify(&by, c, recording(speak(ANNA, 12.0)))
-        .await;
+    let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::Conflict)));
 }
 
@@ -284,9 +240,7 @@ async fn an_explanation_names_the_numbers() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
-    let c = ExplainDecision {
-        decision: answer.decision_id,
-    };
+    let c = ExplainDecision { decision: answer.decision_id };
     let analyst = world.by(Role::Analyst);
     let (info, sentences) = world.vouch.explain(&analyst, c.clone()).await.unwrap();
     assert_eq!(info.subject, Some(id("anna")));
@@ -306,9 +260,7 @@ async fn an_explanation_names_the_numbers() {
     assert!(info.score.unwrap().llr.is_none() && info.accept_llr.is_none());
     assert!(!sentences.join("\n").contains("LLR"));
     let inconclusive = world.verify("anna", speak(ANNA, 2.0)).await;
-    let c = ExplainDecision {
-        decision: inconclusive.decision_id,
-    };
+    let c = ExplainDecision { decision: inconclusive.decision_id };
     let (_, sentences) = world.vouch.explain(&analyst, c).await.unwrap();
     assert!(sentences.join("\n").contains("What helps: speak longer"));
 }

@@ -25,10 +25,7 @@ pub(super) const RATE_HZ: u32 = 16_000;
 
 /// One word of one second (fixtures/features/PROVENANCE.md).
 static WORD: LazyLock<Vec<f32>> = LazyLock::new(|| {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/fixtures/features/clip_16k.wav"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/features/clip_16k.wav");
     let bytes = std::fs::read(path).expect("the fixture is there");
     let format = AudioFormat {
         encoding: AudioEncoding::Wav,
@@ -73,10 +70,7 @@ pub(super) fn format() -> AudioFormat {
 }
 
 pub(super) fn recording(content: Vec<u8>) -> Recording {
-    Recording {
-        format: format(),
-        content,
-    }
+    Recording { format: format(), content }
 }
 
 /// The color of a voice: the mean of its bands.
@@ -154,24 +148,15 @@ pub(super) fn back_end(model: &ArtifactRef, pairs: u64) -> BackEnd {
         projection: None,
         cohort,
     };
-    let llrs: Vec<f64> = (0..100_000)
-        .map(|i| -((f64::from(i) + 0.5) / 1e5).ln())
-        .collect();
-    let range = SpeechRange {
-        from_ms: 1_000,
-        to_ms: 60_000,
-    };
+    let llrs: Vec<f64> = (0..100_000).map(|i| -((f64::from(i) + 0.5) / 1e5).ln()).collect();
+    let range = SpeechRange { from_ms: 1_000, to_ms: 60_000 };
     let calibration = Calibration {
         version: 1,
         offset: [-12.0, 0.0, 0.0, 0.0, 0.0],
         slope: [2.0, 0.0, 0.0, 0.0, 0.0],
         shorter: range,
         longer: range,
-        fitted_on: FitCounts {
-            target_trials: 1,
-            non_target_trials: 1,
-            speakers: 4,
-        },
+        fitted_on: FitCounts { target_trials: 1, non_target_trials: 1, speakers: 4 },
         tail: ImpostorTail::measure(&llrs, pairs).unwrap(),
     };
     BackEnd::new(info, parts, calibration).unwrap()
@@ -250,10 +235,7 @@ impl World {
         };
         let clock = Arc::new(HandClock::default());
         clock.forward(1_700_000_000_000);
-        let color = Arc::new(Color {
-            model: setting.model.clone(),
-            asked: AtomicUsize::new(0),
-        });
+        let color = Arc::new(Color { model: setting.model.clone(), asked: AtomicUsize::new(0) });
         let voice = VoiceParts {
             extractor: color.clone(),
             back_end: Arc::new(back_end(&setting.model, setting.pairs)),
@@ -280,11 +262,7 @@ impl World {
     }
 
     pub(super) fn by(&self, role: Role) -> Caller {
-        Caller {
-            tenant: tenant(),
-            key: ApiKeyId::parse(role.as_str()).unwrap(),
-            role,
-        }
+        Caller { tenant: tenant(), key: ApiKeyId::parse(role.as_str()).unwrap(), role }
     }
 
     /// A fresh idempotency key.
@@ -299,14 +277,8 @@ impl World {
     }
 
     pub(super) async fn subject(&self, subject: &str) {
-        let c = CreateSubject {
-            subject: Some(id(subject)),
-            key: self.key(),
-        };
-        self.vouch
-            .create_subject(&self.by(Role::Admin), c)
-            .await
-            .unwrap();
+        let c = CreateSubject { subject: Some(id(subject)), key: self.key() };
+        self.vouch.create_subject(&self.by(Role::Admin), c).await.unwrap();
     }
 
     pub(super) async fn consent(&self, subject: &str, expires_at: Option<Timestamp>) {
@@ -321,19 +293,13 @@ impl World {
             expires_at,
             key: self.key(),
         };
-        self.vouch
-            .record_consent(&self.by(Role::Agent), c)
-            .await
-            .unwrap();
+        self.vouch.record_consent(&self.by(Role::Agent), c).await.unwrap();
     }
 
     pub(super) fn enroll_command(&self, subject: &str) -> Enroll {
         Enroll {
             subject: id(subject),
-            authorization: Authorization {
-                agent: "agent-7".into(),
-                factor: "id_document".into(),
-            },
+            authorization: Authorization { agent: "agent-7".into(), factor: "id_document".into() },
             reenroll: false,
             key: self.key(),
         }
@@ -364,11 +330,7 @@ impl World {
     }
 
     pub(super) fn verify_command(&self, subject: &str) -> Verify {
-        Verify {
-            subject: id(subject),
-            key: self.key(),
-            no_early_decision: false,
-        }
+        Verify { subject: id(subject), key: self.key(), no_early_decision: false }
     }
 
     pub(super) async fn verify(&self, subject: &str, content: Vec<u8>) -> Verification {
@@ -376,16 +338,13 @@ impl World {
         let c = self.verify_command(subject);
         let answer = self.vouch.verify(&by, c, recording(content)).await.unwrap();
         assert!(answer.reasons.contains(&Reason::PadNotEvaluated));
-        self.is_audited(&answer.decision_id, Some(answer.decision))
-            .await;
+        self.is_audited(&answer.decision_id, Some(answer.decision)).await;
         answer
     }
 
     /// The decision is in the record.
     pub(super) async fn is_audited(&self, decision: &DecisionId, expected: Option<Decision>) {
-        let c = ExplainDecision {
-            decision: decision.clone(),
-        };
+        let c = ExplainDecision { decision: decision.clone() };
         let by = self.by(Role::Auditor);
         let (info, sentences) = self.vouch.explain(&by, c).await.unwrap();
         assert_eq!(info.decision, expected);
@@ -397,19 +356,10 @@ impl World {
         candidates: Candidates,
         content: Vec<u8>,
     ) -> Identification {
-        let c = Identify {
-            candidates,
-            max_results: 10,
-            key: self.key(),
-        };
+        let c = Identify { candidates, max_results: 10, key: self.key() };
         let by = self.by(Role::Admin);
-        let answer = self
-            .vouch
-            .identify(&by, c, recording(content))
-            .await
-            .unwrap();
-        self.is_audited(&answer.decision_id, Some(answer.decision))
-            .await;
+        let answer = self.vouch.identify(&by, c, recording(content)).await.unwrap();
+        self.is_audited(&answer.decision_id, Some(answer.decision)).await;
         answer
     }
 }

@@ -31,10 +31,7 @@ impl WithSimd for FirstConv<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         for panel in 0..self.layer.weights.panels() {
             for bin in 0..BINS {
-                let mut job = FirstConvRow {
-                    conv: &mut self,
-                    bin,
-                };
+                let mut job = FirstConvRow { conv: &mut self, bin };
                 let frames = job.conv.lengths.map_frames;
                 for_each_tile(simd, TileShape::Narrow, panel, frames, &mut job);
             }
@@ -94,10 +91,7 @@ impl WithSimd for Shortcut<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         for panel in 0..self.layer.weights.panels() {
             for frequency in 0..self.rows_out {
-                let mut job = ShortcutRow {
-                    conv: &mut self,
-                    frequency,
-                };
+                let mut job = ShortcutRow { conv: &mut self, frequency };
                 let frames = job.conv.lengths.map_frames;
                 for_each_tile(simd, TileShape::Narrow, panel, frames, &mut job);
             }

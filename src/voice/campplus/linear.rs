@@ -162,9 +162,8 @@ impl TileJob for ActivatedTile<'_> {
         let linear = &self.layer.linear;
         let column = panel * linear.weights.width();
         let (inputs, _) = self.activated[row * ACTIVATED_STRIDE..].as_chunks();
-        let inputs: &[[f32; ACTIVATED_STRIDE]; R] = inputs
-            .first_chunk()
-            .expect("blocks are a multiple of the tiles");
+        let inputs: &[[f32; ACTIVATED_STRIDE]; R] =
+            inputs.first_chunk().expect("blocks are a multiple of the tiles");
         let bias = *lanes::<S, V>(&linear.bias[column..]);
         let weights = linear.weights.rows(panel, 0, self.layer.inputs);
         let sums = accumulate(simd, [bias; R], inputs, weights);
@@ -172,11 +171,7 @@ impl TileJob for ActivatedTile<'_> {
         for (r, sum) in sums.iter().enumerate() {
             let out = lanes_mut::<S, V>(&mut self.out[(row + r) * self.out_stride + column..]);
             for v in 0..V {
-                out[v] = if self.layer.relu {
-                    simd.max_f32s(sum[v], zero)
-                } else {
-                    sum[v]
-                };
+                out[v] = if self.layer.relu { simd.max_f32s(sum[v], zero) } else { sum[v] };
             }
         }
     }

@@ -17,12 +17,8 @@ use super::{CamPlusPlus, DenseBlock, DenseLayer, ResidualBlock};
 
 /// The whole network.
 pub(super) fn network(params: &Params<'_>) -> Result<CamPlusPlus, VoiceError> {
-    let residual = [
-        ("head.layer1.0", 2),
-        ("head.layer1.1", 1),
-        ("head.layer2.0", 2),
-        ("head.layer2.1", 1),
-    ];
+    let residual =
+        [("head.layer1.0", 2), ("head.layer1.1", 1), ("head.layer2.0", 2), ("head.layer2.1", 1)];
     let mut blocks = Vec::new();
     let mut channels = TDNN_CHANNELS;
     for (index, (layers, dilation)) in BLOCKS.into_iter().enumerate() {
@@ -94,26 +90,14 @@ fn conv3x3(params: &Params<'_>, conv: &str, norm: &str) -> Result<Conv3x3, Voice
 
 fn time_delay(params: &Params<'_>) -> Result<Linear, VoiceError> {
     let inputs = MAPS * ROWS_OUT;
-    let weight = params.get(
-        "xvector.tdnn.linear.weight",
-        &[TDNN_CHANNELS, inputs, TDNN_TAPS],
-    )?;
+    let weight = params.get("xvector.tdnn.linear.weight", &[TDNN_CHANNELS, inputs, TDNN_TAPS])?;
     let norm = params.batch_norm("xvector.tdnn.nonlinear.batchnorm", TDNN_CHANNELS)?;
     Ok(Linear {
-        weights: Packed::new(
-            TileShape::Wide,
-            inputs * TDNN_TAPS,
-            TDNN_CHANNELS,
-            |k, out| {
-                let (map, tap, row) = (k % MAPS, k / MAPS % TDNN_TAPS, k / MAPS / TDNN_TAPS);
-                let channel = map * ROWS_OUT + row;
-                scaled(
-                    weight[(out * inputs + channel) * TDNN_TAPS + tap],
-                    &norm,
-                    out,
-                )
-            },
-        ),
+        weights: Packed::new(TileShape::Wide, inputs * TDNN_TAPS, TDNN_CHANNELS, |k, out| {
+            let (map, tap, row) = (k % MAPS, k / MAPS % TDNN_TAPS, k / MAPS / TDNN_TAPS);
+            let channel = map * ROWS_OUT + row;
+            scaled(weight[(out * inputs + channel) * TDNN_TAPS + tap], &norm, out)
+        }),
         bias: norm.shift_f32(),
     })
 }
@@ -193,10 +177,7 @@ fn activation(norm: &Affine) -> Activation {
         buf.copy_from_slice(&values);
         buf
     };
-    Activation {
-        scale: aligned(norm.scale_f32()),
-        shift: aligned(norm.shift_f32()),
-    }
+    Activation { scale: aligned(norm.scale_f32()), shift: aligned(norm.shift_f32()) }
 }
 
 pub(super) fn masked(
@@ -204,18 +185,9 @@ pub(super) fn masked(
     name: &str,
     dilation: usize,
 ) -> Result<Masked, VoiceError> {
-    let local = params.get(
-        &format!("{name}.linear_local.weight"),
-        &[GROWTH, BOTTLENECK, 3],
-    )?;
-    let hidden = params.get(
-        &format!("{name}.linear1.weight"),
-        &[CONTEXT_HIDDEN, BOTTLENECK, 1],
-    )?;
-    let mask = params.get(
-        &format!("{name}.linear2.weight"),
-        &[GROWTH, CONTEXT_HIDDEN, 1],
-    )?;
+    let local = params.get(&format!("{name}.linear_local.weight"), &[GROWTH, BOTTLENECK, 3])?;
+    let hidden = params.get(&format!("{name}.linear1.weight"), &[CONTEXT_HIDDEN, BOTTLENECK, 1])?;
+    let mask = params.get(&format!("{name}.linear2.weight"), &[GROWTH, CONTEXT_HIDDEN, 1])?;
     Ok(Masked {
         dilation,
         local: Packed::new(TileShape::Narrow, 3 * BOTTLENECK, GROWTH, |k, out| {

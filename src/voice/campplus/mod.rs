@@ -97,8 +97,7 @@ impl Buffers {
         self.block.ensure(lengths.halved_padded * BLOCK_STRIDE);
         self.next_block.ensure(lengths.halved_padded * BLOCK_STRIDE);
         self.activated.ensure(activated_len());
-        self.bottleneck
-            .ensure((lengths.halved_padded + 2 * CONTEXT_PAD) * BOTTLENECK);
+        self.bottleneck.ensure((lengths.halved_padded + 2 * CONTEXT_PAD) * BOTTLENECK);
         self.masks.ensure(masks_len(lengths));
     }
 }
@@ -126,31 +125,14 @@ impl CamPlusPlus {
             self.dense_block(block, lengths, last, buffers);
             std::mem::swap(&mut buffers.block, &mut buffers.next_block);
         }
-        self.arch.dispatch(RunPooling {
-            layer: &self.pooling,
-            lengths,
-            frames: &mut buffers.block,
-        })
+        self.arch.dispatch(RunPooling { layer: &self.pooling, lengths, frames: &mut buffers.block })
     }
 
     /// Features to 10 frequency rows of 32 maps, left in `map_b`.
     fn front_part(&self, features: &[f32], lengths: Lengths, buffers: &mut Buffers) {
-        let Buffers {
-            plane,
-            map_a,
-            map_b,
-            map_c,
-            map_d,
-            winograd,
-            ..
-        } = buffers;
+        let Buffers { plane, map_a, map_b, map_c, map_d, winograd, .. } = buffers;
         fill_plane(features, lengths, plane);
-        self.arch.dispatch(FirstConv {
-            layer: &self.first,
-            lengths,
-            plane,
-            out: map_a,
-        });
+        self.arch.dispatch(FirstConv { layer: &self.first, lengths, plane, out: map_a });
         let (mut rows, mut input, mut skip, mut spare) = (BINS, map_a, map_c, map_d);
         for block in &self.residual {
             let rows_out = rows / block.stride;
@@ -240,11 +222,7 @@ impl CamPlusPlus {
 
 /// Transposes frames × bins to bins × frames between zeros.
 fn fill_plane(features: &[f32], lengths: Lengths, plane: &mut [f32]) {
-    for (bin, row) in plane
-        .chunks_exact_mut(lengths.map_stride)
-        .take(BINS)
-        .enumerate()
-    {
+    for (bin, row) in plane.chunks_exact_mut(lengths.map_stride).take(BINS).enumerate() {
         row.fill(0.0);
         let column = features.iter().skip(bin).step_by(BINS);
         for (slot, value) in row[MAP_PAD..].iter_mut().zip(column) {

@@ -30,12 +30,7 @@ struct Map {
 impl Map {
     fn zeros(channels: usize, rows: usize, frames: usize) -> Self {
         let data = vec![0.0; channels * rows * frames];
-        Self {
-            channels,
-            rows,
-            frames,
-            data,
-        }
+        Self { channels, rows, frames, data }
     }
 
     /// Zero outside.
@@ -213,10 +208,8 @@ struct Noise(u64);
 
 impl Noise {
     fn next(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
     }
 
@@ -234,17 +227,13 @@ impl Builder {
     fn conv(&mut self, name: &str, shape: &[usize]) {
         let fan_in: usize = shape[1..].iter().product();
         let spread = (3.0 / fan_in as f32).sqrt();
-        let values = (0..shape.iter().product())
-            .map(|_| spread * self.noise.next())
-            .collect();
+        let values = (0..shape.iter().product()).map(|_| spread * self.noise.next()).collect();
         let name = format!("{name}.weight");
         self.weights.insert(name, (shape.to_vec(), values));
     }
 
     fn vector(&mut self, name: String, len: usize, center: f32, spread: f32) {
-        let values = (0..len)
-            .map(|_| center + spread * self.noise.next())
-            .collect();
+        let values = (0..len).map(|_| center + spread * self.noise.next()).collect();
         self.weights.insert(name, (vec![len], values));
     }
 
@@ -260,10 +249,7 @@ impl Builder {
 
 /// Random weights for every parameter of the network.
 fn random_weights(seed: u64) -> Weights {
-    let mut b = Builder {
-        weights: HashMap::new(),
-        noise: Noise(seed),
-    };
+    let mut b = Builder { weights: HashMap::new(), noise: Noise(seed) };
     b.conv("head.conv1", &[32, 1, 3, 3]);
     b.norm("head.bn1", 32, true);
     for layer in ["1.0", "1.1", "2.0", "2.1"] {
@@ -368,9 +354,8 @@ fn masking_agrees_with_its_definition() {
             out_stride: GROWTH,
             out_channel: 0,
         });
-        let transposed: Vec<f64> = (0..frames * GROWTH)
-            .map(|i| exact.data[i % GROWTH * frames + i / GROWTH])
-            .collect();
+        let transposed: Vec<f64> =
+            (0..frames * GROWTH).map(|i| exact.data[i % GROWTH * frames + i / GROWTH]).collect();
         assert_agree(&out, &transposed, &format!("{frames} frames"));
     }
 }

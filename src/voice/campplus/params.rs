@@ -22,10 +22,8 @@ pub(super) struct Affine {
 impl Params<'_> {
     /// The values of `name`, which must have shape `dims`, row-major.
     pub(super) fn get(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>, VoiceError> {
-        let tensor = self
-            .0
-            .get(name)
-            .ok_or_else(|| VoiceError::Weights(format!("`{name}` is missing")))?;
+        let tensor =
+            self.0.get(name).ok_or_else(|| VoiceError::Weights(format!("`{name}` is missing")))?;
         if tensor.dims() != dims {
             return Err(VoiceError::Weights(format!(
                 "`{name}` has shape {:?}, expected {dims:?}",
@@ -68,9 +66,7 @@ impl Params<'_> {
         let mean = self.get(&format!("{name}.running_mean"), &[channels])?;
         let variance = self.get(&format!("{name}.running_var"), &[channels])?;
         if variance.iter().any(|&v| v < 0.0) {
-            return Err(VoiceError::Weights(format!(
-                "`{name}.running_var` is negative"
-            )));
+            return Err(VoiceError::Weights(format!("`{name}.running_var` is negative")));
         }
         let scale: Vec<f64> = weight
             .iter()

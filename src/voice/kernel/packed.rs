@@ -38,12 +38,7 @@ impl Packed {
             let (panel, rest) = (index / (inputs * width), index % (inputs * width));
             *slot = at(rest / width, panel * width + rest % width);
         }
-        Self {
-            data,
-            inputs,
-            width,
-            panels,
-        }
+        Self { data, inputs, width, panels }
     }
 
     /// Number of column panels.

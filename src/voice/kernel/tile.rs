@@ -90,17 +90,11 @@ pub(crate) fn accumulate<S: Simd, const V: usize, const R: usize, const STRIDE: 
 /// The first `V` vectors of a slice.
 #[inline(always)]
 pub(crate) fn lanes<S: Simd, const V: usize>(slice: &[f32]) -> &[S::f32s; V] {
-    S::as_simd_f32s(slice)
-        .0
-        .first_chunk()
-        .expect("the caller passes at least V vectors")
+    S::as_simd_f32s(slice).0.first_chunk().expect("the caller passes at least V vectors")
 }
 
 /// The first `V` vectors of a slice, to write.
 #[inline(always)]
 pub(crate) fn lanes_mut<S: Simd, const V: usize>(slice: &mut [f32]) -> &mut [S::f32s; V] {
-    S::as_mut_simd_f32s(slice)
-        .0
-        .first_chunk_mut()
-        .expect("the caller passes at least V vectors")
+    S::as_mut_simd_f32s(slice).0.first_chunk_mut().expect("the caller passes at least V vectors")
 }

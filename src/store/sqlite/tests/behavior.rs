@@ -43,11 +43,7 @@ async fn an_enrollment_is_read_back_after_reopening() {
     }
     let info = f.store.tenant(&tenant()).unwrap();
     assert_eq!(info.extractor, Some(extractor()));
-    let all = f
-        .store
-        .voiceprints(&tenant(), page(10, None))
-        .await
-        .unwrap();
+    let all = f.store.voiceprints(&tenant(), page(10, None)).await.unwrap();
     assert_eq!(all.items.len(), 1);
     assert_eq!(all.items[0].subject, subject("anna"));
 }
@@ -58,9 +54,7 @@ async fn a_reenrollment_replaces_and_a_cancellation_drops() {
     f.enroll("anna", 5).await;
     let snapshot = f.snapshot("anna").await;
     let proof = f.proof(&snapshot.consents[0]);
-    f.act(Some("anna"), vec![f.complete("v2", &proof)])
-        .await
-        .unwrap();
+    f.act(Some("anna"), vec![f.complete("v2", &proof)]).await.unwrap();
     let snapshot = f.snapshot("anna").await;
     let voiceprint = snapshot.voiceprint.expect("enrolled");
     assert_eq!(voiceprint.id.as_str(), "v2");
@@ -71,15 +65,9 @@ async fn a_reenrollment_replaces_and_a_cancellation_drops() {
     assert_eq!(refused, Err(StoreError::VoiceprintExists));
     let wrong = VoiceprintId::parse("v1-anna").unwrap();
     let effects = vec![Effect::DeleteVoiceprint { voiceprint: wrong }];
-    assert_eq!(
-        f.act(Some("anna"), effects).await,
-        Err(StoreError::NoVoiceprint)
-    );
+    assert_eq!(f.act(Some("anna"), effects).await, Err(StoreError::NoVoiceprint));
     let right = VoiceprintId::parse("v2").unwrap();
-    let effects = vec![
-        Effect::DeleteVoiceprint { voiceprint: right },
-        f.add("e4", 1, &proof),
-    ];
+    let effects = vec![Effect::DeleteVoiceprint { voiceprint: right }, f.add("e4", 1, &proof)];
     f.act(Some("anna"), effects).await.unwrap();
     let refused = f.act(Some("anna"), vec![f.add("e5", 1, &proof)]).await;
     assert_eq!(refused, Err(StoreError::OtherEnrollment));
@@ -106,14 +94,9 @@ async fn storage_needs_consent_at_the_commit() {
     let refused = f.act(Some("anna"), vec![add]).await;
     let no_consent = StoreError::NoConsent(ConsentRefusal::NoCurrentConsent);
     assert_eq!(refused, Err(no_consent));
-    f.act(Some("anna"), vec![Effect::SetOptOut(true)])
-        .await
-        .unwrap();
+    f.act(Some("anna"), vec![Effect::SetOptOut(true)]).await.unwrap();
     let refused = f.act(Some("anna"), vec![f.complete("v9", &proof)]).await;
-    assert_eq!(
-        refused,
-        Err(StoreError::NoConsent(ConsentRefusal::OptedOut))
-    );
+    assert_eq!(refused, Err(StoreError::NoConsent(ConsentRefusal::OptedOut)));
     assert!(f.snapshot("anna").await.opted_out);
 }
 
@@ -143,17 +126,10 @@ async fn a_version_that_moved_on_is_a_conflict_and_writes_nothing() {
     let f = Fixture::new().await;
     f.enroll("anna", 5).await;
     let version = f.snapshot("anna").await.version;
-    let locked = Attempts {
-        failed: 3,
-        last_failed_at: Some(at(5)),
-        locked_until: Some(at(9)),
-    };
+    let locked = Attempts { failed: 3, last_failed_at: Some(at(5)), locked_until: Some(at(9)) };
     let attempt = |expected| {
         let mut t = f.transaction(Some("anna"), vec![Effect::SetAttempts(locked)]);
-        t.subject = Some(SubjectTarget {
-            id: subject("anna"),
-            expected_version: expected,
-        });
+        t.subject = Some(SubjectTarget { id: subject("anna"), expected_version: expected });
         t
     };
     let head = f.store.head();
@@ -162,10 +138,7 @@ async fn a_version_that_moved_on_is_a_conflict_and_writes_nothing() {
     assert_eq!(f.store.head(), head);
     f.commit(attempt(Some(version))).await.unwrap();
     let late = f.commit(attempt(Some(version))).await;
-    let conflict = StoreError::Conflict {
-        expected: version,
-        found: version + 1,
-    };
+    let conflict = StoreError::Conflict { expected: version, found: version + 1 };
     assert_eq!(late, Err(conflict));
     assert_eq!(f.store.head().sequence, head.sequence + 1);
     assert_eq!(f.snapshot("anna").await.attempts, locked);
@@ -175,18 +148,12 @@ async fn a_version_that_moved_on_is_a_conflict_and_writes_nothing() {
 async fn a_failed_effect_leaves_nothing_behind() {
     let f = Fixture::new().await;
     let record = f.consent();
-    let effects = vec![
-        Effect::CreateSubject,
-        Effect::PutConsent(record),
-        Effect::CancelEnrollment,
-    ];
+    let effects = vec![Effect::CreateSubject, Effect::PutConsent(record), Effect::CancelEnrollment];
     let refused = f.act(Some("anna"), effects).await;
     assert_eq!(refused, Err(StoreError::NoEnrollment));
     let found = f.store.subject(&tenant(), &subject("anna")).await.unwrap();
     assert!(found.is_none());
-    f.act(Some("anna"), vec![Effect::CreateSubject])
-        .await
-        .unwrap();
+    f.act(Some("anna"), vec![Effect::CreateSubject]).await.unwrap();
     let twice = f.act(Some("anna"), vec![Effect::CreateSubject]).await;
     assert_eq!(twice, Err(StoreError::SubjectExists(subject("anna"))));
     let nobody = f.act(Some("bert"), vec![Effect::SetOptOut(true)]).await;
@@ -197,11 +164,7 @@ async fn a_failed_effect_leaves_nothing_behind() {
 
 fn request(key: &str, body: u8, response: &[u8]) -> Idempotency {
     Idempotency {
-        key: IdempotencyKey {
-            method: "Verify",
-            key: key.into(),
-            body_hash: [body; 32],
-        },
+        key: IdempotencyKey { method: "Verify", key: key.into(), body_hash: [body; 32] },
         response: Response::Bytes(response.to_vec()),
         lifetime_ms: 1_000,
     }
@@ -273,14 +236,8 @@ async fn api_keys_authenticate_until_revoked_or_expired() {
     wrong.push(if last == 'A' { 'E' } else { 'A' });
     assert!(f.store.authenticate(&wrong, f.now()).is_none());
     assert!(f.store.authenticate("vk_x_y", f.now()).is_none());
-    assert!(
-        f.store
-            .authenticate(&key.text(), at(2_000_000_000_000))
-            .is_none()
-    );
-    let revoke = |key: &MintedKey| Effect::RevokeApiKey {
-        key: key.id().clone(),
-    };
+    assert!(f.store.authenticate(&key.text(), at(2_000_000_000_000)).is_none());
+    let revoke = |key: &MintedKey| Effect::RevokeApiKey { key: key.id().clone() };
     f.act(None, vec![revoke(&key)]).await.unwrap();
     assert!(f.store.authenticate(&key.text(), f.now()).is_none());
     let again = f.act(None, vec![revoke(&key)]).await;
@@ -299,11 +256,7 @@ async fn tenants_do_not_see_each_other() {
     let found = f.store.subject(&other, &subject("anna")).await.unwrap();
     assert!(found.is_none());
     let all = DecisionFilter::default();
-    let listed = f
-        .store
-        .decisions(&other, &all, page(10, None))
-        .await
-        .unwrap();
+    let listed = f.store.decisions(&other, &all, page(10, None)).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     let unknown = TenantId::parse("unknown").unwrap();
     let refused = f.store.subject(&unknown, &subject("anna")).await;
@@ -333,30 +286,15 @@ async fn decisions_are_filtered_and_paged_newest_first() {
         kind: Some(AuditKind::Verification),
         ..DecisionFilter::default()
     };
-    let first = f
-        .store
-        .decisions(&tenant(), &filter, page(3, None))
-        .await
-        .unwrap();
+    let first = f.store.decisions(&tenant(), &filter, page(3, None)).await.unwrap();
     let got: Vec<_> = first.items.iter().map(|r| r.id.clone()).collect();
     assert_eq!(got, [6, 4, 2].map(|i: usize| ids[i].clone()));
     let event = first.items[0].event.as_ref().expect("not erased");
     assert_eq!(event.subject, Some(subject("anna")));
-    let rest = f
-        .store
-        .decisions(&tenant(), &filter, page(3, first.next))
-        .await
-        .unwrap();
+    let rest = f.store.decisions(&tenant(), &filter, page(3, first.next)).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
-    let none = DecisionFilter {
-        reason: Some(Reason::Clipped),
-        ..DecisionFilter::default()
-    };
-    let empty = f
-        .store
-        .decisions(&tenant(), &none, page(3, None))
-        .await
-        .unwrap();
+    let none = DecisionFilter { reason: Some(Reason::Clipped), ..DecisionFilter::default() };
+    let empty = f.store.decisions(&tenant(), &none, page(3, None)).await.unwrap();
     assert!(empty.items.is_empty());
     let middle = rest.items[0].at;
     let window = DecisionFilter {
@@ -364,18 +302,11 @@ async fn decisions_are_filtered_and_paged_newest_first() {
         until: Some(middle.plus_ms(1)),
         ..DecisionFilter::default()
     };
-    let window = f
-        .store
-        .decisions(&tenant(), &window, page(9, None))
-        .await
-        .unwrap();
+    let window = f.store.decisions(&tenant(), &window, page(9, None)).await.unwrap();
     assert_eq!(window.items.len(), 1);
     let one = f.store.decision(&tenant(), &ids[0]).await.unwrap();
     assert_eq!(one.as_ref(), Some(&rest.items[0]));
-    let bad = f
-        .store
-        .decisions(&tenant(), &filter, page(3, Some("x".into())))
-        .await;
+    let bad = f.store.decisions(&tenant(), &filter, page(3, Some("x".into()))).await;
     assert_eq!(bad, Err(StoreError::BadPageToken));
 }
 
@@ -415,16 +346,11 @@ async fn renewal_keeps_embeddings_and_changes_every_stored_copy() {
     f.enroll("anna", 5).await;
     f.enroll("bert", 50).await;
     let before = f.snapshot("anna").await;
-    let renew = |generation| Effect::RenewRotation {
-        expected_generation: generation,
-    };
+    let renew = |generation| Effect::RenewRotation { expected_generation: generation };
     let done = f.act(None, vec![renew(1)]).await.unwrap().applied;
     assert_eq!((done.renewed, done.rotation_generation), (2, 2));
     let stale = f.act(None, vec![renew(1)]).await;
-    let conflict = StoreError::RotationConflict {
-        expected: 1,
-        found: 2,
-    };
+    let conflict = StoreError::RotationConflict { expected: 1, found: 2 };
     assert_eq!(stale, Err(conflict));
     for _ in 0..2 {
         let after = f.snapshot("anna").await;
@@ -444,9 +370,7 @@ async fn the_master_key_rotates_and_the_old_one_no_longer_opens() {
     let f = Fixture::new().await;
     f.enroll("anna", 5).await;
     let new = MasterKey::generate(&SystemEntropy);
-    f.act(None, vec![Effect::RotateMasterKey(new.clone())])
-        .await
-        .unwrap();
+    f.act(None, vec![Effect::RotateMasterKey(new.clone())]).await.unwrap();
     f.store.close().await;
     let old = Fixture::open(&f.path(), &f.master).await;
     assert_eq!(old.err(), Some(StoreError::WrongMasterKey));
@@ -472,8 +396,5 @@ async fn a_newer_schema_is_refused() {
     f.store.close().await;
     tamper(&f.path(), "PRAGMA user_version = 99").await;
     let refused = Fixture::open(&f.path(), &f.master).await;
-    assert!(matches!(
-        refused,
-        Err(StoreError::NewerSchema { found: 99, .. })
-    ));
+    assert!(matches!(refused, Err(StoreError::NewerSchema { found: 99, .. })));
 }

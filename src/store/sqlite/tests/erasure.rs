@@ -49,15 +49,10 @@ async fn secrets(path: &Path) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Files of the database that hold `needle` or its first or last 16 bytes.
 fn holding(folder: &Path, needle: &[u8]) -> Vec<String> {
-    let parts = [
-        needle,
-        &needle[..needle.len().min(16)],
-        &needle[needle.len() - needle.len().min(16)..],
-    ];
+    let parts =
+        [needle, &needle[..needle.len().min(16)], &needle[needle.len() - needle.len().min(16)..]];
     let holds = |bytes: &[u8]| {
-        parts
-            .iter()
-            .any(|part| bytes.windows(part.len()).any(|window| window == *part))
+        parts.iter().any(|part| bytes.windows(part.len()).any(|window| window == *part))
     };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -70,9 +65,7 @@ fn holding(folder: &Path, needle: &[u8]) -> Vec<String> {
 }
 
 fn erase() -> Effect {
-    Effect::EraseSubject {
-        receipt: ReceiptId::parse("r1").unwrap(),
-    }
+    Effect::EraseSubject { receipt: ReceiptId::parse("r1").unwrap() }
 }
 
 /// Anna with a voiceprint, decisions and a remembered answer, among others.
@@ -85,11 +78,7 @@ async fn prepared() -> Fixture {
     }
     let mut t = f.decision(ID, Decision::Reject);
     t.idempotency = Some(Idempotency {
-        key: IdempotencyKey {
-            method: "Verify",
-            key: "k".into(),
-            body_hash: [1; 32],
-        },
+        key: IdempotencyKey { method: "Verify", key: "k".into(), body_hash: [1; 32] },
         response: Response::Bytes(format!("answer about {ID}").into_bytes()),
         lifetime_ms: 1_000_000_000,
     });
@@ -104,10 +93,7 @@ async fn no_file_holds_the_key_or_the_id_afterwards() {
     assert!(secrets.len() > 45);
     let folder = f.folder.path().to_owned();
     for (name, bytes) in secrets.iter().filter(|(name, _)| *name != "id") {
-        assert!(
-            !holding(&folder, bytes).is_empty(),
-            "{name} is there before"
-        );
+        assert!(!holding(&folder, bytes).is_empty(), "{name} is there before");
     }
     let done = f.act(Some(ID), vec![erase()]).await.unwrap();
     let erasure = done.applied.erasure.expect("an erasure");
@@ -119,26 +105,12 @@ async fn no_file_holds_the_key_or_the_id_afterwards() {
     }
     let receipt = ReceiptId::parse("r1").unwrap();
     for _ in 0..2 {
-        assert!(
-            f.store
-                .subject(&tenant(), &subject(ID))
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert!(f.store.subject(&tenant(), &subject(ID)).await.unwrap().is_none());
         let known = f.store.erasure(&tenant(), &receipt).await.unwrap();
         assert_eq!(known.as_ref(), Some(&erasure));
         let all = DecisionFilter::default();
-        let page = PageRequest {
-            size: 1_000,
-            token: None,
-        };
-        let listed = f
-            .store
-            .decisions(&tenant(), &all, page)
-            .await
-            .unwrap()
-            .items;
+        let page = PageRequest { size: 1_000, token: None };
+        let listed = f.store.decisions(&tenant(), &all, page).await.unwrap().items;
         assert_eq!(listed.iter().filter(|r| r.event.is_none()).count(), 42);
         f.reopen().await.unwrap();
     }
@@ -163,10 +135,7 @@ async fn an_erasure_is_pending_while_somebody_reads_an_old_state() {
     let f = prepared().await;
     let secrets = secrets(&f.path()).await;
     let mut reader = raw(&f.path()).await;
-    sqlx::raw_sql("BEGIN; SELECT count(*) FROM subject")
-        .execute(&mut reader)
-        .await
-        .unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM subject").execute(&mut reader).await.unwrap();
     let done = f.act(Some(ID), vec![erase()]).await.unwrap();
     let erasure = done.applied.erasure.expect("an erasure");
     assert_eq!(erasure.state, ErasureState::Pending);
@@ -202,9 +171,7 @@ async fn nothing_stays_behind_in_the_gaps_of_a_busy_database() {
         f.enroll(&format!("subject-{i:04}-end"), i).await;
     }
     for i in 0..120 {
-        f.commit(f.decision(&format!("subject-{i:04}-end"), Decision::Accept))
-            .await
-            .unwrap();
+        f.commit(f.decision(&format!("subject-{i:04}-end"), Decision::Accept)).await.unwrap();
     }
     let mut conn = raw(&f.path()).await;
     for table in ["subject", "utterance"] {
@@ -214,10 +181,7 @@ async fn nothing_stays_behind_in_the_gaps_of_a_busy_database() {
             "subject IN (SELECT handle FROM subject WHERE n % 3 = 0)"
         };
         let sql = format!("SELECT sealed FROM {table} WHERE {column}");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.unwrap();
         secrets.extend(rows.iter().map(|row| (table, row.get::<Vec<u8>, _>(0))));
     }
     let sql = "SELECT handle, lookup, wrapped_key FROM subject WHERE n % 3 = 0";
@@ -230,10 +194,7 @@ async fn nothing_stays_behind_in_the_gaps_of_a_busy_database() {
     for i in (0..120).filter(|i| (i + 1) % 3 == 0) {
         let receipt = ReceiptId::parse(&format!("r{i}")).unwrap();
         let id = format!("subject-{i:04}-end");
-        let done = f
-            .act(Some(&id), vec![Effect::EraseSubject { receipt }])
-            .await
-            .unwrap();
+        let done = f.act(Some(&id), vec![Effect::EraseSubject { receipt }]).await.unwrap();
         let erasure = done.applied.erasure.expect("an erasure");
         assert_eq!(erasure.state, ErasureState::Done);
     }

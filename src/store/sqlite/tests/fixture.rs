@@ -44,10 +44,7 @@ pub fn extractor() -> ArtifactRef {
 }
 
 pub fn authorization() -> Authorization {
-    Authorization {
-        agent: "agent-7".into(),
-        factor: "otp".into(),
-    }
+    Authorization { agent: "agent-7".into(), factor: "otp".into() }
 }
 
 pub fn at(ms: i64) -> Timestamp {
@@ -86,15 +83,8 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let master = MasterKey::generate(&SystemEntropy);
         let path = folder.path().join("vouch.db");
-        let store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy))
-            .await
-            .unwrap();
-        let fixture = Self {
-            folder,
-            master,
-            store,
-            clock: AtomicI64::new(1_700_000_000_000),
-        };
+        let store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy)).await.unwrap();
+        let fixture = Self { folder, master, store, clock: AtomicI64::new(1_700_000_000_000) };
         fixture.act(None, vec![Effect::CreateTenant]).await.unwrap();
         fixture
     }
@@ -132,10 +122,7 @@ impl Fixture {
             tenant: tenant(),
             idempotency: None,
             audit: self.draft(id.as_ref()),
-            subject: id.map(|id| SubjectTarget {
-                id,
-                expected_version: None,
-            }),
+            subject: id.map(|id| SubjectTarget { id, expected_version: None }),
             effects,
         }
     }
@@ -243,23 +230,14 @@ impl Fixture {
 
 /// A connection past the store, with nothing in the way of writing.
 pub async fn raw(path: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(false)
-        .connect()
-        .await
-        .unwrap()
+    SqliteConnectOptions::new().filename(path).foreign_keys(false).connect().await.unwrap()
 }
 
 /// Runs a statement past the store.
 pub async fn tamper(path: &Path, sql: &str) -> u64 {
     let mut conn = raw(path).await;
-    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
-        .execute(&mut conn)
-        .await;
-    let rows = done
-        .unwrap_or_else(|e| panic!("{sql}: {e}"))
-        .rows_affected();
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut conn).await;
+    let rows = done.unwrap_or_else(|e| panic!("{sql}: {e}")).rows_affected();
     sqlx::Connection::close(conn).await.unwrap();
     rows
 }

@@ -59,10 +59,8 @@ async fn count_up(f: &Fixture, id: &str) -> u64 {
             locked_until: None,
         };
         let mut t = f.transaction(Some(id), vec![Effect::SetAttempts(attempts)]);
-        t.subject = Some(SubjectTarget {
-            id: subject(id),
-            expected_version: Some(snapshot.version),
-        });
+        t.subject =
+            Some(SubjectTarget { id: subject(id), expected_version: Some(snapshot.version) });
         match f.commit(t).await {
             Ok(done) => return done.applied.sequence,
             Err(StoreError::Conflict { .. }) => {}
@@ -93,10 +91,7 @@ async fn a_full_database_is_a_typed_error_and_nothing_is_half_written() {
     let pages = {
         use sqlx::Row as _;
         let mut conn = raw(&f.path()).await;
-        let row = sqlx::query("PRAGMA page_count")
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
+        let row = sqlx::query("PRAGMA page_count").fetch_one(&mut conn).await.unwrap();
         row.get::<i64, _>(0)
     };
     f.store = Fixture::open(&f.path(), &f.master).await.unwrap();
@@ -119,9 +114,7 @@ async fn a_full_database_is_a_typed_error_and_nothing_is_half_written() {
     f.snapshot("anna").await;
     f.reopen().await.unwrap();
     assert_eq!(f.store.head().sequence, acknowledged);
-    f.act(Some("later"), vec![Effect::CreateSubject])
-        .await
-        .unwrap();
+    f.act(Some("later"), vec![Effect::CreateSubject]).await.unwrap();
     f.store.close().await;
     let inspected = inspect(&f.path(), &f.master).await.unwrap();
     assert_eq!(inspected.head.sequence, acknowledged + 1);
@@ -145,10 +138,7 @@ async fn a_full_disk_is_a_typed_error_and_ends_when_there_is_room() {
     let mut acknowledged = f.store.head().sequence;
     let mut full = 0;
     for i in 0..100_000u32 {
-        match f
-            .act(Some(&format!("s{i}")), vec![Effect::CreateSubject])
-            .await
-        {
+        match f.act(Some(&format!("s{i}")), vec![Effect::CreateSubject]).await {
             Ok(done) => acknowledged = done.applied.sequence,
             Err(StoreError::Full) => full += 1,
             Err(other) => panic!("{other}"),
@@ -161,9 +151,7 @@ async fn a_full_disk_is_a_typed_error_and_ends_when_there_is_room() {
     assert_eq!(f.store.head().sequence, acknowledged);
     f.snapshot("anna").await;
     std::fs::remove_file(&filler).unwrap();
-    f.act(Some("later"), vec![Effect::CreateSubject])
-        .await
-        .unwrap();
+    f.act(Some("later"), vec![Effect::CreateSubject]).await.unwrap();
     f.reopen().await.unwrap();
     assert_eq!(f.store.head().sequence, acknowledged + 1);
 }

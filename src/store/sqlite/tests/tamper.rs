@@ -25,19 +25,13 @@ async fn full() -> Fixture {
     f.act(None, vec![put]).await.unwrap();
     let mut t = f.decision("anna", Decision::Accept);
     t.idempotency = Some(Idempotency {
-        key: IdempotencyKey {
-            method: "Verify",
-            key: "k".into(),
-            body_hash: [1; 32],
-        },
+        key: IdempotencyKey { method: "Verify", key: "k".into(), body_hash: [1; 32] },
         response: Response::Bytes(b"answer".to_vec()),
         lifetime_ms: 1_000_000,
     });
     f.commit(t).await.unwrap();
     let receipt = ReceiptId::parse("r1").unwrap();
-    f.act(Some("carl"), vec![Effect::EraseSubject { receipt }])
-        .await
-        .unwrap();
+    f.act(Some("carl"), vec![Effect::EraseSubject { receipt }]).await.unwrap();
     f.store.close().await;
     f
 }
@@ -64,18 +58,11 @@ async fn a_flipped_byte_in_any_column_of_any_row_is_refused() {
         let name = table.spec().name;
         let mut conn = raw(&path).await;
         let sql = format!("SELECT * FROM {name}");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.unwrap();
         assert!(!rows.is_empty(), "{name} has a row");
         let columns: Vec<String> = {
             use sqlx::Column as _;
-            rows[0]
-                .columns()
-                .iter()
-                .map(|c| c.name().to_owned())
-                .collect()
+            rows[0].columns().iter().map(|c| c.name().to_owned()).collect()
         };
         conn.close().await.unwrap();
         for n in 0..rows.len() {
@@ -84,10 +71,8 @@ async fn a_flipped_byte_in_any_column_of_any_row_is_refused() {
                 // Flip the lowest bit of the last byte; keep the type.
                 let mut conn = raw(&path).await;
                 let read = format!("SELECT typeof({column}), CAST({column} AS BLOB) FROM {row}");
-                let got = sqlx::query(sqlx::AssertSqlSafe(read))
-                    .fetch_one(&mut conn)
-                    .await
-                    .unwrap();
+                let got =
+                    sqlx::query(sqlx::AssertSqlSafe(read)).fetch_one(&mut conn).await.unwrap();
                 let kind: String = got.get(0);
                 let bytes: Option<Vec<u8>> = got.get(1);
                 conn.close().await.unwrap();
@@ -107,11 +92,7 @@ async fn a_flipped_byte_in_any_column_of_any_row_is_refused() {
                 };
                 let key = &columns[0];
                 let text_null = matches!((name, column.as_str()), ("audit", "decision"));
-                let value = if kind == "null" && text_null {
-                    "'X'".into()
-                } else {
-                    value
-                };
+                let value = if kind == "null" && text_null { "'X'".into() } else { value };
                 let work = copy_of(&path, &f, "work.db");
                 let sql = format!(
                     "UPDATE {name} SET {column} = {value} WHERE {key} = (SELECT {key} FROM {name} \
@@ -197,46 +178,22 @@ async fn an_old_template_put_back_is_refused_also_while_running() {
          CREATE TABLE old_utterance AS SELECT * FROM utterance",
     )
     .await;
-    f.act(Some("anna"), vec![Effect::SetOptOut(true)])
-        .await
-        .unwrap();
+    f.act(Some("anna"), vec![Effect::SetOptOut(true)]).await.unwrap();
     // The row from before the opt-out comes back.
     let sql = "UPDATE subject SET (sealed, version, mac) = \
                (SELECT sealed, version, mac FROM old_subject o WHERE o.n = subject.n) WHERE n = 1";
     tamper(&f.path(), sql).await;
     let refused = f.store.subject(&tenant(), &subject("anna")).await;
-    assert!(matches!(
-        refused,
-        Err(StoreError::Integrity {
-            table: "subject",
-            ..
-        })
-    ));
+    assert!(matches!(refused, Err(StoreError::Integrity { table: "subject", .. })));
     let refused = f.act(Some("anna"), vec![Effect::SetOptOut(true)]).await;
-    assert!(matches!(
-        refused,
-        Err(StoreError::Integrity {
-            table: "subject",
-            ..
-        })
-    ));
+    assert!(matches!(refused, Err(StoreError::Integrity { table: "subject", .. })));
     assert!(f.store.subject(&tenant(), &subject("bert")).await.is_ok());
     tamper(&f.path(), "DELETE FROM subject WHERE n = 2").await;
     let missing = f.store.subject(&tenant(), &subject("bert")).await;
-    assert!(matches!(
-        missing,
-        Err(StoreError::Integrity {
-            table: "subject",
-            ..
-        })
-    ));
+    assert!(matches!(missing, Err(StoreError::Integrity { table: "subject", .. })));
     // And after a restart.
     f.store.close().await;
-    tamper(
-        &f.path(),
-        "DROP TABLE old_subject; DROP TABLE old_utterance",
-    )
-    .await;
+    tamper(&f.path(), "DROP TABLE old_subject; DROP TABLE old_utterance").await;
     assert_eq!(refuses(&f, &f.path(), "old row").await, StoreError::RowSet);
 }
 
@@ -251,35 +208,14 @@ async fn a_template_moved_to_another_row_does_not_open() {
                WHERE subject = (SELECT handle FROM subject WHERE n = 2)";
     tamper(&f.path(), sql).await;
     let moved = f.store.subject(&tenant(), &subject("bert")).await;
-    assert!(matches!(
-        moved,
-        Err(StoreError::Integrity {
-            table: "utterance",
-            ..
-        })
-    ));
+    assert!(matches!(moved, Err(StoreError::Integrity { table: "utterance", .. })));
     // Anna's utterances are handed to Bert as whole rows: her handle is in their MACs.
-    tamper(
-        &f.path(),
-        "UPDATE utterance SET subject = (SELECT handle FROM subject WHERE n = 2)",
-    )
-    .await;
+    tamper(&f.path(), "UPDATE utterance SET subject = (SELECT handle FROM subject WHERE n = 2)")
+        .await;
     let moved = f.store.subject(&tenant(), &subject("bert")).await;
-    assert!(matches!(
-        moved,
-        Err(StoreError::Integrity {
-            table: "utterance",
-            ..
-        })
-    ));
+    assert!(matches!(moved, Err(StoreError::Integrity { table: "utterance", .. })));
     let gone = f.store.subject(&tenant(), &subject("anna")).await;
-    assert!(matches!(
-        gone,
-        Err(StoreError::Integrity {
-            table: "utterance",
-            ..
-        })
-    ));
+    assert!(matches!(gone, Err(StoreError::Integrity { table: "utterance", .. })));
 }
 
 #[tokio::test]
@@ -287,21 +223,13 @@ async fn an_old_utterance_under_its_own_id_does_not_open() {
     let f = Fixture::new().await;
     f.enroll("anna", 5).await;
     tamper(&f.path(), "CREATE TABLE old AS SELECT * FROM utterance").await;
-    let renew = Effect::RenewRotation {
-        expected_generation: 1,
-    };
+    let renew = Effect::RenewRotation { expected_generation: 1 };
     f.act(None, vec![renew]).await.unwrap();
     let sql = "UPDATE utterance SET (sealed, version, mac) = \
                (SELECT sealed, version, mac FROM old WHERE old.id = utterance.id)";
     tamper(&f.path(), sql).await;
     let refused = f.store.subject(&tenant(), &subject("anna")).await;
-    assert!(matches!(
-        refused,
-        Err(StoreError::Integrity {
-            table: "utterance",
-            ..
-        })
-    ));
+    assert!(matches!(refused, Err(StoreError::Integrity { table: "utterance", .. })));
 }
 
 #[tokio::test]
