@@ -1,9 +1,10 @@
 //! What happens in the demonstration, step by step, through the client.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::report::{self, Report, VerificationRow};
+use super::stopwatch;
 use super::voices::{Clip, Person};
 use crate::grpc::client::{Client, ClientError, LiveAudio};
 use crate::grpc::proto as pb;
@@ -127,7 +128,7 @@ impl<'a, W: Write> Script<'a, W> {
         };
         self.client.record_consent(record).await?;
         let folder = &person.folders[0];
-        let started = Instant::now();
+        let started = stopwatch();
         for (index, clip) in folder.clips.iter().enumerate() {
             let config = pb::EnrollStreamConfig {
                 enrollment: Some(pb::EnrollmentConfig {
@@ -211,7 +212,7 @@ impl<'a, W: Write> Script<'a, W> {
             audio: Some(recording(clip)),
             idempotency_key: self.key(),
         };
-        let started = Instant::now();
+        let started = stopwatch();
         let result = self.client.verify(request).await?;
         self.report.verification(&VerificationRow {
             claim: &claimed.name,
@@ -274,7 +275,7 @@ impl<'a, W: Write> Script<'a, W> {
                 max_results: 3,
                 idempotency_key: self.key(),
             };
-            let started = Instant::now();
+            let started = stopwatch();
             let answer = self.client.identify(request).await?;
             let ranked: Vec<String> = answer
                 .candidates

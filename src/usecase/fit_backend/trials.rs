@@ -233,7 +233,7 @@ mod tests {
             embedding: vec![x.sin(), x.cos(), 1.0],
             bandwidth: match channel {
                 Channel::AsIs => Bandwidth::Wide,
-                Channel::Line => Bandwidth::Narrow,
+                Channel::Phone | Channel::Line => Bandwidth::Narrow,
             },
             net_speech_ms: if long { 8_000 } else { 2_000 },
         }
