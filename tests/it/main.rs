@@ -1,5 +1,10 @@
 //! Black-box tests against a real server on a free port. One binary; a module a topic.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should fail there"
+)]
+
 mod app;
 mod auth;
 mod double;

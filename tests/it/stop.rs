@@ -36,7 +36,7 @@ async fn a_watcher_of_the_health_does_not_hold_the_server() {
     let mut watch = client.watch(request).await.unwrap().into_inner();
     watch.message().await.unwrap();
     server.ask_to_stop();
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(server.stopped().await, Drained::All);
     assert!(started.elapsed() < std::time::Duration::from_millis(1_500));
 }
