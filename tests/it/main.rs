@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot go on should fail there"
+    reason = "tests measure waiting, and one that cannot go on should fail there"
 )]
 
 mod app;
