@@ -10,6 +10,9 @@ const FRAME_MS: u64 = 10;
 const FRAME_HOP: u64 = 160;
 /// Frames of speech, and of pause, below which no ratio is stated: 100 ms.
 const MIN_FRAMES: u64 = 10;
+/// Pauses below which no noise is measured, in frames: the few frames at the edges of a recording without
+/// pauses are the onset and the end of speech, not noise.
+const MIN_PAUSE_FRAMES: u64 = 30;
 /// Quietest level told apart, in dB relative to full scale.
 const QUIETEST_DB: f32 = -100.0;
 /// Largest ratio stated, in dB.
@@ -144,7 +147,7 @@ impl QualityMeter {
     /// Mean speech power over the median pause power, both in the voice band: tones and clicks
     /// between words move a mean, but hardly a median.
     fn snr_db(&self) -> Option<f32> {
-        if self.speech_frames < MIN_FRAMES || self.other_frames < MIN_FRAMES {
+        if self.speech_frames < MIN_FRAMES || self.other_frames < MIN_PAUSE_FRAMES {
             return None;
         }
         let mut seen = 0;

@@ -90,9 +90,9 @@ impl SubjectService for Service {
         let call = call::of(&request)?;
         let command = record_consent(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.record_consent(by, command)).await?;
-        let current = done.value.withdrawn_at.is_none();
+        let (record, current) = done.value;
         Ok(Response::new(proto::RecordConsentResponse {
-            consent: Some(convert::consent(done.value, current)),
+            consent: Some(convert::consent(record, current)),
             decision_id: done.decision_id.into(),
             versions: Some(convert::versions(&done.versions)),
         }))

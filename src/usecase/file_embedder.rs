@@ -9,8 +9,8 @@ use crate::domain::{ArtifactRef, Quality};
 use crate::features::{FeatureError, Frontend};
 use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Samples};
 use crate::usecase::extractor_pool::ExtractorPool;
-use crate::usecase::hear::{self, Vad, hear_pcm};
-use crate::voice::Extractor;
+use crate::usecase::hear::{self, Speech, Vad, hear_pcm};
+use crate::voice::{Extractor, MIN_FRAMES};
 
 /// Rate of telephone recordings, kept as they are so that they are heard as telephone speech, in Hz.
 const TELEPHONE_HZ: u32 = 8_000;
@@ -77,11 +77,19 @@ impl FileEmbedder {
         read_file(path, self.channel, &AudioLimits::default()).map_err(in_words)
     }
 
+    /// Short audio is embedded too: where detection leaves less speech than the network can take, all of
+    /// the audio is. The quality still says how much speech there was.
     fn pcm(&self, pcm: &Pcm) -> Result<(Vec<f32>, Quality), EmbedError> {
-        let speech =
-            hear_pcm(&self.front_end, pcm, QualityLimits::default(), self.vad).map_err(in_words)?;
+        let mut speech = self.hear(pcm, self.vad)?;
+        if speech.frames.len() < MIN_FRAMES * hear::BINS {
+            speech = self.hear(pcm, Vad::Off)?;
+        }
         let embedding = self.extractor.embedding(&speech.frames).map_err(in_words)?;
         Ok((embedding, speech.quality))
+    }
+
+    fn hear(&self, pcm: &Pcm, vad: Vad) -> Result<Speech, EmbedError> {
+        hear_pcm(&self.front_end, pcm, QualityLimits::default(), vad).map_err(in_words)
     }
 }
 

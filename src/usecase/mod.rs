@@ -54,7 +54,7 @@ pub mod port {
     use super::command::*;
     use super::error::UseCaseError;
     use super::output::*;
-    use crate::domain::{AudioFormat, SubjectId, Versions};
+    use crate::domain::{AudioFormat, ConsentRecord, SubjectId, Versions};
 
     /// A boxed future, so that the port is object-safe.
     pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;
@@ -83,12 +83,12 @@ pub mod port {
             page_size: usize,
             token: Option<String>,
         ) -> Reply<'a, Page<SubjectInfo>>;
-        /// Records a consent.
+        /// Records a consent; with whether it is current.
         fn record_consent<'a>(
             &'a self,
             by: &'a Caller,
             c: RecordConsent,
-        ) -> Reply<'a, Done<crate::domain::ConsentRecord>>;
+        ) -> Reply<'a, Done<(ConsentRecord, bool)>>;
         /// Withdraws consents; the count.
         fn withdraw_consent<'a>(
             &'a self,

@@ -117,7 +117,7 @@ impl Inner {
         &self,
         by: Caller,
         c: RecordConsent,
-    ) -> Result<Done<ConsentRecord>, UseCaseError> {
+    ) -> Result<Done<(ConsentRecord, bool)>, UseCaseError> {
         require(&by, Right::Consent)?;
         for (field, text) in [
             ("consent.notice_id", &c.notice_id),
@@ -157,8 +157,12 @@ impl Inner {
         draft.event.reasons = vec![Reason::Administrative];
         draft.event.consent = Some(record.id.clone());
         draft.effects = vec![Effect::PutConsent(record.clone())];
-        let answer =
-            Done { value: record, decision_id: draft.decision.clone(), versions: self.versions() };
+        let current = record.is_current(draft.at);
+        let answer = Done {
+            value: (record, current),
+            decision_id: draft.decision.clone(),
+            versions: self.versions(),
+        };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)

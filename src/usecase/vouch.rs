@@ -101,7 +101,7 @@ impl Application for Vouch {
         &'a self,
         by: &'a Caller,
         c: RecordConsent,
-    ) -> Reply<'a, Done<ConsentRecord>> {
+    ) -> Reply<'a, Done<(ConsentRecord, bool)>> {
         act!(self, by, record_consent(c))
     }
 

@@ -341,7 +341,7 @@ impl Application for Double {
         &'a self,
         _: &'a Caller,
         c: RecordConsent,
-    ) -> Reply<'a, Done<ConsentRecord>> {
+    ) -> Reply<'a, Done<(ConsentRecord, bool)>> {
         let record = ConsentRecord {
             id: ConsentId::parse("c-1").unwrap(),
             notice_id: c.notice_id,
@@ -353,7 +353,7 @@ impl Application for Double {
             expires_at: c.expires_at,
             withdrawn_at: None,
         };
-        self.unary(Some(&c.subject), done(record))
+        self.unary(Some(&c.subject), done((record, true)))
     }
 
     fn withdraw_consent<'a>(&'a self, _: &'a Caller, c: WithdrawConsent) -> Reply<'a, Done<u32>> {
