@@ -21,3 +21,6 @@ pub mod cli;
 pub mod config;
 pub mod telemetry;
 pub mod app;
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -29,7 +29,7 @@ const ORDER: &[&str] = &[
 const EDGES: &[&str] = &["grpc", "web", "cli"];
 
 /// The composition root and what it configures may use everything.
-const ROOT: &[&str] = &["config", "telemetry", "app", "main", "lib"];
+const ROOT: &[&str] = &["config", "telemetry", "app", "main", "lib", "testing"];
 
 /// What an edge may use beside `usecase` and `domain`. The command line starts the server, so it sees
 /// the configuration and the composition root.

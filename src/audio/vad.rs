@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn holds_on_real_telephone_calls() {
         let Some(data) = std::env::var_os("VOUCH_DATA") else {
-            eprintln!("SKIPPED holds_on_real_telephone_calls: set VOUCH_DATA");
+            crate::testing::skipped("holds_on_real_telephone_calls", "set VOUCH_DATA");
             return;
         };
         let folder = std::path::Path::new(&data).join("speech/hyke");

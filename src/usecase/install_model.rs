@@ -319,7 +319,7 @@ mod tests {
         match load("campplus", &models_dir_from_environment(None)) {
             Ok(extractor) => Some(extractor),
             Err(ModelError::NotInstalled { .. }) => {
-                eprintln!("SKIPPED {test}: run `vouch model install campplus`");
+                crate::testing::skipped(test, "run `vouch model install campplus`");
                 None
             }
             Err(error) => panic!("{error}"),

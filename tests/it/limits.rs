@@ -96,7 +96,8 @@ async fn the_clients_deadline_counts_when_it_is_shorter() {
     let mut request = keyed(verify(manner::SLOW, 1));
     request.metadata_mut().insert("grpc-timeout", "150m".parse().unwrap());
     let status = client.verify(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
+    // The client holds its own deadline, too; where it is first it says Cancelled.
+    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status}");
     until("the use-case ends", || server.app.count(|c| &c.ended) == 1).await;
 }
 

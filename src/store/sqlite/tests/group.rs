@@ -124,7 +124,7 @@ async fn a_full_database_is_a_typed_error_and_nothing_is_half_written() {
 #[tokio::test]
 async fn a_full_disk_is_a_typed_error_and_ends_when_there_is_room() {
     let Some(folder) = std::env::var_os("VOUCH_TEST_SMALL_DISK") else {
-        eprintln!("SKIPPED a_full_disk_is_a_typed_error: set VOUCH_TEST_SMALL_DISK");
+        crate::testing::skipped("a_full_disk_is_a_typed_error", "set VOUCH_TEST_SMALL_DISK");
         return;
     };
     let mut f = Fixture::new().await;
