@@ -1,7 +1,7 @@
-//! Voice embeddings: model manifests, the CAM++ network, embeddings and voiceprints.
+//! Voice embeddings: model manifests and the CAM++ network.
 //!
 //! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an
-//! [`Embedding`]; a [`Voiceprint`] keeps what was enrolled.
+//! [`Embedding`].
 
 mod campplus;
 mod convert;
@@ -10,7 +10,6 @@ mod error;
 mod extractor;
 mod kernel;
 mod manifest;
-mod voiceprint;
 
 pub use convert::checkpoint_to_safetensors;
 pub use embedding::Embedding;
@@ -19,4 +18,3 @@ pub use extractor::{Extractor, MAX_FRAMES, MAX_FRAMES_AT_ONCE, MIN_FRAMES, Scrat
 pub use manifest::{
     Architecture, FrontEnd, FrontEndKind, Manifest, MeanSubtraction, Source, Weights,
 };
-pub use voiceprint::{EnrolledUtterance, Voiceprint};

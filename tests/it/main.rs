@@ -13,6 +13,7 @@ mod health;
 mod limits;
 mod live;
 mod logs;
+mod recordings;
 mod server;
 mod stop;
 mod tls;

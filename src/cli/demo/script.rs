@@ -9,8 +9,11 @@ use super::voices::{Clip, Person};
 use crate::grpc::client::{Client, ClientError, LiveAudio};
 use crate::grpc::proto as pb;
 
-/// Live packets are sent this many times faster than a telephone would, to keep the demonstration short.
-const SPEEDUP: u32 = 8;
+/// Enrollment packets are sent this many times faster than a telephone would, to keep the demonstration
+/// short: an enrollment only listens until the audio ends.
+const ENROLL_SPEEDUP: u32 = 6;
+/// The live call is scored while it goes on, also on a slow or busy machine: nearer to real time.
+const LIVE_SPEEDUP: u32 = 2;
 /// Milliseconds of audio in a packet.
 const PACKET_MS: u32 = 20;
 /// Genuine attempts per folder.
@@ -60,13 +63,23 @@ pub struct Script<'a, W: Write> {
     tally: Tally,
     /// Recordings of each person's first folder that the enrollment used.
     used: Vec<usize>,
+    /// LLR of the stranger against each enrolled person.
+    stranger_llr: Vec<f64>,
     calls: u32,
 }
 
 impl<'a, W: Write> Script<'a, W> {
     /// A script for at least three people.
     pub fn new(client: Client, people: &'a [Person], report: Report<W>) -> Self {
-        Self { client, people, report, tally: Tally::default(), used: Vec::new(), calls: 0 }
+        Self {
+            client,
+            people,
+            report,
+            tally: Tally::default(),
+            used: Vec::new(),
+            stranger_llr: Vec::new(),
+            calls: 0,
+        }
     }
 
     /// All steps in order.
@@ -97,7 +110,7 @@ impl<'a, W: Write> Script<'a, W> {
 
     async fn enroll_all(&mut self) -> Result<(), ScriptError> {
         self.report.section(&format!(
-            "Enroll: live G.711 mu-law calls, {PACKET_MS} ms packets at {SPEEDUP} times real time"
+            "Enroll: live G.711 mu-law calls, {PACKET_MS} ms packets at {ENROLL_SPEEDUP} times real time"
         ))?;
         for person in self.enrolled() {
             let used = self.enroll(person).await?;
@@ -142,7 +155,8 @@ impl<'a, W: Write> Script<'a, W> {
                 }),
                 audio: Some(telephone()),
             };
-            let result = self.client.enroll_stream(config, live(clip), |_| {}).await?;
+            let result =
+                self.client.enroll_stream(config, live(clip, ENROLL_SPEEDUP), |_| {}).await?;
             self.enrollment_line(person, clip, &result)?;
             if result.state == pb::EnrollmentState::Enrolled as i32 {
                 let took = started.elapsed().as_secs_f64();
@@ -185,7 +199,7 @@ impl<'a, W: Write> Script<'a, W> {
                 let unused = if number == 0 { self.used[index] } else { 0 };
                 for clip in folder.clips.iter().skip(unused).take(GENUINE_TESTS) {
                     let caller = format!("{}, {}", claimed.name, folder.label);
-                    let decision = self.verify(claimed, &caller, clip).await?;
+                    let (decision, _) = self.verify(claimed, &caller, clip).await?;
                     self.tally.genuine += 1;
                     self.tally.genuine_accepted += u32::from(decision == pb::Decision::Accept);
                 }
@@ -193,7 +207,10 @@ impl<'a, W: Write> Script<'a, W> {
             for other in self.people.iter().filter(|p| p.name != claimed.name) {
                 let Some(clip) = other.folders[0].clips.last() else { continue };
                 let caller = format!("{} (impostor)", other.name);
-                let decision = self.verify(claimed, &caller, clip).await?;
+                let (decision, llr) = self.verify(claimed, &caller, clip).await?;
+                if other.name == self.stranger().name {
+                    self.stranger_llr.push(llr.unwrap_or(f64::INFINITY));
+                }
                 self.tally.impostor += 1;
                 self.tally.impostor_accepted += u32::from(decision == pb::Decision::Accept);
             }
@@ -206,7 +223,7 @@ impl<'a, W: Write> Script<'a, W> {
         claimed: &Person,
         caller: &str,
         clip: &Clip,
-    ) -> Result<pb::Decision, ScriptError> {
+    ) -> Result<(pb::Decision, Option<f64>), ScriptError> {
         let request = pb::VerifyRequest {
             subject_id: claimed.name.clone(),
             audio: Some(recording(clip)),
@@ -222,7 +239,8 @@ impl<'a, W: Write> Script<'a, W> {
             result: &result,
             took: started.elapsed(),
         })?;
-        Ok(pb::Decision::try_from(result.decision).unwrap_or_default())
+        let llr = result.score.as_ref().and_then(|score| score.llr);
+        Ok((pb::Decision::try_from(result.decision).unwrap_or_default(), llr))
     }
 
     async fn live_call(&mut self) -> Result<(), ScriptError> {
@@ -246,8 +264,10 @@ impl<'a, W: Write> Script<'a, W> {
             no_early_decision: false,
         };
         let mut lines = Vec::new();
-        let result =
-            self.client.verify_stream(config, live(clip), |u| lines.push(update_line(&u))).await?;
+        let result = self
+            .client
+            .verify_stream(config, live(clip, LIVE_SPEEDUP), |u| lines.push(update_line(&u)))
+            .await?;
         for line in lines {
             self.report.line(&line)?;
         }
@@ -302,7 +322,10 @@ impl<'a, W: Write> Script<'a, W> {
     }
 
     async fn lock_out(&mut self) -> Result<(), ScriptError> {
-        let target = &self.enrolled()[0];
+        // Only rejections count as failures, so the one whose voice is least like the stranger's.
+        let by_llr = |(_, a): &(usize, &f64), (_, b): &(usize, &f64)| a.total_cmp(b);
+        let least_alike = self.stranger_llr.iter().enumerate().min_by(by_llr).map_or(0, |(i, _)| i);
+        let target = &self.enrolled()[least_alike];
         let stranger = self.stranger();
         self.report
             .section(&format!("Lock-out: {} keeps trying as {}", stranger.name, target.name))?;
@@ -392,10 +415,10 @@ fn recording(clip: &Clip) -> pb::Audio {
     pb::Audio { config: Some(telephone()), content: clip.mulaw.clone() }
 }
 
-fn live(clip: &Clip) -> LiveAudio {
+fn live(clip: &Clip, speedup: u32) -> LiveAudio {
     LiveAudio {
         packets: clip.packets(),
-        interval: Duration::from_millis(u64::from(PACKET_MS)) / SPEEDUP,
+        interval: Duration::from_millis(u64::from(PACKET_MS)) / speedup,
     }
 }
 
