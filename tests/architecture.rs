@@ -101,7 +101,8 @@ fn sources() -> Vec<Source> {
             let inside = path.strip_prefix(&root).unwrap();
             let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
             let room = first.trim_end_matches(".rs").to_owned();
-            let is_test_file = inside.file_stem().is_some_and(|s| s == "tests");
+            // `tests.rs`, and everything in a folder `tests`.
+            let is_test_file = inside.with_extension("").iter().any(|part| part == "tests");
             if !is_test_file {
                 let code = code_of(&fs::read_to_string(&path).unwrap());
                 found.push(Source { path: path.clone(), room, code });
