@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 cargo build --release --locked
-vouch=target/release/vouch
+vouch=${CARGO_TARGET_DIR:-target}/release/vouch
 "$vouch" model install campplus
 if [ "$#" -eq 0 ]; then
     fixtures/voices.sh || exit 1
