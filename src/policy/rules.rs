@@ -54,7 +54,7 @@ impl Default for VerificationRules {
             min_net_speech_ms: 3_000,
             accept_llr: Llr(4.6),
             reject_llr: Llr(-2.0),
-            early_accept_margin: 2.0,
+            early_accept_margin: 1.0,
             early_reject_margin: 3.0,
             early_reject_net_speech_ms: 5_000,
         }

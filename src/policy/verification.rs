@@ -130,8 +130,8 @@ pub(crate) mod tests {
     fn early_ends_follow_the_table() {
         let rules = VerificationRules::default();
         let cases = [
-            (6.6, 3_000, true),
-            (6.5, 9_000, false),
+            (5.6, 3_000, true),
+            (5.5, 9_000, false),
             (9.0, 2_999, false),
             (-5.1, 5_000, true),
             (-5.1, 4_999, false),
