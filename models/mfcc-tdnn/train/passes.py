@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Makes passes over the training speech: MFCC of degraded audio, speech frames only.
+
+usage: passes.py DIR PASS [PASS ...] [--noise DIR] [--speed FACTOR]
+
+DIR is what collect.py made. Pass 0 is the speech as it is, every other number is the seed of another
+drawn journey for each recording. Writes DIR/pass-N.f16 (frames x 40) and DIR/pass-N.frames.npy (frames of each
+recording). With --speed the recording is played that much faster first: another voice.
+"""
+import argparse
+import csv
+import os
+from multiprocessing import Pool
+
+import numpy as np
+from scipy.fft import rfft
+from scipy.signal import resample_poly
+
+import augment
+
+CEPS = 40
+LOW_HZ, HIGH_HZ = 60, 3_800
+WINDOW, SHIFT, FFT = 400, 160, 512
+MOST_S = 6.0  # of a recording in one pass; another piece in every pass
+# A frame is speech if it is this near to the loudest frames and this far above the quietest.
+SPEECH_RANGE_DB = 32.0
+ABOVE_FLOOR_DB = 5.0
+HANGOVER = 8  # frames on both sides
+
+
+class Mfcc:
+    """Kaldi's MFCC with the settings of the model; the same numbers as kaldi-native-fbank to 1e-3."""
+
+    def __init__(self):
+        n = np.arange(WINDOW)
+        self.window = ((0.5 - 0.5 * np.cos(2 * np.pi * n / (WINDOW - 1))) ** 0.85).astype(np.float32)
+        mel = lambda hz: 1127 * np.log1p(np.asarray(hz) / 700)
+        edges = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), CEPS + 2)
+        at = mel(np.arange(FFT // 2) * augment.RATE_HZ / FFT)[:, None]
+        rise, fall = (at - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - at) / np.diff(edges)[1:]
+        self.bank = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
+        k, n = np.arange(CEPS)[:, None], np.arange(CEPS)[None]
+        dct = np.sqrt(2 / CEPS) * np.cos(np.pi / CEPS * (n + 0.5) * k)
+        dct[0] = np.sqrt(1 / CEPS)
+        self.dct = dct.T.astype(np.float32)
+
+    def __call__(self, samples):
+        """Frames x 40 of float samples at 16 kHz, which are rounded to 16 bits first."""
+        samples = np.round(samples * 32_767).astype(np.float32)
+        if len(samples) < WINDOW:
+            return np.zeros((0, CEPS), np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::SHIFT]
+        frames = frames - frames.mean(1, keepdims=True)
+        shifted = np.concatenate([frames[:, :1], frames[:, :-1]], 1)
+        frames = (frames - 0.97 * shifted) * self.window
+        spectrum = rfft(frames, FFT, axis=1)[:, : FFT // 2]
+        energies = (spectrum.real**2 + spectrum.imag**2) @ self.bank
+        return np.log(np.maximum(energies, np.finfo(np.float32).eps)) @ self.dct
+
+
+def speech_frames(samples):
+    """Which frames (25 ms every 10 ms) hold speech, by level. For clean recordings."""
+    count = 1 + (len(samples) - WINDOW) // SHIFT
+    if count < 1:
+        return np.zeros(0, bool)
+    sums = np.concatenate([[0], np.cumsum(samples.astype(np.float64) ** 2)])
+    first = np.arange(count) * SHIFT
+    level_db = 10 * np.log10((sums[first + WINDOW] - sums[first]) / WINDOW + 1e-9)
+    loud, quiet = np.percentile(level_db, 95), np.percentile(level_db, 5)
+    speech = (level_db > loud - SPEECH_RANGE_DB) & (level_db > min(quiet + ABOVE_FLOOR_DB, loud - 12))
+    return np.convolve(speech, np.ones(2 * HANGOVER + 1), "same") > 0
+
+
+class Work:
+    def __init__(self, folder, noise, speed):
+        with open(os.path.join(folder, "list.tsv"), newline="") as f:
+            self.rows = list(csv.DictReader(f, delimiter="\t"))
+        self.audio = np.memmap(os.path.join(folder, "audio.i16"), np.int16, "r")
+        self.speed = speed
+        self.rooms = augment.rooms(200, 1)
+        self.noises = augment.noises(noise, 1)
+        self.mfcc = Mfcc()
+
+    def samples(self, index):
+        row = self.rows[index]
+        first, count = int(row["first"]), int(row["samples"])
+        return self.audio[first : first + count].astype(np.float32) / 32_768
+
+    def features(self, number, index):
+        # A number of its own for each recording and pass, whatever the order of the work.
+        rng = np.random.default_rng([number, index])
+        speech = self.samples(index)
+        most = int(MOST_S * augment.RATE_HZ)
+        if len(speech) > most:
+            first = rng.integers(len(speech) - most)
+            speech = speech[first : first + most]
+        if self.speed != 1.0:
+            speech = resample_poly(speech, 100, round(100 * self.speed)).astype(np.float32)
+        keep = speech_frames(speech)
+        if number:
+            others = [self.samples(rng.integers(len(self.rows))) for _ in range(rng.integers(2, 6))]
+            speech = augment.degraded(speech, rng, self.rooms, self.noises, others)
+        return self.mfcc(speech)[keep].astype(np.float16)
+
+
+def start(*args):
+    global work
+    work = Work(*args)
+
+
+def features(job):
+    return work.features(*job)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("passes", type=int, nargs="+")
+    parser.add_argument("--noise")
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    rows = sum(1 for _ in open(os.path.join(args.folder, "list.tsv"))) - 1
+    suffix = "" if args.speed == 1.0 else f"-{round(100 * args.speed)}"
+    with Pool(args.workers, start, (args.folder, args.noise, args.speed)) as pool:
+        for number in args.passes:
+            name = os.path.join(args.folder, f"pass-{number}{suffix}")
+            lengths = []
+            with open(name + ".f16.tmp", "wb") as out:
+                for block in pool.imap(features, ((number, i) for i in range(rows)), chunksize=32):
+                    lengths.append(len(block))
+                    out.write(block.tobytes())
+            np.save(name + ".frames.npy", np.array(lengths))
+            os.rename(name + ".f16.tmp", name + ".f16")
+            print(f"{name}: {sum(lengths) / 360_000:.2f} h of speech", flush=True)
+
+
+if __name__ == "__main__":
+    main()

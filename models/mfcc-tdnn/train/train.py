@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Trains `mfcc-tdnn` by channel-robust distillation.
+
+usage: train.py DIR OUT [--steps N] [--seed S]
+
+The student hears degraded speech (DIR/pass-*.f16, made by passes.py; passes that appear later are taken in) and
+must say what the teacher (DIR/teacher*.npy) says of the clean recording: the direction of the teacher's
+embedding after centring and within-speaker whitening (cosine loss), its similarities to all other recordings
+(Kullback-Leibler divergence; Park et al., Relational Knowledge Distillation, CVPR 2019), and who speaks
+(additive angular margin; Deng et al., CVPR 2019), where that is known. Writes OUT/checkpoint.pt every
+few hundred steps and goes on from there, OUT/log.tsv, and OUT/student.pt (averaged weights) at the end.
+"""
+import argparse
+import csv
+import glob
+import math
+import os
+import re
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from model import COEFFICIENTS, EMBEDDING, Tdnn
+
+BATCH = 128
+SHORTEST, LONGEST = 120, 320  # frames of a crop
+PEAK_RATE, WARM_UP, DECAY = 2e-3, 400, 0.02
+CLEAN_SHARE = 0.2  # of the crops
+TEMPERATURE = 0.1
+MARGIN, SCALE = 0.2, 24.0
+SHRINKAGE = 0.3  # of the within-speaker covariance
+SAME_PERSON = 0.7  # cosine of the teacher between two ids of speechocean762
+AVERAGE = 0.998
+SAVE_EVERY = 250
+VALIDATION = 17  # one speaker in so many is left out and measured on
+
+
+class Recordings:
+    """What is known of each recording: the speaker, the teacher's target, whether it is for validation."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with open(os.path.join(folder, "list.tsv"), newline="") as f:
+            rows = list(csv.DictReader(f, delimiter="\t"))
+        self.rows = rows
+        raw = {1.0: np.load(os.path.join(folder, "teacher.npy"))}
+        for path in sorted(glob.glob(os.path.join(folder, "teacher-*.npy"))):
+            raw[int(re.search(r"-(\d+)\.npy", path)[1]) / 100] = np.load(path)
+        self.speeds = sorted(raw)
+        unit = {speed: r / np.linalg.norm(r, axis=1, keepdims=True) for speed, r in raw.items()}
+        names = [f"{r['corpus']}/{r['speaker']}" if r["speaker"] else "" for r in rows]
+        names = merged(names, unit[1.0])
+        held = {n for n in set(names) if n and hash_of(n) % VALIDATION == 1}
+        self.validation = np.array([n in held for n in names])
+        known = sorted({n for n in names if n} - held)
+        number = {n: i for i, n in enumerate(known)}
+        self.names = names
+        self.people = len(known)
+        self.speaker = np.array([number.get(n, -1) for n in names])
+        sound = ~np.isnan(unit[1.0][:, 0])
+        self.usable = sound & ~self.validation
+        self.mean, self.transform = whitening(unit[1.0][self.usable], self.speaker[self.usable])
+        self.targets = {}
+        for speed, u in unit.items():
+            t = (u - self.mean) @ self.transform
+            self.targets[speed] = (t / np.linalg.norm(t, axis=1, keepdims=True)).astype(np.float32)
+
+
+def hash_of(name):
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = ((value ^ byte) * 0x100000001B3) % 2**64
+    return value
+
+
+def merged(names, unit):
+    """Two ids of speechocean762 that sound alike are one person (the set has about 15 such pairs)."""
+    people = sorted({n for n in names if n.startswith("speechocean762/")})
+    where = {p: [] for p in people}
+    for i, n in enumerate(names):
+        if n in where and not np.isnan(unit[i, 0]):
+            where[n].append(i)
+    people = [p for p in people if where[p]]
+    means = np.stack([unit[where[p]].mean(0) for p in people])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    alias = {}
+    for i, j in zip(*np.where(np.triu(means @ means.T, 1) > SAME_PERSON)):
+        alias[people[j]] = alias.get(people[i], people[i])
+    return [alias.get(n, n) for n in names]
+
+
+def whitening(unit, speaker):
+    """Mean of all, and the transform that makes the within-speaker covariance round."""
+    deviations = []
+    for s in np.unique(speaker[speaker >= 0]):
+        own = unit[speaker == s]
+        if len(own) > 1:
+            deviations.append((own - own.mean(0)) * math.sqrt(len(own) / (len(own) - 1)) / math.sqrt(len(own)))
+    deviations = np.concatenate(deviations)
+    within = deviations.T @ deviations
+    within /= np.trace(within) / len(within)
+    values, vectors = np.linalg.eigh((1 - SHRINKAGE) * within + SHRINKAGE * np.eye(len(within)))
+    return unit.mean(0), (vectors / np.sqrt(values)) @ vectors.T
+
+
+class Passes:
+    """The features on disk."""
+
+    def __init__(self, folder):
+        self.folder, self.found = folder, {}
+
+    def refresh(self):
+        for path in sorted(glob.glob(os.path.join(self.folder, "pass-*.f16"))):
+            if path not in self.found:
+                number, speed = re.search(r"pass-(\d+)(?:-(\d+))?\.f16", path).groups()
+                frames = np.load(path.removesuffix(".f16") + ".frames.npy")
+                data = np.memmap(path, np.float16, "r").reshape(-1, COEFFICIENTS)
+                self.found[path] = (int(number), int(speed or 100) / 100, np.concatenate([[0], np.cumsum(frames)]), data)
+
+    def ready(self, speeds):
+        """Those whose speed has a teacher: the clean ones and the degraded ones."""
+        usable = [p for p in self.found.values() if p[1] in speeds]
+        return [p for p in usable if p[0] == 0], [p for p in usable if p[0] != 0]
+
+
+def crop(taken, index, frames, rng):
+    _, _, ends, data = taken
+    first, last = ends[index], ends[index + 1]
+    if last - first < 30:
+        return None
+    if last - first > frames:
+        first += rng.integers(last - first - frames + 1)
+        return np.asarray(data[first : first + frames], np.float32)
+    own = np.asarray(data[first:last], np.float32)
+    return np.tile(own, (-(-frames // len(own)), 1))[:frames]
+
+
+def batch_of(recordings, passes, rng):
+    clean, degraded = passes.ready(recordings.speeds)
+    candidates = np.flatnonzero(recordings.usable)
+    frames = int(rng.integers(SHORTEST, LONGEST + 1))
+    x, index, speed = [], [], []
+    while len(x) < BATCH:
+        i = int(candidates[rng.integers(len(candidates))])
+        source = clean if rng.random() < CLEAN_SHARE or not degraded else degraded
+        taken = source[rng.integers(len(source))]
+        piece = crop(taken, i, frames, rng)
+        if piece is not None and not np.isnan(recordings.targets[taken[1]][i, 0]):
+            x.append(piece)
+            index.append(i)
+            speed.append(recordings.speeds.index(taken[1]))
+    return torch.from_numpy(np.stack(x)), np.array(index), np.array(speed)
+
+
+class Judge(nn.Module):
+    """The three losses."""
+
+    def __init__(self, recordings):
+        super().__init__()
+        proxies, classes = [], recordings.people * len(recordings.speeds)
+        for speed in recordings.speeds:
+            proxies.append(recordings.targets[speed][recordings.usable])
+        proxies = np.concatenate(proxies)
+        self.register_buffer("proxies", torch.from_numpy(proxies[~np.isnan(proxies[:, 0])]))
+        centers = np.random.default_rng(0).normal(size=(classes, EMBEDDING)).astype(np.float32) * 0.05
+        for at, speed in enumerate(recordings.speeds):
+            targets = recordings.targets[speed]
+            for i in np.flatnonzero(recordings.usable & (recordings.speaker >= 0)):
+                if not np.isnan(targets[i, 0]):
+                    centers[at * recordings.people + recordings.speaker[i]] += targets[i]
+        self.centers = nn.Parameter(F.normalize(torch.from_numpy(centers)))
+
+    def forward(self, student, target, person):
+        student = F.normalize(student)
+        cosine = 1 - (student * target).sum(1).mean()
+        said = F.log_softmax(target @ self.proxies.T / TEMPERATURE, 1)
+        heard = F.log_softmax(student @ self.proxies.T / TEMPERATURE, 1)
+        relation = F.kl_div(heard, said, log_target=True, reduction="batchmean")
+        known = person >= 0
+        margin = torch.zeros(())
+        if known.any():
+            cosines = (student[known] @ F.normalize(self.centers).T).clamp(-0.999, 0.999)
+            own = F.one_hot(person[known], cosines.shape[1]).bool()
+            logits = SCALE * torch.where(own, torch.cos(torch.acos(cosines) + MARGIN), cosines)
+            margin = F.cross_entropy(logits, person[known])
+        return 3 * cosine + relation + 0.15 * margin, (cosine.item(), relation.item(), margin.item())
+
+
+def eer(scores, same):
+    order = np.argsort(scores)
+    same = same[order]
+    misses = np.cumsum(same) / same.sum()
+    alarms = 1 - np.cumsum(~same) / (~same).sum()
+    at = np.argmin(np.abs(misses - alarms))
+    return 50 * (misses[at] + alarms[at])
+
+
+def validate(network, recordings, passes):
+    """EER in percent on the speakers left out: clean, and a clean against a degraded recording."""
+    network.eval()
+    clean, degraded = passes.ready([1.0])
+    index = np.flatnonzero(recordings.validation & (np.array(recordings.names) != ""))
+    sides = []
+    with torch.no_grad():
+        for taken in (clean[0], (degraded or clean)[0]):
+            rows = [crop(taken, i, 300, np.random.default_rng(int(i))) for i in index]
+            rows = [np.zeros((300, COEFFICIENTS), np.float32) if r is None else r for r in rows]
+            out = [F.normalize(network(torch.from_numpy(np.stack(rows[k : k + 64])))) for k in range(0, len(rows), 64)]
+            side = torch.cat(out).numpy()
+            sides.append(side - side.mean(0))
+    names = np.array([recordings.names[i] for i in index])
+    corpora = np.array([n.split("/")[0] for n in names])
+    upper = np.triu(np.ones((len(index), len(index)), bool), 1) & (corpora[:, None] == corpora)
+    same = (names[:, None] == names)[upper]
+    network.train()
+    unit = [s / np.linalg.norm(s, axis=1, keepdims=True) for s in sides]
+    return [eer((unit[a] @ unit[b].T)[upper], same) for a, b in ((0, 0), (1, 1), (0, 1))]
+
+
+def rate(step, steps):
+    if step < WARM_UP:
+        return PEAK_RATE * (step + 1) / WARM_UP
+    return PEAK_RATE * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / max(1, steps - WARM_UP))))
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("out")
+    parser.add_argument("--steps", type=int, default=5_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    os.makedirs(args.out, exist_ok=True)
+    recordings, passes = Recordings(args.folder), Passes(args.folder)
+    passes.refresh()
+    network, judge = Tdnn(), Judge(recordings)
+    clean = next(p for p in passes.found.values() if p[0] == 0)[3]
+    sample = np.asarray(clean[:: max(1, len(clean) // 200_000)], np.float32)
+    network.mu.copy_(torch.from_numpy(sample.mean(0)))
+    network.scale.copy_(torch.from_numpy(1 / sample.std(0)))
+    average = torch.optim.swa_utils.AveragedModel(network, avg_fn=lambda a, b, _: AVERAGE * a + (1 - AVERAGE) * b, use_buffers=False)
+    groups = [{"params": [p for p in network.parameters() if p.dim() > 1], "weight_decay": DECAY},
+              {"params": [p for p in network.parameters() if p.dim() < 2], "weight_decay": 0.0},
+              {"params": judge.parameters(), "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    checkpoint, step = os.path.join(args.out, "checkpoint.pt"), 0
+    if os.path.exists(checkpoint):
+        saved = torch.load(checkpoint)
+        step = saved["step"]
+        for part, name in ((network, "network"), (average, "average"), (judge, "judge"), (optimizer, "optimizer")):
+            part.load_state_dict(saved[name])
+    print(f"{recordings.usable.sum()} recordings, {recordings.people} people, speeds {recordings.speeds}, step {step}", flush=True)
+    log = open(os.path.join(args.out, "log.tsv"), "a")
+    rows = recordings.people
+    started, sums = time.time(), np.zeros(3)
+    while step < args.steps:
+        rng = np.random.default_rng([args.seed, step])
+        x, index, speed = batch_of(recordings, passes, rng)
+        target = torch.from_numpy(np.stack([recordings.targets[recordings.speeds[s]][i] for i, s in zip(index, speed)]))
+        person = recordings.speaker[index]
+        person = torch.from_numpy(np.where(person >= 0, person + speed * rows, -1))
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, args.steps)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            student = network(x)
+        loss, parts = judge(student.float(), target, person)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        average.update_parameters(network)
+        sums += parts
+        step += 1
+        if step % 50 == 0:
+            done = [step, *np.round(sums / 50, 4), round(time.time() - started, 1)]
+            print(*done, sep="\t", file=log, flush=True)
+            sums[:] = 0
+            passes.refresh()
+        if step % SAVE_EVERY == 0 or step == args.steps:
+            for mine, theirs in zip(average.module.buffers(), network.buffers()):
+                mine.copy_(theirs)
+            state = {"step": step, "network": network.state_dict(), "average": average.state_dict(),
+                     "judge": judge.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state, checkpoint + ".tmp")
+            os.replace(checkpoint + ".tmp", checkpoint)
+            if step % (2 * SAVE_EVERY) == 0 or step == args.steps:
+                figures = validate(average.module, recordings, passes)
+                print("validation", step, *np.round(figures, 2), sep="\t", file=log, flush=True)
+    torch.save(average.module.state_dict(), os.path.join(args.out, "student.pt"))
+
+
+if __name__ == "__main__":
+    main()
