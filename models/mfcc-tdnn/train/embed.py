@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Embeddings of the training speech by the product's own `vouch embed`: as it is, or after drawn journeys.
 
-usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N]
+usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--speed F]
 
 DIR is what collect.py made. Journey 0 is the speech as it is (the teacher's targets are those of campplus), every
 other number is the seed of a degraded version of each recording (augment.py). --several takes only people
@@ -18,6 +18,7 @@ import tempfile
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 import augment
 
@@ -28,12 +29,12 @@ DRAWN = 1_000  # keeps these seeds apart from those of the training passes
 class Journeys:
     """Recordings by row, degraded or not."""
 
-    def __init__(self, folder, noise, longest_s):
+    def __init__(self, folder, noise, longest_s, speed):
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             self.rows = list(csv.DictReader(f, delimiter="\t"))
         self.audio = np.memmap(os.path.join(folder, "audio.i16"), np.int16, "r")
         self.most = int(longest_s * augment.RATE_HZ)
-        self.noise = noise
+        self.noise, self.speed = noise, speed
         self.sounds = None
 
     def whole(self, index):
@@ -47,6 +48,8 @@ class Journeys:
         if len(speech) > self.most:
             first = rng.integers(len(speech) - self.most) if journey else 0
             speech = speech[first : first + self.most]
+        if self.speed != 1.0:
+            speech = resample_poly(speech, 100, round(100 * self.speed)).astype(np.float32)
         if journey:
             if self.sounds is None:
                 self.sounds = augment.rooms(200, 2), augment.noises(self.noise, 2)
@@ -94,22 +97,24 @@ def main():
     parser.add_argument("--noise")
     parser.add_argument("--longest", type=float, default=20.0)
     parser.add_argument("--several", type=int, default=0)
+    parser.add_argument("--speed", type=float, default=1.0)
     args = parser.parse_args()
-    journeys = Journeys(args.folder, args.noise, args.longest)
+    journeys = Journeys(args.folder, args.noise, args.longest, args.speed)
+    suffix = "" if args.speed == 1.0 else f"-{round(100 * args.speed)}"
     parts = os.path.join(args.folder, "parts")
     os.makedirs(parts, exist_ok=True)
     rows = journeys.chosen(args.several)
     for journey in args.journeys:
         done = []
         for start in range(0, len(rows), AT_ONCE):
-            part = os.path.join(parts, f"{args.model}-{journey}-{start}.npz")
+            part = os.path.join(parts, f"{args.model}-{journey}{suffix}-{start}.npz")
             if not os.path.exists(part):
                 fields = embed(args.vouch, args.model, journeys, journey, rows[start : start + AT_ONCE])
                 np.savez(part + ".tmp.npz", **fields)
                 os.rename(part + ".tmp.npz", part)
             done.append(np.load(part))
         whole = {name: np.concatenate([d[name] for d in done if len(d["index"])]) for name in done[0].files}
-        np.savez(os.path.join(args.folder, f"embed-{args.model}-{journey}.npz"), **whole)
+        np.savez(os.path.join(args.folder, f"embed-{args.model}-{journey}{suffix}.npz"), **whole)
         print(f"journey {journey}: {len(whole['index'])} of {len(rows)}", flush=True)
 
 

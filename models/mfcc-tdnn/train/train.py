@@ -4,7 +4,7 @@
 usage: train.py DIR OUT [--steps N] [--seed S]
 
 The student hears degraded speech (DIR/pass-*.f16, made by passes.py; passes that appear later are taken in) and
-must say what the teacher (DIR/teacher*.npy) says of the clean recording: the direction of the teacher's
+must say what the teacher (DIR/embed-campplus-0*.npz, made by embed.py) says of the clean recording: the direction of the teacher's
 embedding after centring and within-speaker whitening (cosine loss), its similarities to all other recordings
 (Kullback-Leibler divergence; Park et al., Relational Knowledge Distillation, CVPR 2019), and who speaks
 (additive angular margin; Deng et al., CVPR 2019), where that is known. Writes OUT/checkpoint.pt every
@@ -46,9 +46,12 @@ class Recordings:
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             rows = list(csv.DictReader(f, delimiter="\t"))
         self.rows = rows
-        raw = {1.0: np.load(os.path.join(folder, "teacher.npy"))}
-        for path in sorted(glob.glob(os.path.join(folder, "teacher-*.npy"))):
-            raw[int(re.search(r"-(\d+)\.npy", path)[1]) / 100] = np.load(path)
+        raw = {}
+        for path in sorted(glob.glob(os.path.join(folder, "embed-campplus-0*.npz"))):
+            speed = re.search(r"embed-campplus-0(?:-(\d+))?\.npz", path)
+            part = np.load(path)
+            raw[int(speed[1] or 100) / 100] = every = np.full((len(rows), EMBEDDING), np.nan, np.float32)
+            every[part["index"]] = part["embedding"]
         self.speeds = sorted(raw)
         unit = {speed: r / np.linalg.norm(r, axis=1, keepdims=True) for speed, r in raw.items()}
         names = [f"{r['corpus']}/{r['speaker']}" if r["speaker"] else "" for r in rows]
