@@ -56,6 +56,8 @@ pub fn det(title: &str, series: &[Series<'_>]) -> String {
     let ticks: Vec<(f64, String)> = within.map(|t| (deviate(*t), t.to_string())).collect();
     let labels = ["False match rate (%)", "False non-match rate (%)"];
     let mut svg = frame(title, &axis, &ticks, labels);
+    // Where both rates are equal.
+    svg += &diagonal();
     for (i, one) in series.iter().enumerate() {
         let Ok(curve) = Curve::new(one.trials) else {
             continue;
@@ -86,12 +88,7 @@ pub fn reliability(title: &str, series: &[Series<'_>]) -> String {
         (-5..=5).map(|t| (f64::from(2 * t), (2 * t).to_string())).collect();
     let labels = ["Stated LLR (natural log)", "Observed LLR (natural log)"];
     let mut svg = frame(title, &axis, &ticks, labels);
-    svg += &format!(
-        "<line x1=\"{0}\" y1=\"{1}\" x2=\"{1}\" y2=\"{0}\" stroke=\"#888\" \
-         stroke-dasharray=\"4 4\"/>\n",
-        MARGIN,
-        MARGIN + SIZE
-    );
+    svg += &diagonal();
     for (i, one) in series.iter().enumerate() {
         for (stated, observed, count) in bins(one.trials) {
             if (LLR_RANGE[0]..=LLR_RANGE[1]).contains(&observed) {
@@ -108,6 +105,14 @@ pub fn reliability(title: &str, series: &[Series<'_>]) -> String {
         svg += &legend(i, &one.name);
     }
     svg + "</svg>\n"
+}
+
+fn diagonal() -> String {
+    let end = MARGIN + SIZE;
+    format!(
+        "<line x1=\"{MARGIN}\" y1=\"{end}\" x2=\"{end}\" y2=\"{MARGIN}\" stroke=\"#888\" \
+         stroke-dasharray=\"4 4\"/>\n"
+    )
 }
 
 /// Mean stated LLR, observed LLR and trials of each bin with enough trials of both kinds.
