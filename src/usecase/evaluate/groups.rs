@@ -68,10 +68,11 @@ fn snr_band(snr_db: Option<f64>) -> String {
     let [low, middle, high] = SNR_DB;
     match snr_db {
         None => "SNR not measurable".to_owned(),
-        Some(db) if db < low => format!("SNR under {low} dB"),
+        // Two spaces, so that the lowest band sorts first.
+        Some(db) if db < low => format!("SNR  < {low} dB"),
         Some(db) if db < middle => format!("SNR {low} to {middle} dB"),
         Some(db) if db < high => format!("SNR {middle} to {high} dB"),
-        Some(_) => format!("SNR from {high} dB"),
+        Some(_) => format!("SNR > {high} dB"),
     }
 }
 

@@ -145,8 +145,16 @@ fn plots(folder: &Path, name: &str, set: &TrialSet) -> Result<(), EvaluateError>
         scores.push(("baseline", &set.baseline));
     }
     let trials: Vec<_> = scores.into_iter().map(|(name, s)| (name, set.trials(s))).collect();
-    let series: Vec<Series<'_>> =
-        trials.iter().map(|(name, trials)| Series { name: (*name).to_owned(), trials }).collect();
+    let series: Vec<Series<'_>> = trials
+        .iter()
+        .enumerate()
+        .map(|(color, (name, trials))| Series {
+            name: (*name).to_owned(),
+            trials,
+            color,
+            dashed: false,
+        })
+        .collect();
     put(folder, &format!("det-{name}.svg"), &plot::det(&format!("DET: {name}"), &series))?;
     let title = format!("Calibration: {name}");
     put(folder, &format!("reliability-{name}.svg"), &plot::reliability(&title, &series))
@@ -159,16 +167,24 @@ fn summary_plot(folder: &Path, pools: &Pools) -> Result<(), EvaluateError> {
         if seconds.is_some() || *count < 2 {
             continue;
         }
-        named.push((format!("full, {}", condition.name()), set.trials(&set.full)));
+        let color = *condition as usize;
+        named.push((format!("full, {}", condition.name()), set.trials(&set.full), color, false));
         if !set.baseline.is_empty() && set.baseline.iter().all(|s| !s.is_nan()) {
             let name = format!("baseline, {}", condition.name());
-            named.push((name, set.trials(&set.baseline)));
+            named.push((name, set.trials(&set.baseline), color, true));
         }
     }
     if named.is_empty() {
         return Ok(());
     }
-    let series: Vec<Series<'_>> =
-        named.iter().map(|(name, trials)| Series { name: name.clone(), trials }).collect();
+    let series: Vec<Series<'_>> = named
+        .iter()
+        .map(|(name, trials, color, dashed)| Series {
+            name: name.clone(),
+            trials,
+            color: *color,
+            dashed: *dashed,
+        })
+        .collect();
     put(folder, "det-all.svg", &plot::det("DET: all data sets together", &series))
 }

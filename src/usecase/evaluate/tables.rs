@@ -4,6 +4,9 @@ use crate::scoring::metrics::{Interval, PairedRatio, Support, ThresholdErrors};
 use crate::usecase::evaluate::Evaluation;
 use crate::usecase::evaluate::report::{MacroMean, MeanFigures, Row, SystemFigures};
 
+/// Head of the column of remarks, which is left-aligned.
+const NOTES: &str = "notes";
+
 /// A table of cells.
 pub struct Grid {
     title: String,
@@ -36,7 +39,7 @@ impl Grid {
         let line = |cells: &[String], repeats: usize| {
             let padded = cells.iter().zip(&widths).enumerate().map(|(i, (cell, width))| {
                 let shown = if i < repeats { "" } else { cell.as_str() };
-                match i < self.words {
+                match i < self.words || self.head[i] == NOTES {
                     true => format!("{shown:<width$}"),
                     false => format!("{shown:>width$}"),
                 }
@@ -63,7 +66,8 @@ impl Grid {
         };
         let mut text = format!("{}\n\n{}|", self.title, line(&self.head));
         for i in 0..self.head.len() {
-            text += if i < self.words { "---|" } else { "---:|" };
+            let left = i < self.words || self.head[i] == NOTES;
+            text += if left { "---|" } else { "---:|" };
         }
         text.push('\n');
         self.rows.iter().for_each(|row| text += &line(row));
@@ -243,39 +247,53 @@ fn qualities(evaluation: &Evaluation) -> Grid {
     grid
 }
 
+/// Name of a group where it is shown. A data set's own groups are in the JSON; shown are those over all
+/// sets, those of an only set, and those that cannot be pooled.
+fn shown_group(evaluation: &Evaluation, corpus: &str, group: &str) -> Option<String> {
+    let pooled = evaluation.rows.iter().any(|r| r.corpus == "all");
+    match (corpus == "all" || !pooled, group) {
+        (true, _) => Some(group.to_owned()),
+        (false, "same language") => Some(format!("{group}, {corpus}")),
+        (false, _) => None,
+    }
+}
+
+/// Groups without figures, in words; empty without any.
+fn small_groups(evaluation: &Evaluation) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for small in &evaluation.small_groups {
+        if let Some(name) = shown_group(evaluation, &small.corpus, &small.group) {
+            let people = if small.speakers == 1 { "speaker" } else { "speakers" };
+            let text = format!("{name} ({} {people})", small.speakers);
+            if !names.contains(&text) {
+                names.push(text);
+            }
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    let text =
+        format!("Groups without trials of both kinds, so without figures: {}.", names.join(", "));
+    wrapped(&text, 110) + "\n"
+}
+
 /// Groups over all data sets together, or within the only one.
 fn groups(evaluation: &Evaluation) -> Grid {
     let columns = Columns::of(evaluation);
     let first = ["condition", "group", "speakers", "targets", "non-targets"];
     let title = "Groups over all data sets: equal error rate, %";
     let mut head = columns.head(&first);
-    head.push("notes");
+    head.push(NOTES);
     let mut grid = Grid::new(title, 2, &head);
-    let pooled = evaluation.rows.iter().any(|r| r.corpus == "all");
-    // A data set's own groups are in the JSON; here only those that cannot be pooled.
-    let name = |corpus: &str, group: &str| match (corpus == "all" || !pooled, group) {
-        (true, _) => Some(group.to_owned()),
-        (false, "same language") => Some(format!("{group}, {corpus}")),
-        (false, _) => None,
-    };
     for condition in evaluation.conditions() {
         let rows = evaluation.rows.iter();
         for row in rows.filter(|r| r.condition == condition && r.group != "all") {
-            if let Some(name) = name(&row.corpus, &row.group) {
+            if let Some(name) = shown_group(evaluation, &row.corpus, &row.group) {
                 let mut cells = vec![row.condition.clone(), name];
                 cells.extend([row.speakers, row.targets, row.non_targets].map(|n| n.to_string()));
                 cells.extend(columns.row(row));
                 cells.push(row.notes.first().cloned().unwrap_or_default());
-                grid.push(cells);
-            }
-        }
-        for small in evaluation.small_groups.iter().filter(|s| s.condition == condition) {
-            if let Some(name) = name(&small.corpus, &small.group) {
-                let mut cells = vec![small.condition.clone(), name];
-                let counts = [small.speakers, small.targets, small.non_targets];
-                cells.extend(counts.map(|n| n.to_string()));
-                cells.resize(head.len() - 1, "-".to_owned());
-                cells.push(small.why.clone());
                 grid.push(cells);
             }
         }
@@ -310,7 +328,7 @@ pub fn text(evaluation: &Evaluation) -> String {
     for grid in grids(evaluation) {
         text += &format!("{}\n", grid.text());
     }
-    text + &wrapped(LEGEND, 110)
+    text + &small_groups(evaluation) + &wrapped(LEGEND, 110)
 }
 
 /// The results of one or several models as Markdown, for a card.
@@ -321,6 +339,7 @@ pub fn markdown(evaluations: &[Evaluation]) -> String {
         for grid in grids(evaluation) {
             text += &format!("{}\n", grid.markdown());
         }
+        text += &small_groups(evaluation);
     }
     text + &wrapped(LEGEND, 118)
 }
