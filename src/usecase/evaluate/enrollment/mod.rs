@@ -230,7 +230,8 @@ fn rows(all: &[Comparisons], people: &People<'_>, options: &EnrollmentOptions) -
     let chooses = |corpus: &String| options.protocol.enrollment.choose.contains(corpus);
     let mut rows = Vec::new();
     for check in [Check::Consistency, Check::SameRecording] {
-        let own: Vec<&Comparisons> = all.iter().filter(|c| c.check == check).collect();
+        let mut own: Vec<&Comparisons> = all.iter().filter(|c| c.check == check).collect();
+        own.sort_by_key(|c| !chooses(&c.corpus));
         let chosen = own.iter().filter(|c| chooses(&c.corpus));
         let pooled: Vec<Trial> = chosen.flat_map(|c| c.trials.iter().copied()).collect();
         let mut add = |trials: &[Trial], corpus: &str, condition: &str, chooses, before| {
