@@ -53,8 +53,9 @@ enum Action {
         /// Version of the artefact.
         #[arg(long, default_value_t = 1)]
         version: u32,
-        /// File of embeddings: used if it exists, else written.
-        #[arg(long, value_name = "FILE")]
+        /// Embeddings: those there are used, new ones are added. A file, or a folder with a file for each
+        /// model.
+        #[arg(long, value_name = "PATH")]
         cache: Option<PathBuf>,
     },
 }

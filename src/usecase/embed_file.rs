@@ -6,9 +6,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::audio::{Pcm, QualityLimits, listen};
 use crate::domain::Bandwidth;
 use crate::scoring::UtteranceView;
 use crate::usecase::evaluate::phone;
+pub use crate::usecase::item::{Channel, Item};
 
 /// Most distinct pieces of audio in one run.
 pub const MAX_ITEMS: usize = 5_000_000;
@@ -31,6 +33,8 @@ pub struct Embedded {
     pub bandwidth: Bandwidth,
     /// Speech left after voice activity detection, in milliseconds.
     pub net_speech_ms: u32,
+    /// Measured speech-to-noise ratio in dB; absent without a pause to measure noise on.
+    pub snr_db: Option<f32>,
 }
 
 impl Embedded {
@@ -57,87 +61,38 @@ pub trait Embed: Sync {
 
     /// Embeds the speech of a piece of audio.
     fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError>;
-}
 
-/// What is done to a file before it is embedded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Channel {
-    /// Nothing.
-    AsIs,
-    /// A simulated telephone call, see [`phone::call`].
-    Phone,
-    /// A simulated telephone line drawn from many, see [`phone::drawn_line`].
-    Line,
-}
-
-/// A piece of a file under a channel.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Item {
-    /// Path relative to the root of the data.
-    pub file: String,
-    /// Simulated channel.
-    pub channel: Channel,
-    /// First millisecond of the piece.
-    pub from_ms: u32,
-    /// Its longest duration in milliseconds; `None` takes the rest of the file.
-    pub length_ms: Option<u32>,
-}
-
-impl Item {
-    /// A whole file as it is.
-    pub fn whole(file: impl Into<String>) -> Self {
-        Self { file: file.into(), channel: Channel::AsIs, from_ms: 0, length_ms: None }
-    }
-
-    /// The same piece under a channel.
-    pub fn under(&self, channel: Channel) -> Self {
-        Self { channel, ..self.clone() }
+    /// Which frames of 10 ms hold speech, from the start of the audio.
+    fn speech(&self, samples: &Samples) -> Result<Vec<bool>, EmbedError> {
+        let pcm = Pcm { sample_rate_hz: samples.rate_hz, samples: samples.mono.clone() };
+        let heard = listen(&pcm, QualityLimits::default());
+        Ok(heard.map_err(|e| EmbedError(e.to_string()))?.speech)
     }
 }
 
-impl std::fmt::Display for Item {
-    /// `file`, or `file#phone:0+8000` (channel, first millisecond, duration).
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if *self == Self::whole(self.file.as_str()) {
-            return f.write_str(&self.file);
-        }
-        let channel = match self.channel {
-            Channel::AsIs => "as_is",
-            Channel::Phone => "phone",
-            Channel::Line => "line",
-        };
-        write!(f, "{}#{channel}:{}+", self.file, self.from_ms)?;
-        match self.length_ms {
-            Some(length) => write!(f, "{length}"),
-            None => f.write_str("all"),
-        }
-    }
-}
+/// Milliseconds of a frame of [`Embed::speech`].
+const FRAME_MS: usize = 10;
 
-impl std::str::FromStr for Item {
-    type Err = EmbedError;
-
-    fn from_str(text: &str) -> Result<Self, EmbedError> {
-        let Some((file, rest)) = text.split_once('#') else {
-            return Ok(Self::whole(text));
-        };
-        let parse = || {
-            let (channel, piece) = rest.split_once(':')?;
-            let channel = match channel {
-                "as_is" => Channel::AsIs,
-                "phone" => Channel::Phone,
-                "line" => Channel::Line,
-                _ => return None,
-            };
-            let (from, length) = piece.split_once('+')?;
-            let length_ms = match length {
-                "all" => None,
-                length => Some(length.parse().ok()?),
-            };
-            Some(Self { file: file.to_owned(), channel, from_ms: from.parse().ok()?, length_ms })
-        };
-        parse().ok_or_else(|| EmbedError(format!("`{text}` is not FILE#CHANNEL:FROM+LENGTH")))
+/// Samples before the end of the frame in which net speech reaches `speech_ms`; all of them where there
+/// is less speech.
+///
+/// # Errors
+/// As [`Embed::speech`].
+pub fn samples_with_speech(
+    embed: &dyn Embed,
+    samples: &Samples,
+    speech_ms: u32,
+) -> Result<usize, EmbedError> {
+    let wanted = (speech_ms as usize).div_ceil(FRAME_MS);
+    if wanted == 0 {
+        return Ok(0);
     }
+    let flags = embed.speech(samples)?;
+    let mut speech = flags.iter().enumerate().filter(|(_, speech)| **speech);
+    let end = speech
+        .nth(wanted - 1)
+        .map(|(frame, _)| (frame + 1) * FRAME_MS * samples.rate_hz as usize / 1_000);
+    Ok(end.map_or(samples.mono.len(), |end| end.min(samples.mono.len())))
 }
 
 /// Embeddings, or why there is none, by item.
@@ -160,36 +115,32 @@ pub fn embed_items(
         }
         by_file.entry(item.file.clone()).or_default().push(item);
     }
-    let files: Vec<(String, Vec<Item>)> = by_file.into_iter().collect();
-    let done: Vec<Vec<(Item, Result<Embedded, EmbedError>)>> = files
-        .into_par_iter()
-        .map(|(file, items)| embed_pieces(embed, &root.join(file), items, seed))
-        .collect();
+    let files: Vec<Vec<Item>> = by_file.into_values().collect();
+    let done: Vec<Vec<(Item, Result<Embedded, EmbedError>)>> =
+        files.into_par_iter().map(|items| embed_pieces(embed, root, items, seed)).collect();
     Ok(done.into_iter().flatten().collect())
 }
 
+/// Embeds pieces that begin in one file.
 fn embed_pieces(
     embed: &dyn Embed,
-    path: &Path,
+    root: &Path,
     mut items: Vec<Item>,
     seed: u64,
 ) -> Vec<(Item, Result<Embedded, EmbedError>)> {
     items.sort();
     items.dedup();
-    let whole = embed.decode(path);
-    let (mut called, mut lined) = (None, None);
+    let mut sources = Sources { embed, root, seed, known: BTreeMap::new() };
     let mut piece_of = |item: &Item| {
-        let whole = whole.as_ref().map_err(Clone::clone)?;
-        let source = match item.channel {
-            Channel::AsIs => whole,
-            Channel::Phone => {
-                once(&mut called, || phone::call(whole, phone::seed_for(&item.file, seed)))?
+        let audio = cut(&sources.joined(item)?, item);
+        match item.speech_ms {
+            None => embed.embed(&audio),
+            Some(ms) => {
+                let end = samples_with_speech(embed, &audio, ms)?;
+                let mono = audio.mono[..end].to_vec();
+                embed.embed(&Samples { mono, ..audio })
             }
-            Channel::Line => {
-                once(&mut lined, || phone::drawn_line(whole, phone::seed_for(&item.file, seed)))?
-            }
-        };
-        embed.embed(&cut(source, item))
+        }
     };
     items
         .into_iter()
@@ -200,15 +151,46 @@ fn embed_pieces(
         .collect()
 }
 
-/// What is there, or what `make` gives.
-fn once(
-    made: &mut Option<Samples>,
-    make: impl FnOnce() -> Result<Samples, EmbedError>,
-) -> Result<&Samples, EmbedError> {
-    Ok(match made {
-        Some(samples) => samples,
-        empty => empty.insert(make()?),
-    })
+/// Files under channels, each made once.
+struct Sources<'a> {
+    embed: &'a dyn Embed,
+    root: &'a Path,
+    seed: u64,
+    known: BTreeMap<(String, Channel), Result<Samples, EmbedError>>,
+}
+
+impl Sources<'_> {
+    fn get(&mut self, file: &str, channel: Channel) -> &Result<Samples, EmbedError> {
+        let key = (file.to_owned(), channel);
+        if !self.known.contains_key(&key) {
+            let made = match channel {
+                Channel::AsIs => self.embed.decode(&self.root.join(file)),
+                Channel::Phone | Channel::Line => {
+                    let seed = phone::seed_for(file, self.seed);
+                    let simulate =
+                        if channel == Channel::Phone { phone::call } else { phone::drawn_line };
+                    let whole = self.get(file, Channel::AsIs);
+                    whole.as_ref().map_err(Clone::clone).and_then(|whole| simulate(whole, seed))
+                }
+            };
+            self.known.insert(key.clone(), made);
+        }
+        self.known.entry(key).or_insert_with(|| Err(EmbedError("not decoded".to_owned())))
+    }
+
+    /// The files of an item one after the other.
+    fn joined(&mut self, item: &Item) -> Result<Samples, EmbedError> {
+        let mut all = self.get(&item.file, item.channel).clone()?;
+        for file in &item.more {
+            let next = self.get(file, item.channel).as_ref().map_err(Clone::clone)?;
+            if next.rate_hz != all.rate_hz {
+                let rates = format!("{} and {} Hz", all.rate_hz, next.rate_hz);
+                return Err(EmbedError(format!("files of {rates} cannot be joined")));
+            }
+            all.mono.extend_from_slice(&next.mono);
+        }
+        Ok(all)
+    }
 }
 
 fn cut(samples: &Samples, item: &Item) -> Samples {
@@ -234,7 +216,7 @@ pub(crate) mod testing {
     /// Length of a test embedding.
     pub const DIM: usize = 8;
 
-    /// Counts how often it is used; refuses paths that contain `bad`.
+    /// Counts how often it is used; refuses names that contain `bad`.
     #[derive(Default)]
     pub struct ByName {
         /// Files decoded so far.
@@ -250,10 +232,11 @@ pub(crate) mod testing {
             if name.contains("bad") {
                 return Err(EmbedError("unreadable".into()));
             }
-            // Ten seconds whose level says the speaker and the take.
+            // Ten seconds, or thirty, whose level says the speaker and the take.
+            let samples = if name.contains("long") { 480_000u32 } else { 160_000 };
             let digits: Vec<u32> = name.chars().filter_map(|c| c.to_digit(10)).collect();
             let level = (digits[0] * 10 + digits.get(1).copied().unwrap_or(0)) as f32 / 100.0;
-            let mono = (0..160_000u32).map(|i| if i % 2 == 0 { level } else { -level }).collect();
+            let mono = (0..samples).map(|i| if i % 2 == 0 { level } else { -level }).collect();
             Ok(Samples { rate_hz: 16_000, mono })
         }
 
@@ -270,7 +253,14 @@ pub(crate) mod testing {
                 bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
                 net_speech_ms: (samples.mono.len() as u64 * 1_000 / u64::from(samples.rate_hz))
                     as u32,
+                snr_db: Some(5.0 * speaker),
             })
+        }
+
+        /// Every other frame.
+        fn speech(&self, samples: &Samples) -> Result<Vec<bool>, EmbedError> {
+            let frames = samples.mono.len() * 100 / samples.rate_hz as usize;
+            Ok((0..frames).map(|i| i % 2 == 1).collect())
         }
     }
 }
@@ -281,17 +271,6 @@ mod tests {
 
     use super::testing::ByName;
     use super::*;
-
-    #[test]
-    fn items_are_written_and_read_alike() {
-        for text in ["a/b.wav", "a.wav#phone:0+8000", "a.wav#as_is:500+all"] {
-            let item: Item = text.parse().unwrap();
-            assert_eq!(item.to_string(), text);
-        }
-        for bad in ["a#phone", "a#fax:0+1", "a#phone:x+1", "a#phone:0+-1"] {
-            assert!(bad.parse::<Item>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn each_file_is_decoded_once_and_each_item_embedded_once() {
@@ -305,5 +284,22 @@ mod tests {
         assert_eq!(done.len(), 3);
         assert_eq!(done[&cut].as_ref().ok().unwrap().net_speech_ms, 1_000);
         assert!(done[&Item::whole("bad1.wav")].is_err());
+    }
+    #[test]
+    fn files_are_joined_and_cut_at_their_speech() {
+        let embed = ByName::default();
+        let joined: Item = "11.wav&12.wav#phone:0+all".parse().unwrap();
+        let speech: Item = "11.wav&12.wav#as_is:0+all@9000".parse().unwrap();
+        let short: Item = "11.wav#as_is:0+all@9000".parse().unwrap();
+        let broken: Item = "11.wav&bad1.wav#as_is:0+all".parse().unwrap();
+        let items = [joined.clone(), speech.clone(), short.clone(), broken.clone()];
+        let done = embed_items(&embed, Path::new("."), items, 1).unwrap();
+        let net = |item: &Item| done[item].as_ref().ok().unwrap().net_speech_ms;
+        assert_eq!(net(&joined), 20_000);
+        // The test embedder takes all audio for speech once it is cut: 9 s of every other frame.
+        assert_eq!(net(&speech), 18_000);
+        assert_eq!(net(&short), 10_000, "there is no more");
+        assert!(done[&broken].is_err());
+        assert_eq!(embed.decoded.load(Ordering::Relaxed), 3);
     }
 }

@@ -114,6 +114,7 @@ impl Embed for FileEmbedder {
             embedding,
             bandwidth: quality.bandwidth,
             net_speech_ms: quality.net_speech_ms,
+            snr_db: quality.snr_db,
         })
     }
 }

@@ -24,6 +24,7 @@ mod gallery;
 pub mod hear;
 mod identify;
 pub mod install_model;
+pub mod item;
 mod listen;
 pub mod model_dir;
 pub mod output;

@@ -16,6 +16,41 @@ pub struct Recording {
     pub seconds: f64,
     /// `F`, `M`, other, or empty when unknown.
     pub gender: String,
+    /// Years or a band of years (`34`, `30-39`), or empty when unknown.
+    pub age: String,
+    /// Sitting, as the data set tells them apart, or empty when it does not.
+    pub session: String,
+}
+
+impl Recording {
+    /// Language, where the file name has it in the manner of Common Voice
+    /// (`common_voice_LANGUAGE_NUMBER`).
+    pub fn language(&self) -> Option<&str> {
+        let name = self.file.rsplit('/').next()?;
+        name.strip_prefix("common_voice_")?.split('_').next()
+    }
+}
+
+/// One speaker in this many is held back from every fit.
+const HELD_BACK_OF: u64 = 10;
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo).
+pub fn fnv1a_64(bytes: &[u8]) -> u64 {
+    fnv1a_64_from(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+/// FNV-1a from another start than the standard one.
+pub(crate) fn fnv1a_64_from(start: u64, bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// Whether a speaker is held back from every fit, so that models can be measured on them: a tenth, by
+/// FNV-1a of the id (UTF-8, as the manifest has it). Whatever trains on a data set with held-back
+/// speakers must use this same rule.
+pub fn held_back(speaker: &str) -> bool {
+    fnv1a_64(speaker.as_bytes()).is_multiple_of(HELD_BACK_OF)
 }
 
 /// Why there is no speech set.
@@ -36,7 +71,7 @@ pub enum SpeechSetError {
 pub const MANIFEST: &str = "manifest.tsv";
 
 /// Reads `manifest.tsv` of a folder: tab-separated, with columns corpus, speaker, file, seconds,
-/// gender and any others.
+/// gender, where it has them age and session, and any others.
 pub fn read(folder: &Path) -> Result<Vec<Recording>, SpeechSetError> {
     let path = folder.join(MANIFEST);
     let text = std::fs::read_to_string(&path)
@@ -64,6 +99,7 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
         column("seconds")?,
         column("gender")?,
     ];
+    let (age, session) = (header.get("age").copied(), header.get("session").copied());
     let mut recordings = Vec::new();
     for (number, line) in lines {
         let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
@@ -71,6 +107,7 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
             let text = fields.get(i).copied();
             text.ok_or(SpeechSetError::Line(number + 1))
         };
+        let optional = |i: Option<usize>| i.map_or(Ok(""), field).map(str::to_owned);
         let seconds = field(seconds)?.parse::<f64>();
         recordings.push(Recording {
             corpus: field(corpus)?.to_owned(),
@@ -78,6 +115,8 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
             file: field(file)?.to_owned(),
             seconds: seconds.map_err(|_| SpeechSetError::Line(number + 1))?,
             gender: field(gender)?.to_owned(),
+            age: optional(age)?,
+            session: optional(session)?,
         });
     }
     Ok(recordings)
@@ -109,9 +148,39 @@ mod tests {
         let set = parse(text).unwrap();
         assert_eq!(set.len(), 3);
         assert_eq!((set[0].seconds, set[1].gender.as_str()), (1.5, ""));
+        assert_eq!((set[0].session.as_str(), set[1].age.as_str()), ("", "9"));
         let speakers = by_speaker(&set);
         assert_eq!(speakers[0].len(), 2);
         assert_eq!(speakers[1][0].file, "b.wav");
+    }
+
+    #[test]
+    fn the_held_back_tenth_is_fixed() {
+        // Vectors of the FNV specification.
+        assert_eq!(fnv1a_64(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a_64(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a_64(b"foobar"), 0x8594_4171_f739_67e8);
+        for (speaker, held) in [
+            ("CV013358357c251280", true),
+            ("CV05790f072fa8d9ac", true),
+            ("CV004ed6c9d3b96bca", false),
+            ("CV0080c4dd14648652", false),
+            ("é", fnv1a_64(&[0xc3, 0xa9]).is_multiple_of(10)),
+        ] {
+            assert_eq!(held_back(speaker), held, "{speaker}");
+        }
+        let share = (0..10_000).filter(|i| held_back(&format!("speaker {i}"))).count();
+        assert!((900..1_100).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn the_language_is_in_the_name_of_a_clip() {
+        let of = |file: &str| {
+            let line = format!("corpus\tspeaker\tfile\tseconds\tgender\nc\ts\t{file}\t1\t\n");
+            parse(&line).unwrap()[0].language().map(str::to_owned)
+        };
+        assert_eq!(of("c/s/common_voice_sv-SE_20729765.wav").as_deref(), Some("sv-SE"));
+        assert_eq!(of("c/s/other_1.wav"), None);
     }
 
     #[test]

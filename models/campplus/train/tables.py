@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
-"""Print the tables of CARD.md from what the program measured.
+"""Print the table of held-out figures of CARD.md from the report of the fit.
 
-usage: tables.py FIT_REPORT.json EVALUATION.json
+The tables of the evaluation are written by `vouch evaluate tables EVALUATION.json --card CARD.md`.
+
+usage: tables.py FIT_REPORT.json
 """
 import json
 import sys
-
-
-def rate(figures):
-    low, high = figures["eer_interval"]["low"], figures["eer_interval"]["high"]
-    return f"{100 * figures['figures']['eer']:.2f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def held_out(report):
@@ -21,27 +18,8 @@ def held_out(report):
             print(f"| {system} | {name} | {100 * f['eer']:.2f} | {f['cllr']:.3f} | {f['min_cllr']:.3f} |")
 
 
-def evaluation(rows):
-    print("| set | condition | speakers | targets / non-targets | EER % plain | EER % full | ratio full/plain "
-          "| Cllr-minCllr plain | full | FA % | miss % | false rejects % |")
-    print("|---" * 12 + "|")
-    for r in rows:
-        ratio, at = r["eer_ratio"], r["full"]["at_thresholds"]
-        text = "-"
-        if ratio and ratio["ratio"] is not None:
-            low, high = (ratio["interval"] or {}).get("low"), (ratio["interval"] or {}).get("high")
-            show = lambda x: "-" if x is None else f"{x:.2f}"
-            text = f"{ratio['ratio']:.2f} [{show(low)}, {show(high)}]"
-        print(f"| {r['corpus']} | {r['condition']} | {r['speakers']} | {r['targets']} / {r['non_targets']} "
-              f"| {rate(r['plain'])} | {rate(r['full'])} | {text} | {r['plain']['calibration_loss']:.3f} "
-              f"| {r['full']['calibration_loss']:.3f} | {100 * at['false_accepts']:.2f} "
-              f"| {100 * at['targets_not_accepted']:.1f} | {100 * at['false_rejects']:.2f} |")
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    with open(sys.argv[1]) as fit, open(sys.argv[2]) as done:
+    with open(sys.argv[1]) as fit:
         held_out(json.load(fit))
-        print()
-        evaluation([r for r in json.load(done)["rows"] if r["group"] == "all"])

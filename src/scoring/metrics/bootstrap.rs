@@ -1,13 +1,16 @@
 //! Confidence intervals by resampling people, not trials.
 //!
-//! A replicate draws as many people as there are, with replacement. A trial between two people
-//! weighs the product of how often each was drawn; a target trial how often its person was
-//! drawn (Poh and Bengio 2007: trials of one person are not independent).
+//! A replicate draws as many people as there are, with replacement, within each stratum (data set) for
+//! itself. A trial between two people weighs the product of how often each was drawn; a target trial how
+//! often its person was drawn (Poh and Bengio 2007: trials of one person are not independent). Systems
+//! that are judged on the same trials with the same seeds see the same draws, so their replicates are
+//! paired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::scoring::ScoringError;
 use crate::scoring::metrics::{Curve, Figures, Trial};
@@ -22,75 +25,137 @@ const TAILS: [f64; 2] = [0.025, 0.975];
 pub type Metric = fn(&Figures) -> f64;
 
 /// A 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
     /// 2.5 % quantile.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub low: f64,
-    /// 97.5 % quantile.
+    /// 97.5 % quantile; infinite is `null` in JSON.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub high: f64,
 }
 
 /// Ratio of a figure between two systems on the same trials.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PairedRatio {
     /// System over baseline: 1 when neither has errors, infinite (`null` in JSON) when only the
     /// baseline has none.
+    #[serde(deserialize_with = "infinite_if_null")]
     pub ratio: f64,
     /// Its interval, both systems on the same replicates.
     pub interval: Interval,
 }
 
-/// Intervals of several figures, over `replicates` draws of people.
-///
-/// # Errors
-/// As [`Curve::new`]; fewer than two people; replicates outside `1..=MAX_REPLICATES`.
-pub fn bootstrap(
-    trials: &[Trial],
-    metrics: &[Metric],
-    replicates: usize,
-    seed: u64,
-) -> Result<Vec<Interval>, ScoringError> {
-    let mut curve = Curve::new(trials)?;
-    let mut values = vec![Vec::with_capacity(replicates); metrics.len()];
-    for counts in draws(trials, replicates, seed)? {
-        if curve.reweight(|t| weight(t, &counts)) {
-            let figures = curve.figures();
-            for (list, metric) in values.iter_mut().zip(metrics) {
-                list.push(metric(&figures));
-            }
-        }
-    }
-    values.into_iter().map(interval).collect()
+/// JSON has no infinity.
+fn infinite_if_null<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let value: Option<f64> = serde::Deserialize::deserialize(from)?;
+    Ok(value.unwrap_or(f64::INFINITY))
 }
 
-/// Ratio of a figure between a system and a baseline scored on the same trials, in the same order.
+/// The figures of one system on one set of trials, and on each replicate of its people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replicates {
+    figures: Figures,
+    /// `None` where a kind of trial had no weight.
+    draws: Vec<Option<Figures>>,
+}
+
+impl Replicates {
+    /// Judges `trials` as they are and over `replicates` draws. `seed_of` gives the seed for each person:
+    /// people with one seed are a stratum, drawn among themselves.
+    ///
+    /// # Errors
+    /// As [`Curve::new`]; fewer than two people; replicates outside `1..=MAX_REPLICATES`.
+    pub fn new(
+        trials: &[Trial],
+        seed_of: &dyn Fn(u32) -> u64,
+        replicates: usize,
+    ) -> Result<Self, ScoringError> {
+        let curve = Curve::new(trials)?;
+        let counts = draws(trials, seed_of, replicates)?;
+        let judge = |curve: &mut Curve, counts: &Vec<u32>| {
+            curve.reweight(|t| weight(t, counts)).then(|| curve.figures())
+        };
+        let draws = counts.par_iter().map_init(|| curve.clone(), judge).collect();
+        Ok(Self { figures: curve.figures(), draws })
+    }
+
+    /// The figures of the trials as they are.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Interval of a figure; `None` when most replicates lack a kind of trial.
+    pub fn interval(&self, metric: Metric) -> Option<Interval> {
+        mean_interval(&[self], metric)
+    }
+
+    /// Ratio of a figure to that of a baseline on the same trials; `None` as for [`Self::interval`].
+    pub fn ratio(&self, baseline: &Self, metric: Metric) -> Option<PairedRatio> {
+        mean_ratio(&[self], &[baseline], metric)
+    }
+}
+
+/// Mean of a figure over sets of trials.
+pub fn mean_figure(sets: &[&Replicates], metric: Metric) -> f64 {
+    let sum: f64 = sets.iter().map(|set| metric(&set.figures)).sum();
+    sum / sets.len() as f64
+}
+
+/// Interval of the mean of a figure over sets of trials of different people.
+pub fn mean_interval(sets: &[&Replicates], metric: Metric) -> Option<Interval> {
+    let count = sets.iter().map(|set| set.draws.len()).min()?;
+    let values = (0..count).filter_map(|i| mean_draw(sets, i, metric)).collect();
+    interval(values, count)
+}
+
+/// Ratio of the mean of a figure over sets of trials to that of a baseline on the same sets.
+pub fn mean_ratio(
+    systems: &[&Replicates],
+    baselines: &[&Replicates],
+    metric: Metric,
+) -> Option<PairedRatio> {
+    let all = systems.iter().chain(baselines);
+    let count = all.map(|set| set.draws.len()).min()?;
+    // 0/0: both without errors, so neither is better.
+    let over = |a: f64, b: f64| if a == 0.0 && b == 0.0 { 1.0 } else { a / b };
+    let ratio =
+        |i: usize| Some(over(mean_draw(systems, i, metric)?, mean_draw(baselines, i, metric)?));
+    Some(PairedRatio {
+        ratio: over(mean_figure(systems, metric), mean_figure(baselines, metric)),
+        interval: interval((0..count).filter_map(ratio).collect(), count)?,
+    })
+}
+
+fn mean_draw(sets: &[&Replicates], i: usize, metric: Metric) -> Option<f64> {
+    let mut sum = 0.0;
+    for set in sets {
+        sum += metric(set.draws.get(i)?.as_ref()?);
+    }
+    Some(sum / sets.len() as f64)
+}
+
+/// Intervals of any statistics of trials: `statistics` gets a weight for each trial and answers one value
+/// for each statistic, `None` where the weights leave it without meaning. `seed_of` as for
+/// [`Replicates::new`]. An interval is `None` when most replicates lack a value.
 ///
 /// # Errors
-/// As [`bootstrap`]; trials that differ in more than their scores.
-pub fn paired_ratio(
-    system: &[Trial],
-    baseline: &[Trial],
-    metric: Metric,
+/// Fewer than two people; replicates outside `1..=MAX_REPLICATES`.
+pub fn resample(
+    trials: &[Trial],
+    seed_of: &dyn Fn(u32) -> u64,
     replicates: usize,
-    seed: u64,
-) -> Result<PairedRatio, ScoringError> {
-    let alike = |(a, b): (&Trial, &Trial)| a.target == b.target && a.speakers == b.speakers;
-    if system.len() != baseline.len() || !system.iter().zip(baseline).all(alike) {
-        return Err(ScoringError::Fit("the two systems have different trials"));
-    }
-    let (mut ours, mut theirs) = (Curve::new(system)?, Curve::new(baseline)?);
-    let ratio = metric(&ours.figures()) / metric(&theirs.figures());
-    let mut ratios = Vec::with_capacity(replicates);
-    for counts in draws(system, replicates, seed)? {
-        let usable = ours.reweight(|t| weight(t, &counts));
-        if theirs.reweight(|t| weight(t, &counts)) && usable {
-            let value = metric(&ours.figures()) / metric(&theirs.figures());
-            // 0/0: both without errors, so neither is better.
-            ratios.push(if value.is_nan() { 1.0 } else { value });
-        }
-    }
-    let ratio = if ratio.is_nan() { 1.0 } else { ratio };
-    Ok(PairedRatio { ratio, interval: interval(ratios)? })
+    statistics: &(dyn Fn(&[f64]) -> Vec<Option<f64>> + Sync),
+) -> Result<Vec<Option<Interval>>, ScoringError> {
+    let counts = draws(trials, seed_of, replicates)?;
+    let judge = |counts: &Vec<u32>| {
+        let weights: Vec<f64> = trials.iter().map(|t| weight(t, counts)).collect();
+        statistics(&weights)
+    };
+    let drawn: Vec<Vec<Option<f64>>> = counts.par_iter().map(judge).collect();
+    let width = drawn.iter().map(Vec::len).min().unwrap_or(0);
+    let column = |i: usize| drawn.iter().filter_map(|row| row[i]).collect();
+    Ok((0..width).map(|i| interval(column(i), replicates)).collect())
 }
 
 fn weight(trial: &Trial, counts: &[u32]) -> f64 {
@@ -101,11 +166,10 @@ fn weight(trial: &Trial, counts: &[u32]) -> f64 {
 /// For each replicate, how often each person was drawn; people without trials are never drawn.
 fn draws(
     trials: &[Trial],
+    seed_of: &dyn Fn(u32) -> u64,
     replicates: usize,
-    seed: u64,
-) -> Result<impl Iterator<Item = Vec<u32>>, ScoringError> {
+) -> Result<Vec<Vec<u32>>, ScoringError> {
     let people: BTreeSet<u32> = trials.iter().flat_map(|t| t.speakers).collect();
-    let people: Vec<u32> = people.into_iter().collect();
     if people.len() < 2 {
         return Err(ScoringError::TooFew {
             what: "people in a bootstrap",
@@ -121,21 +185,28 @@ fn draws(
         });
     }
     let size = people.last().map_or(0, |last| *last as usize + 1);
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    Ok((0..replicates).map(move |_| {
-        let mut counts = vec![0u32; size];
-        for _ in 0..people.len() {
-            counts[people[rng.random_range(0..people.len())] as usize] += 1;
+    let mut strata: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+    for person in people {
+        strata.entry(seed_of(person)).or_default().push(person);
+    }
+    let mut all = vec![vec![0u32; size]; replicates];
+    for (seed, people) in strata {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for counts in &mut all {
+            for _ in 0..people.len() {
+                counts[people[rng.random_range(0..people.len())] as usize] += 1;
+            }
         }
-        counts
-    }))
+    }
+    Ok(all)
 }
 
-fn interval(mut values: Vec<f64>) -> Result<Interval, ScoringError> {
-    if values.is_empty() {
-        return Err(ScoringError::Fit("no bootstrap replicate had trials of both kinds"));
+/// Quantiles of the usable ones among `count` replicates, if those are more than half.
+fn interval(mut values: Vec<f64>, count: usize) -> Option<Interval> {
+    if values.is_empty() || values.len() * 2 < count {
+        return None;
     }
     values.sort_by(f64::total_cmp);
     let at = |q: f64| values[((values.len() - 1) as f64 * q).round() as usize];
-    Ok(Interval { low: at(TAILS[0]), high: at(TAILS[1]) })
+    Some(Interval { low: at(TAILS[0]), high: at(TAILS[1]) })
 }

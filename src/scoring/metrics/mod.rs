@@ -4,7 +4,10 @@ mod bootstrap;
 mod probit;
 mod roc;
 
-pub use bootstrap::{Interval, Metric, PairedRatio, bootstrap, paired_ratio};
+pub use bootstrap::{
+    Interval, MAX_REPLICATES, Metric, PairedRatio, Replicates, mean_figure, mean_interval,
+    mean_ratio, resample,
+};
 pub use probit::probit;
 pub use roc::{Curve, CurvePoint};
 
@@ -29,15 +32,17 @@ pub struct Trial {
 }
 
 /// How far a false match rate is supported by the number of non-target trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Support {
-    /// At least 30 errors expected (rule of 30).
-    Supported,
-    /// 3 to 30 errors expected: an estimate without precision.
-    Uncertain,
     /// Fewer than 3 errors expected (rule of 3): the trials cannot show this rate.
     TooFewTrials,
+    /// 3 to 30 errors expected: an estimate without precision.
+    Uncertain,
+    /// At least 30 errors expected (rule of 30).
+    Supported,
 }
 
 impl Support {
@@ -55,7 +60,7 @@ impl Support {
 }
 
 /// All figures of one set of trials. Rates are 0 to 1, costs are normalized, Cllr is in bits.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Figures {
     /// Equal error rate on the convex hull of the ROC.
     pub eer: f64,
@@ -80,7 +85,7 @@ pub fn figures(trials: &[Trial]) -> Result<Figures, ScoringError> {
 }
 
 /// Shares of errors when LLRs are held against two thresholds.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ThresholdErrors {
     /// Accepted at or above.
     pub accept_llr: f64,

@@ -231,24 +231,60 @@ fn ten_people(quality: f64) -> Vec<Trial> {
 #[test]
 fn the_bootstrap_repeats_and_covers() {
     let trials = ten_people(1.0);
-    let metrics: [Metric; 2] = [|f| f.eer, |f| f.cllr];
-    let one = bootstrap(&trials, &metrics, 200, 7).unwrap();
-    assert_eq!(one, bootstrap(&trials, &metrics, 200, 7).unwrap());
-    assert_ne!(one, bootstrap(&trials, &metrics, 200, 8).unwrap());
+    let drawn = |seed: u64| Replicates::new(&trials, &|_| seed, 200).unwrap();
+    let one = drawn(7);
+    assert_eq!(one, drawn(7));
+    assert_ne!(one, drawn(8));
     let f = figures(&trials).unwrap();
-    assert!(one[0].low <= f.eer && f.eer <= one[0].high);
-    assert!(one[0].low < one[0].high);
-    assert!(bootstrap(&trials, &metrics, 0, 7).is_err());
+    assert_eq!(one.figures(), &f);
+    let interval = one.interval(|f| f.eer).unwrap();
+    assert!(interval.low <= f.eer && f.eer <= interval.high);
+    assert!(interval.low < interval.high);
+    assert!(Replicates::new(&trials, &|_| 7, 0).is_err());
     let alone: Vec<Trial> = trials.iter().filter(|t| t.speakers == [0, 0]).copied().collect();
-    assert!(bootstrap(&alone, &metrics, 10, 7).is_err());
+    assert!(Replicates::new(&alone, &|_| 7, 10).is_err());
 }
 
 #[test]
 fn paired_ratios_use_the_same_draws() {
-    let (better, worse) = (ten_people(2.0), ten_people(1.0));
-    let same = paired_ratio(&worse, &worse, |f| f.eer, 100, 1).unwrap();
+    let drawn = |quality: f64| Replicates::new(&ten_people(quality), &|_| 1, 100).unwrap();
+    let (better, worse) = (drawn(2.0), drawn(1.0));
+    let same = worse.ratio(&worse, |f| f.eer).unwrap();
     assert_eq!((same.ratio, same.interval.low, same.interval.high), (1.0, 1.0, 1.0));
-    let less = paired_ratio(&better, &worse, |f| f.cllr, 100, 1).unwrap();
+    let less = better.ratio(&worse, |f| f.cllr).unwrap();
     assert!(less.ratio < 1.0 && less.interval.low <= less.ratio);
-    assert!(paired_ratio(&better, &worse[1..], |f| f.eer, 10, 1).is_err());
+    // Halving every figure halves the ratio in every draw, whatever the people.
+    let twice = mean_ratio(&[&worse, &worse], &[&worse, &worse], |f| f.cllr).unwrap();
+    assert_eq!((twice.ratio, twice.interval.high), (1.0, 1.0));
+}
+
+#[test]
+fn a_mean_over_sets_is_the_mean_of_their_figures() {
+    let one = Replicates::new(&ten_people(2.0), &|_| 1, 300).unwrap();
+    let two = Replicates::new(&ten_people(0.5), &|_| 2, 300).unwrap();
+    let metric: Metric = |f| f.cllr;
+    let mean = mean_figure(&[&one, &two], metric);
+    assert!((mean - 0.5 * (one.figures().cllr + two.figures().cllr)).abs() < 1e-12);
+    let (a, b) = (one.interval(metric).unwrap(), two.interval(metric).unwrap());
+    let both = mean_interval(&[&one, &two], metric).unwrap();
+    assert!(both.low < mean && mean < both.high);
+    // Independent sets: the interval of the mean is narrower than the mean of the intervals.
+    assert!(both.high - both.low < 0.5 * (a.high - a.low + b.high - b.low));
+}
+
+#[test]
+fn strata_are_drawn_among_themselves() {
+    // Ten people whose targets score as their impostors do, and ten whose targets score higher.
+    let trials: Vec<Trial> = (0..20u32)
+        .map(|s| Trial { score: f64::from(s / 10), target: true, speakers: [s, s] })
+        .chain((0..10).map(|s| Trial { score: 0.0, target: false, speakers: [s, (s + 1) % 10] }))
+        .collect();
+    let fnmr = |seed_of: &dyn Fn(u32) -> u64| {
+        let drawn = Replicates::new(&trials, seed_of, 200).unwrap();
+        drawn.interval(|f| f.fnmr_at_fmr[0]).unwrap()
+    };
+    let within = fnmr(&|s| u64::from(s / 10));
+    assert_eq!((within.low, within.high), (0.5, 0.5), "ten of twenty targets in every draw");
+    let across = fnmr(&|_| 0);
+    assert!(across.low < 0.45 && across.high > 0.55, "{across:?}");
 }

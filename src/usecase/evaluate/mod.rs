@@ -1,37 +1,99 @@
 //! Evaluation of voice scores on sets of speech: `vouch evaluate voice`.
 //!
-//! Writes into its output folder: `trials-CORPUS-CONDITION.tsv` (as `vouch score` reads them),
+//! Writes into its output folder: `protocol.toml` and `sides-CORPUS.tsv`, which repeat the run
+//! ([`protocol`]), `trials-CORPUS-CONDITION.tsv` (as `vouch score` reads them),
 //! `scores-CORPUS-CONDITION.tsv`, `evaluation.json`, `det-*.svg` and `reliability-*.svg`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::scoring::metrics::Trial;
-use crate::scoring::{Prepared, Scorer, ScoringError};
-use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Embeddings, Item, embed_items};
-use crate::usecase::embedding_cache;
-use crate::usecase::speech_set::{self, SpeechSetError};
+use serde::{Deserialize, Serialize};
 
+use crate::scoring::{Scorer, ScoringError};
+use crate::usecase::embed_file::{Embed, EmbedError, Embeddings, Item};
+use crate::usecase::embedding_cache::{self, Origin};
+use crate::usecase::speech_set::{self, Recording, SpeechSetError};
+
+pub mod enrollment;
+pub mod groups;
+mod judge;
 pub mod phone;
+pub mod plan;
 pub mod plot;
 pub mod protocol;
 pub mod report;
+pub mod score;
+pub mod tables;
 
-pub use protocol::Condition;
-pub use report::{Judging, Row};
+pub use groups::GroupBy;
+pub use protocol::{Condition, Protocol, ProtocolError};
+pub use report::Row;
 
-use plot::Series;
-use protocol::{Plan, PlannedSide, plan, trial_lines};
-use report::Judged;
+use judge::{judge_all, kinds};
+use plan::{Plan, Sides, trial_lines};
+use report::{MacroMean, SmallGroup};
+use score::{TrialSet, baseline_scores, earlier_scores, score, score_lines};
 
-/// What trials are grouped by, besides corpus and condition.
+/// File with all figures.
+pub const EVALUATION_FILE: &str = "evaluation.json";
+
+/// The two systems of a model.
+pub struct Systems {
+    /// Cosine of mean embeddings.
+    pub plain: Scorer,
+    /// The back-end.
+    pub full: Scorer,
+}
+
+/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupBy {
-    /// Trials between people of the same gender, by gender.
-    Gender,
-    /// Measured bandwidth of both sides.
-    Bandwidth,
+pub enum System {
+    /// Cosine of mean embeddings.
+    Plain,
+    /// The back-end.
+    Full,
+}
+
+impl System {
+    /// As in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// A model to judge.
+pub struct EvaluatedModel<'a> {
+    /// Id and version, as `campplus@1`.
+    pub name: String,
+    /// Its systems.
+    pub systems: &'a Systems,
+    /// Its embedder; absent when the cache has everything.
+    pub embed: Option<&'a dyn Embed>,
+    /// Cache of embeddings ([`embedding_cache::obtain`]).
+    pub cache: Option<PathBuf>,
+}
+
+/// What a model is compared with.
+pub enum Baseline<'a> {
+    /// Nothing.
+    None,
+    /// A system of the model itself.
+    Own(System),
+    /// A system of another model, scored in this run.
+    Model(EvaluatedModel<'a>, System),
+    /// A system of another model, scored by an earlier run on the same trials.
+    Earlier {
+        /// Results of that run.
+        folder: PathBuf,
+        /// Id of its model.
+        model: String,
+        /// The system.
+        system: System,
+    },
 }
 
 /// What to evaluate.
@@ -39,22 +101,12 @@ pub enum GroupBy {
 pub struct EvaluateOptions {
     /// Folder with `manifest.tsv`.
     pub data: PathBuf,
-    /// Data sets to evaluate, each on its own.
-    pub corpora: Vec<String>,
-    /// Data sets of real telephone calls: they are not degraded further.
-    pub telephone_corpora: Vec<String>,
-    /// Conditions of the others.
-    pub conditions: Vec<Condition>,
+    /// What is measured on what.
+    pub protocol: Protocol,
     /// Groups to report besides.
     pub by: Vec<GroupBy>,
     /// Where results are written.
     pub out: PathBuf,
-    /// Embeddings to use instead of the network, or to write after using it.
-    pub cache: Option<PathBuf>,
-    /// Seed of the simulated telephone.
-    pub seed: u64,
-    /// How to judge.
-    pub judging: Judging,
 }
 
 /// Why there is no evaluation.
@@ -63,266 +115,227 @@ pub enum EvaluateError {
     /// The speech set.
     #[error(transparent)]
     Speech(#[from] SpeechSetError),
-    /// The embeddings.
+    /// The embeddings or a list of sides.
     #[error(transparent)]
     Embed(#[from] EmbedError),
     /// The figures.
     #[error(transparent)]
     Scoring(#[from] ScoringError),
+    /// The protocol.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// Reading earlier results.
+    #[error("{0}: {1}")]
+    Read(String, std::io::Error),
     /// Writing results.
     #[error("{0}: {1}")]
     Write(String, std::io::Error),
-    /// Neither an embedder nor a cache.
-    #[error("embeddings need an installed model or a cache file")]
-    NoEmbeddings,
     /// A named data set is not in the manifest, or has no speaker with two recordings.
     #[error("no trials for the data set `{0}`")]
     NoTrials(String),
+    /// Earlier results are of other trials.
+    #[error("the baseline was scored on other trials than `{0}`: evaluate it with this protocol")]
+    OtherTrials(String),
+    /// A line of a file of scores, or the file as a whole, cannot be used.
+    #[error("{0}: `{1}` is not what an evaluation writes")]
+    Scores(String, String),
 }
 
 /// Results of an evaluation.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// Version of the program.
+    pub program: String,
+    /// Extractor.
+    pub model: String,
     /// Back-end and its calibration.
     pub back_end: String,
-    /// Seed of the simulated telephone.
-    pub seed: u64,
-    /// Seed of the bootstrap.
-    pub bootstrap_seed: u64,
-    /// Bootstrap replicates.
-    pub replicates: usize,
+    /// What ratios are to, as `campplus:plain`.
+    pub baseline: Option<String>,
+    /// Model of the baseline with its version.
+    pub baseline_model: Option<String>,
+    /// What was measured on what, with all seeds.
+    pub protocol: Protocol,
     /// Pieces of audio without an embedding, and why; their trials are left out.
     pub failed: Vec<String>,
     /// Figures.
     pub rows: Vec<Row>,
+    /// Means over data sets, by condition.
+    pub macro_means: Vec<MacroMean>,
+    /// Groups without figures.
+    pub small_groups: Vec<SmallGroup>,
 }
 
-/// The two systems to compare.
-pub struct Systems {
-    /// Cosine of mean embeddings.
-    pub plain: Scorer,
-    /// The back-end.
-    pub full: Scorer,
+impl Evaluation {
+    /// Reads what an evaluation wrote.
+    ///
+    /// # Errors
+    /// No file, or another one.
+    pub fn read(path: &Path) -> Result<Self, EvaluateError> {
+        let name = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|e| EvaluateError::Read(name.clone(), e))?;
+        serde_json::from_str(&text).map_err(|e| EvaluateError::Scores(name, e.to_string()))
+    }
+
+    /// Id of the model, without its version.
+    pub fn model_id(&self) -> &str {
+        self.model.split('@').next().unwrap_or_default()
+    }
+
+    /// Conditions in the order of the protocol.
+    pub fn conditions(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.protocol.conditions.iter().map(|c| c.name())
+    }
 }
 
-/// Evaluates, writes results into `options.out` and a table to `table`. Exit code 3 is due when
+/// Evaluates, writes results into `options.out` and tables to `table`. Exit code 3 is due when
 /// [`Evaluation::failed`] is not empty.
+///
+/// # Errors
+/// A data set without trials; embeddings, baseline or files that cannot be had.
 pub fn run(
-    embed: Option<&dyn Embed>,
-    systems: &Systems,
+    model: &EvaluatedModel<'_>,
+    baseline: &Baseline<'_>,
     options: &EvaluateOptions,
     table: &mut dyn Write,
 ) -> Result<Evaluation, EvaluateError> {
     let recordings = speech_set::read(&options.data)?;
-    let mut plans = Vec::new();
-    for corpus in &options.corpora {
-        for condition in conditions(options, corpus) {
-            let plan = plan(&recordings, corpus, condition);
-            if plan.templates.len() < 2 {
-                return Err(EvaluateError::NoTrials(corpus.clone()));
-            }
-            plans.push(plan);
-        }
-    }
-    let items: BTreeSet<Item> = plans.iter().flat_map(items_of).collect();
-    let embeddings = embeddings(embed, options, items.clone())?;
-    let failed = items.iter().filter_map(|item| match embeddings.get(item) {
-        Some(Ok(_)) => None,
-        Some(Err(cause)) => Some(format!("{item}: {cause}")),
-        None => Some(format!("{item}: not in the cache")),
-    });
-    let mut evaluation = Evaluation {
-        back_end: match &systems.full {
-            Scorer::Full(back_end) => back_end.reference().to_string(),
-            Scorer::Plain(_) => "plain".to_owned(),
-        },
-        seed: options.seed,
-        bootstrap_seed: options.judging.seed,
-        replicates: options.judging.replicates,
-        failed: failed.collect(),
-        rows: Vec::new(),
-    };
     let folder = &options.out;
     std::fs::create_dir_all(folder)
         .map_err(|e| EvaluateError::Write(folder.display().to_string(), e))?;
-    judge_all(&plans, &embeddings, systems, options, &mut evaluation)?;
+    let plans = plans(&recordings, options)?;
+    let embeddings = embeddings(model, &plans, options)?;
+    let failed = embeddings.iter().filter_map(|(item, embedded)| {
+        let cause = embedded.as_ref().err()?;
+        Some(format!("{item}: {cause}"))
+    });
+    let (baseline_name, baseline_model) = match baseline_names(model, baseline)? {
+        Some([name, model]) => (Some(name), Some(model)),
+        None => (None, None),
+    };
+    let mut evaluation = Evaluation {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        model: model.name.clone(),
+        back_end: match &model.systems.full {
+            Scorer::Full(back_end) => back_end.reference().to_string(),
+            Scorer::Plain(_) => "plain".to_owned(),
+        },
+        baseline: baseline_name,
+        baseline_model,
+        protocol: options.protocol.clone(),
+        failed: failed.collect(),
+        rows: Vec::new(),
+        macro_means: Vec::new(),
+        small_groups: Vec::new(),
+    };
+    let sets = score_all(model, baseline, &plans, &embeddings, options)?;
+    judge_all(&plans, &sets, options, &mut evaluation)?;
     let json = serde_json::to_string_pretty(&evaluation)
         .map_err(|e| ScoringError::Artifact(e.to_string()))?;
-    put(folder, "evaluation.json", &json)?;
+    put(folder, EVALUATION_FILE, &json)?;
     table
-        .write_all(report::table(&evaluation.rows).as_bytes())
+        .write_all(tables::text(&evaluation).as_bytes())
         .map_err(|e| EvaluateError::Write("table".to_owned(), e))?;
     Ok(evaluation)
 }
 
-fn conditions(options: &EvaluateOptions, corpus: &String) -> Vec<Condition> {
-    if options.telephone_corpora.contains(corpus) {
-        vec![Condition::Clean]
-    } else {
-        options.conditions.clone()
-    }
+/// Name of the baseline, as `campplus:plain`, and its model with version.
+fn baseline_names(
+    model: &EvaluatedModel<'_>,
+    baseline: &Baseline<'_>,
+) -> Result<Option<[String; 2]>, EvaluateError> {
+    let (full_name, system) = match baseline {
+        Baseline::None => return Ok(None),
+        Baseline::Own(system) => (model.name.clone(), system),
+        Baseline::Model(other, system) => (other.name.clone(), system),
+        Baseline::Earlier { folder, model, system } => {
+            let path = folder.join(EVALUATION_FILE);
+            let earlier = Evaluation::read(&path)?;
+            if earlier.model_id() != model {
+                let found = format!("model {}", earlier.model);
+                return Err(EvaluateError::Scores(path.display().to_string(), found));
+            }
+            (earlier.model, system)
+        }
+    };
+    let id = full_name.split('@').next().unwrap_or_default();
+    Ok(Some([format!("{id}:{}", system.name()), full_name]))
 }
 
-fn items_of(plan: &Plan) -> impl Iterator<Item = Item> + '_ {
-    let sides = plan.templates.iter().chain(&plan.tests);
-    sides.flat_map(|side| side.items.iter().cloned())
+/// All plans, those of cut tests last; writes the protocol with its lists.
+fn plans(recordings: &[Recording], options: &EvaluateOptions) -> Result<Vec<Plan>, EvaluateError> {
+    let protocol = &options.protocol;
+    let (mut whole, mut cut) = (Vec::new(), Vec::new());
+    for corpus in &protocol.corpora {
+        let sides = Sides::of(recordings, corpus, protocol)?;
+        if sides.templates.len() < 2 || sides.tests.is_empty() {
+            return Err(EvaluateError::NoTrials(corpus.clone()));
+        }
+        put(&options.out, &protocol::list_name(corpus), &sides.to_list())?;
+        for condition in protocol.conditions_of(corpus) {
+            whole.push(sides.plan(corpus, condition));
+            if options.by.contains(&GroupBy::NetSpeech) {
+                let of = |s: &u32| sides.net_speech_plan(corpus, condition, recordings, *s);
+                cut.extend(protocol.net_speech_s.iter().map(of));
+            }
+        }
+    }
+    let repeatable = Protocol { lists: Some(".".to_owned()), ..protocol.clone() };
+    put(&options.out, protocol::PROTOCOL_FILE, &repeatable.to_toml()?)?;
+    whole.extend(cut);
+    Ok(whole)
 }
 
 fn embeddings(
-    embed: Option<&dyn Embed>,
+    model: &EvaluatedModel<'_>,
+    plans: &[Plan],
     options: &EvaluateOptions,
-    items: BTreeSet<Item>,
 ) -> Result<Embeddings, EvaluateError> {
-    match (&options.cache, embed) {
-        (Some(path), _) if path.exists() => Ok(embedding_cache::load(path)?),
-        (cache, Some(embed)) => {
-            let done = embed_items(embed, &options.data, items, options.seed)?;
-            if let Some(path) = cache {
-                embedding_cache::save(path, &done)?;
-            }
-            Ok(done)
-        }
-        (_, None) => Err(EvaluateError::NoEmbeddings),
-    }
+    let items: BTreeSet<Item> = plans.iter().flat_map(Plan::items).cloned().collect();
+    let origin = Origin { model: model.name.clone(), seed: options.protocol.seed };
+    let cache = model.cache.as_deref();
+    Ok(embedding_cache::obtain(model.embed, &options.data, items, &origin, cache)?)
 }
 
-fn judge_all(
+/// Scores every plan with all systems; writes trials and scores.
+fn score_all(
+    model: &EvaluatedModel<'_>,
+    baseline: &Baseline<'_>,
     plans: &[Plan],
     embeddings: &Embeddings,
-    systems: &Systems,
     options: &EvaluateOptions,
-    evaluation: &mut Evaluation,
-) -> Result<(), EvaluateError> {
-    let mut pooled: BTreeMap<Condition, (usize, Judged)> = BTreeMap::new();
-    for plan in plans {
-        let (condition, corpus) = (plan.condition.name(), plan.corpus.as_str());
-        let name = format!("{corpus}-{condition}");
-        put(&options.out, &format!("trials-{name}.tsv"), &trial_lines(plan))?;
-        let scored = score(plan, embeddings, systems);
-        put(&options.out, &format!("scores-{name}.tsv"), &score_lines(&scored.judged))?;
-        plots(&options.out, &name, &scored.judged)?;
-        let judging = &options.judging;
-        let all = scored.judged.row(corpus, condition, "all", judging)?;
-        evaluation.rows.push(all);
-        for by in &options.by {
-            for (group, judged) in scored.groups(plan, *by) {
-                // A group without both kinds of trials has no figures.
-                let row = judged.row(corpus, condition, &group, judging);
-                evaluation.rows.extend(row.ok());
-            }
-        }
-        let (count, together) = pooled.entry(plan.condition).or_default();
-        *count += 1;
-        together.extend(&scored.judged);
-    }
-    for (condition, (count, judged)) in &pooled {
-        if *count > 1 {
-            let name = condition.name();
-            plots(&options.out, &format!("all-{name}"), judged)?;
-            let row = judged.row("all", name, "all", &options.judging)?;
-            evaluation.rows.push(row);
-        }
-    }
-    Ok(())
-}
-
-/// Scored trials of a plan.
-struct Scored {
-    judged: Judged,
-    /// Number of sides in telephone band, for each trial.
-    narrow_sides: Vec<u8>,
-}
-
-impl Scored {
-    fn groups(&self, plan: &Plan, by: GroupBy) -> Vec<(String, Judged)> {
-        let key = |i: usize| -> Option<String> {
-            match by {
-                GroupBy::Gender => {
-                    let [a, b] = self.judged.full[i].speakers.map(|s| &plan.genders[s as usize]);
-                    (a == b && !a.is_empty()).then(|| format!("gender {a}"))
-                }
-                GroupBy::Bandwidth => {
-                    let name = ["wide", "wide-narrow", "narrow"];
-                    Some(name[usize::from(self.narrow_sides[i])].to_owned())
-                }
-            }
-        };
-        let keys: Vec<Option<String>> = (0..self.judged.full.len()).map(key).collect();
-        let names: BTreeSet<&String> = keys.iter().flatten().collect();
-        names
-            .into_iter()
-            .map(|name| {
-                let judged = self.judged.choose(|i| keys[i].as_ref() == Some(name));
-                (name.clone(), judged)
-            })
-            .collect()
-    }
-}
-
-/// A side under both systems.
-struct Ready {
-    speaker: u32,
-    plain: Prepared,
-    full: Prepared,
-    narrow: bool,
-}
-
-fn ready(side: &PlannedSide, embeddings: &Embeddings, systems: &Systems) -> Option<Ready> {
-    let found: Option<Vec<&Embedded>> =
-        side.items.iter().map(|item| embeddings.get(item)?.as_ref().ok()).collect();
-    let views: Vec<_> = found?.into_iter().map(Embedded::view).collect();
-    let full = systems.full.prepare(&views).ok()?;
-    let narrow = Scorer::conditions(&full, &full).narrow_share[0] > 0.5;
-    Some(Ready { speaker: side.speaker, plain: systems.plain.prepare(&views).ok()?, full, narrow })
-}
-
-fn score(plan: &Plan, embeddings: &Embeddings, systems: &Systems) -> Scored {
-    let prepare = |sides: &[PlannedSide]| -> Vec<Ready> {
-        let all = sides.iter();
-        all.filter_map(|side| ready(side, embeddings, systems)).collect()
+) -> Result<Vec<TrialSet>, EvaluateError> {
+    let others = match baseline {
+        Baseline::Model(other, _) => Some(self::embeddings(other, plans, options)?),
+        _ => None,
     };
-    let (templates, tests) = (prepare(&plan.templates), prepare(&plan.tests));
-    let mut scored = Scored { judged: Judged::default(), narrow_sides: Vec::new() };
-    for template in &templates {
-        for test in &tests {
-            let scores = (
-                systems.plain.score(&template.plain, &test.plain),
-                systems.full.score(&template.full, &test.full),
-            );
-            let (Some((_, plain)), Some((_, full))) = scores else {
-                continue;
-            };
-            let trial = |score: f64| Trial {
-                score,
-                target: template.speaker == test.speaker,
-                speakers: [template.speaker, test.speaker],
-            };
-            scored.judged.plain.push(trial(plain.0));
-            scored.judged.full.push(trial(full.0));
-            let sides = u8::from(template.narrow) + u8::from(test.narrow);
-            scored.narrow_sides.push(sides);
-        }
+    let mut sets = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let seed = phone::seed_for(&plan.corpus, options.protocol.bootstrap_seed);
+        let kinds = kinds(plan, &options.by);
+        let mut set = score(plan, embeddings, model.systems, &kinds, seed);
+        let name = plan.name();
+        put(&options.out, &format!("trials-{name}.tsv"), &trial_lines(plan))?;
+        put(&options.out, &format!("scores-{name}.tsv"), &score_lines(&set, plan))?;
+        set.baseline = match (baseline, &others) {
+            (Baseline::Own(System::Plain), _) => set.plain.clone(),
+            (Baseline::Own(System::Full), _) => set.full.clone(),
+            (Baseline::Model(other, system), Some(embeddings)) => {
+                let scorer = match system {
+                    System::Plain => &other.systems.plain,
+                    System::Full => &other.systems.full,
+                };
+                baseline_scores(&set, plan, embeddings, scorer)
+            }
+            (Baseline::Earlier { folder, system, .. }, _) => {
+                earlier_scores(&set, plan, folder, *system)?
+            }
+            (Baseline::None | Baseline::Model(..), _) => Vec::new(),
+        };
+        sets.push(set);
     }
-    scored
-}
-
-fn score_lines(judged: &Judged) -> String {
-    let mut lines = "plain_llr\tfull_llr\tlabel\tenroll_speaker\ttest_speaker\n".to_owned();
-    for (plain, full) in judged.plain.iter().zip(&judged.full) {
-        let label = if full.target { "target" } else { "nontarget" };
-        let [a, b] = full.speakers;
-        let (p, f) = (plain.score, full.score);
-        lines += &format!("{p:.9e}\t{f:.9e}\t{label}\t{a}\t{b}\n");
-    }
-    lines
-}
-
-fn plots(folder: &Path, name: &str, judged: &Judged) -> Result<(), EvaluateError> {
-    let series = [("plain", &judged.plain), ("full", &judged.full)]
-        .map(|(name, trials)| Series { name: name.to_owned(), trials });
-    put(folder, &format!("det-{name}.svg"), &plot::det(&format!("DET: {name}"), &series))?;
-    let title = format!("Calibration: {name}");
-    put(folder, &format!("reliability-{name}.svg"), &plot::reliability(&title, &series))
+    Ok(sets)
 }
 
 fn put(folder: &Path, name: &str, content: &str) -> Result<(), EvaluateError> {

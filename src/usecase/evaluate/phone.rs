@@ -5,6 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::usecase::embed_file::{EmbedError, Samples};
+use crate::usecase::speech_set::fnv1a_64_from;
 
 /// Sample rate of a telephone call, in hertz.
 pub const RATE_HZ: u32 = 8_000;
@@ -42,9 +43,7 @@ const MULAW_CLIP: i32 = 8_158;
 
 /// A seed for a file: the same file under the same run seed always gets the same noise (FNV-1a).
 pub fn seed_for(file: &str, run_seed: u64) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325 ^ run_seed;
-    file.bytes()
-        .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    fnv1a_64_from(0xcbf2_9ce4_8422_2325 ^ run_seed, file.as_bytes())
 }
 
 /// Sends speech through the simulated call of the evaluation protocol.

@@ -27,6 +27,10 @@ pub struct Series<'a> {
     pub name: String,
     /// Its trials.
     pub trials: &'a [Trial],
+    /// Number of its color.
+    pub color: usize,
+    /// Whether its line is dashed.
+    pub dashed: bool,
 }
 
 /// Maps a value on an axis to pixels.
@@ -56,6 +60,8 @@ pub fn det(title: &str, series: &[Series<'_>]) -> String {
     let ticks: Vec<(f64, String)> = within.map(|t| (deviate(*t), t.to_string())).collect();
     let labels = ["False match rate (%)", "False non-match rate (%)"];
     let mut svg = frame(title, &axis, &ticks, labels);
+    // Where both rates are equal.
+    svg += &diagonal();
     for (i, one) in series.iter().enumerate() {
         let Ok(curve) = Curve::new(one.trials) else {
             continue;
@@ -69,11 +75,12 @@ pub fn det(title: &str, series: &[Series<'_>]) -> String {
                 path += &format!("{command}{:.1} {:.1}", axis.x(rates[0]), axis.y(rates[1]));
             }
         }
+        let dashes = if one.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
         svg += &format!(
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n",
-            color(i)
+            "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"{dashes}/>\n",
+            color(one.color)
         );
-        svg += &legend(i, &one.name);
+        svg += &legend(i, one);
     }
     svg + "</svg>\n"
 }
@@ -86,12 +93,7 @@ pub fn reliability(title: &str, series: &[Series<'_>]) -> String {
         (-5..=5).map(|t| (f64::from(2 * t), (2 * t).to_string())).collect();
     let labels = ["Stated LLR (natural log)", "Observed LLR (natural log)"];
     let mut svg = frame(title, &axis, &ticks, labels);
-    svg += &format!(
-        "<line x1=\"{0}\" y1=\"{1}\" x2=\"{1}\" y2=\"{0}\" stroke=\"#888\" \
-         stroke-dasharray=\"4 4\"/>\n",
-        MARGIN,
-        MARGIN + SIZE
-    );
+    svg += &diagonal();
     for (i, one) in series.iter().enumerate() {
         for (stated, observed, count) in bins(one.trials) {
             if (LLR_RANGE[0]..=LLR_RANGE[1]).contains(&observed) {
@@ -101,13 +103,21 @@ pub fn reliability(title: &str, series: &[Series<'_>]) -> String {
                     axis.x(stated),
                     axis.y(observed),
                     2.0 * (count as f64).ln().max(1.0).sqrt(),
-                    color(i)
+                    color(one.color)
                 );
             }
         }
-        svg += &legend(i, &one.name);
+        svg += &legend(i, one);
     }
     svg + "</svg>\n"
+}
+
+fn diagonal() -> String {
+    let end = MARGIN + SIZE;
+    format!(
+        "<line x1=\"{MARGIN}\" y1=\"{end}\" x2=\"{end}\" y2=\"{MARGIN}\" stroke=\"#888\" \
+         stroke-dasharray=\"4 4\"/>\n"
+    )
 }
 
 /// Mean stated LLR, observed LLR and trials of each bin with enough trials of both kinds.
@@ -137,16 +147,17 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn legend(i: usize, name: &str) -> String {
+fn legend(i: usize, one: &Series<'_>) -> String {
     let y = MARGIN + 18.0 + 18.0 * i as f64;
     let x = MARGIN + SIZE - 168.0;
+    let dashes = if one.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
     format!(
-        "<rect x=\"{x}\" y=\"{}\" width=\"18\" height=\"4\" fill=\"{}\"/>\n\
-         <text x=\"{}\" y=\"{y}\">{}</text>\n",
-        y - 6.0,
-        color(i),
+        "<path d=\"M{x} {0}h18\" stroke=\"{1}\" stroke-width=\"4\"{dashes}/>\n\
+         <text x=\"{2}\" y=\"{y}\">{3}</text>\n",
+        y - 4.0,
+        color(one.color),
         x + 24.0,
-        escape(name)
+        escape(&one.name)
     )
 }
 
@@ -216,11 +227,10 @@ mod tests {
     #[test]
     fn the_det_curve_of_gaussians_is_straight() {
         let trials = gaussians(2.0);
-        let series = [Series { name: "a<b".into(), trials: &trials }];
+        let series = [Series { name: "a<b".into(), trials: &trials, color: 0, dashed: true }];
         let svg = det("T", &series);
         assert!(svg.contains("a&lt;b") && svg.ends_with("</svg>\n"));
-        let path = svg.split("<path d=\"M").nth(12).or(svg.split("fill=\"none\"").next());
-        assert!(path.is_some());
+        assert_eq!(svg.matches("stroke-dasharray=\"6 4\"").count(), 2, "curve and legend");
         // In pixels, probit(FNMR) = -d - probit(FMR): x - y is constant.
         let line = svg.lines().find(|l| l.contains("stroke-width=\"2\"")).unwrap();
         let data = line.split('"').nth(1).unwrap();
@@ -239,7 +249,7 @@ mod tests {
 
     #[test]
     fn empty_series_draw_only_the_frame() {
-        let none = [Series { name: "none".into(), trials: &[] }];
+        let none = [Series { name: "none".into(), trials: &[], color: 0, dashed: false }];
         assert!(det("", &none).ends_with("</svg>\n"));
         assert!(reliability("", &none).ends_with("</svg>\n"));
     }

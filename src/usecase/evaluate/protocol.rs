@@ -1,16 +1,47 @@
-//! Who is compared with whom. No randomness: the manifest decides.
+//! What is measured on what: a protocol, as a file.
+//!
+//! TOML. `name`, `version`; `corpora`, data sets of the manifest; `telephone`, those that are real calls
+//! (only in condition `clean` unless `degrade_telephone`); `conditions`; `held_back`, data sets of which
+//! only held-back speakers ([`held_back`](crate::usecase::speech_set::held_back)) with several sessions
+//! take part, enrolled in the first and tested in the others; `enroll_ms` and `test_ms`, the longest
+//! sides; `net_speech_s`, durations of `--by net-speech`; `seed` of the simulated telephone;
+//! `bootstrap_seed`, `replicates`; `[languages]` by data set; `[enrollment]`, data sets on which bounds
+//! are chosen and reported. `lists` names a folder, relative to the file, with `sides-CORPUS.tsv` for each
+//! data set: who is enrolled and tested with which audio ([`plan`](super::plan)). Without `lists` the sides
+//! follow from the manifest. Every run writes its protocol with its lists into its results, so that
+//! `--protocol RESULTS/protocol.toml` repeats it to the digit.
 
-use crate::usecase::embed_file::{Channel, Item};
-use crate::usecase::speech_set::{self, Recording};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-/// Longest enrollment, in milliseconds of audio.
-pub const ENROLL_MS: u32 = 8_000;
+use serde::{Deserialize, Serialize};
 
-/// Longest test, in milliseconds of audio.
-pub const TEST_MS: u32 = 5_000;
+use crate::scoring::metrics::MAX_REPLICATES;
+use crate::usecase::embed_file::Channel;
+
+/// Name of a protocol within a folder of results.
+pub const PROTOCOL_FILE: &str = "protocol.toml";
+
+/// Limits of a side, in milliseconds.
+const SIDE_MS: [u32; 2] = [500, 120_000];
+
+/// Limits of the durations of tests, in seconds of net speech.
+const NET_SPEECH_S: [u32; 2] = [1, 60];
+
+/// The protocol that ships with the program, and its lists.
+const BUILT_IN: &str = include_str!("../../../models/protocols/voice.toml");
+const BUILT_IN_LISTS: [(&str, &str); 7] = [
+    ("hyke", include_str!("../../../models/protocols/voice/sides-hyke.tsv")),
+    ("alphanum", include_str!("../../../models/protocols/voice/sides-alphanum.tsv")),
+    ("amnist_az", include_str!("../../../models/protocols/voice/sides-amnist_az.tsv")),
+    ("libri_to", include_str!("../../../models/protocols/voice/sides-libri_to.tsv")),
+    ("urdu", include_str!("../../../models/protocols/voice/sides-urdu.tsv")),
+    ("nemo", include_str!("../../../models/protocols/voice/sides-nemo.tsv")),
+    ("commonvoice", include_str!("../../../models/protocols/voice/sides-commonvoice.tsv")),
+];
 
 /// Under which channels a corpus is tested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// Both sides as they are.
@@ -34,7 +65,8 @@ impl Condition {
         }
     }
 
-    fn channels(self) -> [Channel; 2] {
+    /// Channels of enrollment and test.
+    pub fn channels(self) -> [Channel; 2] {
         match self {
             Self::Clean => [Channel::AsIs, Channel::AsIs],
             Self::Phone => [Channel::Phone, Channel::Phone],
@@ -43,146 +75,236 @@ impl Condition {
     }
 }
 
-/// One side of trials.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedSide {
-    /// Index among the speakers of the plan.
-    pub speaker: u32,
-    /// Its pieces of audio.
-    pub items: Vec<Item>,
+/// Data sets of `vouch evaluate enrollment`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrollmentSets {
+    /// Bounds are chosen on these; of those in [`Protocol::held_back`] only held-back speakers.
+    pub choose: Vec<String>,
+    /// And reported on these.
+    pub report: Vec<String>,
 }
 
-/// All trials of one corpus under one condition: every template against every test.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
-    /// The corpus.
-    pub corpus: String,
-    /// The condition.
-    pub condition: Condition,
-    /// Gender of each speaker, empty when unknown.
-    pub genders: Vec<String>,
-    /// One template a speaker.
-    pub templates: Vec<PlannedSide>,
-    /// Tests of all speakers.
-    pub tests: Vec<PlannedSide>,
+/// A protocol; see the module for its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Name.
+    pub name: String,
+    /// Version, from 1; figures of different versions are not compared.
+    pub version: u32,
+    /// Data sets, each evaluated on its own.
+    pub corpora: Vec<String>,
+    /// Those of them that are real telephone calls.
+    #[serde(default)]
+    pub telephone: Vec<String>,
+    /// Whether real calls are sent over the simulated telephone too.
+    #[serde(default)]
+    pub degrade_telephone: bool,
+    /// Conditions.
+    pub conditions: Vec<Condition>,
+    /// Data sets with held-back speakers.
+    #[serde(default)]
+    pub held_back: Vec<String>,
+    /// Longest enrollment, in milliseconds of audio.
+    pub enroll_ms: u32,
+    /// Longest test, in milliseconds of audio.
+    pub test_ms: u32,
+    /// Net speech of the tests of `--by net-speech`, in seconds.
+    #[serde(default)]
+    pub net_speech_s: Vec<u32>,
+    /// Seed of the simulated telephone.
+    pub seed: u64,
+    /// Seed of the bootstrap.
+    pub bootstrap_seed: u64,
+    /// Bootstrap replicates.
+    pub replicates: usize,
+    /// Folder of the lists, relative to the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<String>,
+    /// Language of data sets whose file names do not say it.
+    #[serde(default)]
+    pub languages: BTreeMap<String, String>,
+    /// Data sets of `vouch evaluate enrollment`.
+    #[serde(default)]
+    pub enrollment: EnrollmentSets,
+    /// Content of the lists, by data set.
+    #[serde(skip)]
+    pub listed: BTreeMap<String, String>,
 }
 
-/// Plans the trials of a corpus. A speaker's recordings are taken in the order of the manifest: the
-/// first ones, up to 8 s, enroll; the rest are tested in groups of up to 5 s. A recording longer
-/// than that is cut; one is never on both sides.
-pub fn plan(recordings: &[Recording], corpus: &str, condition: Condition) -> Plan {
-    let own: Vec<Recording> = recordings.iter().filter(|r| r.corpus == corpus).cloned().collect();
-    let [enroll, test] = condition.channels();
-    let mut plan = Plan {
-        corpus: corpus.to_owned(),
-        condition,
-        genders: Vec::new(),
-        templates: Vec::new(),
-        tests: Vec::new(),
-    };
-    for files in speech_set::by_speaker(&own) {
-        let speaker = plan.genders.len() as u32;
-        let mut rest = files.as_slice();
-        let template = take(&mut rest, ENROLL_MS, enroll);
-        if rest.is_empty() {
-            continue;
-        }
-        plan.genders.push(files[0].gender.clone());
-        plan.templates.push(PlannedSide { speaker, items: template });
-        while !rest.is_empty() {
-            let items = take(&mut rest, TEST_MS, test);
-            plan.tests.push(PlannedSide { speaker, items });
-        }
+/// Why a protocol cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// A file cannot be read.
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    /// It is not a protocol.
+    #[error("{0}: {1}")]
+    Toml(String, String),
+    /// A value out of its range.
+    #[error("protocol {field}: {got} is not {range}")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// What it may be.
+        range: String,
+        /// What came.
+        got: String,
+    },
+}
+
+impl Protocol {
+    /// The one that ships with the program, with its lists.
+    ///
+    /// # Errors
+    /// None that the shipped files can cause.
+    pub fn built_in() -> Result<Self, ProtocolError> {
+        let mut protocol = Self::parse("built in", BUILT_IN)?;
+        let lists = BUILT_IN_LISTS.into_iter();
+        protocol.listed = lists.map(|(corpus, list)| (corpus.into(), list.into())).collect();
+        Ok(protocol)
     }
-    plan
+
+    /// Reads a file and the lists it names.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not a protocol.
+    pub fn load(path: &Path) -> Result<Self, ProtocolError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|e| ProtocolError::Io(path.display().to_string(), e))
+        };
+        let mut protocol = Self::parse(&path.display().to_string(), &read(path)?)?;
+        if let Some(folder) = &protocol.lists {
+            let folder = path.parent().unwrap_or(Path::new("")).join(folder);
+            for corpus in &protocol.corpora {
+                let list = read(&folder.join(list_name(corpus)))?;
+                protocol.listed.insert(corpus.clone(), list);
+            }
+        }
+        Ok(protocol)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, ProtocolError> {
+        let wrong = |e: toml::de::Error| ProtocolError::Toml(name.to_owned(), e.to_string());
+        toml::from_str::<Self>(text).map_err(wrong)?.checked()
+    }
+
+    /// The protocol, if every value is in its range.
+    ///
+    /// # Errors
+    /// The first value that is not.
+    pub fn checked(self) -> Result<Self, ProtocolError> {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let enrollment = self.enrollment.choose.iter().chain(&self.enrollment.report);
+        for corpus in self.corpora.iter().chain(enrollment) {
+            let good = !corpus.is_empty() && corpus != "all" && corpus.chars().all(safe);
+            let range = "a name of letters, digits, `_`, `-` and `.`, other than `all`";
+            within("corpora", good, corpus, || range.to_owned())?;
+        }
+        let some = "at least one";
+        within("corpora", !self.corpora.is_empty(), "none", || some.to_owned())?;
+        within("conditions", !self.conditions.is_empty(), "none", || some.to_owned())?;
+        for (field, ms) in [("enroll_ms", self.enroll_ms), ("test_ms", self.test_ms)] {
+            number(field, ms, SIDE_MS)?;
+        }
+        for seconds in &self.net_speech_s {
+            number("net_speech_s", *seconds, NET_SPEECH_S)?;
+        }
+        let replicates = self.replicates;
+        within("replicates", (1..=MAX_REPLICATES).contains(&replicates), replicates, || {
+            format!("1 to {MAX_REPLICATES}")
+        })?;
+        Ok(self)
+    }
+
+    /// The conditions of a data set.
+    pub fn conditions_of(&self, corpus: &str) -> Vec<Condition> {
+        let call = self.telephone.iter().any(|c| c == corpus) && !self.degrade_telephone;
+        let all = self.conditions.iter().copied();
+        all.filter(|c| !call || *c == Condition::Clean).collect()
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// None that a checked protocol can cause.
+    pub fn to_toml(&self) -> Result<String, ProtocolError> {
+        toml::to_string(self).map_err(|e| ProtocolError::Toml(self.name.clone(), e.to_string()))
+    }
 }
 
-/// Takes at least one recording, and further ones while all fit into `most_ms`.
-fn take(rest: &mut &[&Recording], most_ms: u32, channel: Channel) -> Vec<Item> {
-    let limit = f64::from(most_ms) / 1_000.0;
-    let (mut items, mut seconds) = (Vec::new(), 0.0);
-    while let Some((first, others)) = rest.split_first() {
-        if !items.is_empty() && seconds + first.seconds > limit {
-            break;
-        }
-        seconds += first.seconds;
-        *rest = others;
-        items.push(Item {
-            channel,
-            length_ms: (first.seconds > limit).then_some(most_ms),
-            ..Item::whole(first.file.as_str())
-        });
-    }
-    items
+/// Name of the list of a data set.
+pub fn list_name(corpus: &str) -> String {
+    format!("sides-{corpus}.tsv")
 }
 
-/// The trials as lines `enroll[,…] test[,…] target|nontarget`, as `vouch score` reads them.
-pub fn trial_lines(plan: &Plan) -> String {
-    let join = |side: &PlannedSide| {
-        let items: Vec<String> = side.items.iter().map(Item::to_string).collect();
-        items.join(",")
-    };
-    let tests: Vec<(u32, String)> = plan.tests.iter().map(|t| (t.speaker, join(t))).collect();
-    let mut lines = String::new();
-    for template in &plan.templates {
-        let enroll = join(template);
-        for (speaker, test) in &tests {
-            let label = if *speaker == template.speaker { "target" } else { "nontarget" };
-            lines.push_str(&format!("{enroll} {test} {label}\n"));
-        }
+fn within(
+    field: &'static str,
+    good: bool,
+    got: impl std::fmt::Display,
+    range: impl FnOnce() -> String,
+) -> Result<(), ProtocolError> {
+    if good {
+        return Ok(());
     }
-    lines
+    Err(ProtocolError::Range { field, range: range(), got: got.to_string() })
+}
+
+fn number(field: &'static str, got: u32, [least, most]: [u32; 2]) -> Result<(), ProtocolError> {
+    within(field, (least..=most).contains(&got), got, || format!("{least} to {most}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn recordings() -> Vec<Recording> {
-        let files = [
-            ("a", 12.0),
-            ("a", 6.5),
-            ("a", 4.0),
-            ("b", 3.0),
-            ("b", 3.0),
-            ("b", 3.0),
-            ("b", 2.0),
-            ("b", 1.0),
-            ("b", 4.5),
-            ("c", 5.0),
-        ];
-        let recording = |(i, (speaker, seconds)): (usize, &(&str, f64))| Recording {
-            corpus: "x".into(),
-            speaker: (*speaker).into(),
-            file: format!("{i}.wav"),
-            seconds: *seconds,
-            gender: String::new(),
-        };
-        files.iter().enumerate().map(recording).collect()
+    #[test]
+    fn the_shipped_protocol_is_sound() {
+        let shipped = Protocol::built_in().unwrap();
+        assert_eq!((shipped.enroll_ms, shipped.test_ms), (8_000, 5_000));
+        assert_eq!(shipped.conditions, Condition::ALL);
+        assert_eq!(shipped.conditions_of("hyke"), [Condition::Clean]);
+        assert_eq!(shipped.conditions_of("nemo").len(), 3);
+        assert!(shipped.corpora.iter().all(|c| shipped.listed.contains_key(c)));
+        let degraded = Protocol { degrade_telephone: true, ..shipped };
+        assert_eq!(degraded.conditions_of("hyke").len(), 3);
     }
 
     #[test]
-    fn sides_keep_to_their_limits_and_never_share_a_recording() {
-        let plan = plan(&recordings(), "x", Condition::Cross);
-        let files = |side: &PlannedSide| -> Vec<String> {
-            side.items.iter().map(Item::to_string).collect()
+    fn what_is_written_is_read_with_its_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PROTOCOL_FILE);
+        let protocol = Protocol {
+            corpora: vec!["x".into()],
+            lists: Some(".".into()),
+            listed: BTreeMap::from([("x".into(), "list".into())]),
+            ..Protocol::built_in().unwrap()
         };
-        assert_eq!(plan.templates.len(), 2, "c has nothing left to test");
-        assert_eq!(files(&plan.templates[0]), ["0.wav#as_is:0+8000"]);
-        assert_eq!(files(&plan.templates[1]), ["3.wav", "4.wav"]);
-        let tests: Vec<_> = plan.tests.iter().map(files).collect();
-        assert_eq!(
-            tests,
-            [
-                vec!["1.wav#phone:0+5000"],
-                vec!["2.wav#phone:0+all"],
-                vec!["5.wav#phone:0+all", "6.wav#phone:0+all"],
-                vec!["7.wav#phone:0+all"],
-                vec!["8.wav#phone:0+all"],
-            ]
-        );
-        let lines = trial_lines(&plan);
-        assert_eq!(lines.lines().count(), 10);
-        assert_eq!(lines.lines().filter(|l| l.ends_with(" target")).count(), 5);
+        std::fs::write(&path, protocol.to_toml().unwrap()).unwrap();
+        assert!(matches!(Protocol::load(&path), Err(ProtocolError::Io(..))), "no list yet");
+        std::fs::write(folder.path().join(list_name("x")), "list").unwrap();
+        assert_eq!(Protocol::load(&path).unwrap(), protocol);
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        type Change = fn(&mut Protocol);
+        let cases: [(&str, Change); 6] = [
+            ("corpora", |p| p.corpora = vec!["../x".into()]),
+            ("corpora", |p| p.corpora.clear()),
+            ("conditions", |p| p.conditions.clear()),
+            ("enroll_ms", |p| p.enroll_ms = 0),
+            ("net_speech_s", |p| p.net_speech_s = vec![61]),
+            ("replicates", |p| p.replicates = 0),
+        ];
+        for (field, change) in cases {
+            let mut protocol = Protocol::built_in().unwrap();
+            change(&mut protocol);
+            let text = protocol.checked().unwrap_err().to_string();
+            assert!(text.starts_with(&format!("protocol {field}: ")), "{text}");
+        }
+        assert!(Protocol::parse("p", "name = 'x'\nunknown = 1\n").is_err());
     }
 }

@@ -15,9 +15,9 @@ use crate::scoring::metrics::{Figures, Trial, figures};
 use crate::scoring::train::{TrainOptions, TrainUtterance, train};
 use crate::scoring::vector::cosine;
 use crate::scoring::{BackEnd, BackEndInfo, Calibration, Scorer, ScoringError};
-use crate::usecase::embed_file::{Embed, EmbedError, Embeddings, embed_items};
-use crate::usecase::embedding_cache;
-use crate::usecase::speech_set::{self, Recording, SpeechSetError};
+use crate::usecase::embed_file::{Embed, EmbedError, Embeddings};
+use crate::usecase::embedding_cache::{self, Origin};
+use crate::usecase::speech_set::{self, Recording, SpeechSetError, held_back};
 
 pub mod plan;
 pub mod trials;
@@ -43,11 +43,13 @@ pub struct FitBackEndOptions {
     pub corpora: Vec<String>,
     /// Recordings whose path contains one of these are left out: what is not speech.
     pub excluded: Vec<String>,
+    /// Data sets whose held-back speakers ([`held_back`]) are left out: they are measured on.
+    pub held_back: Vec<String>,
     /// Data sets in which one person may have two ids; the second one is left out.
     pub doubtful_corpora: Vec<String>,
     /// Where the artefact is written.
     pub out: PathBuf,
-    /// Embeddings to use instead of the network, or to write after using it.
+    /// Cache of embeddings ([`embedding_cache::obtain`]).
     pub cache: Option<PathBuf>,
     /// Id of the artefact.
     pub id: String,
@@ -80,6 +82,7 @@ impl FitBackEndOptions {
             corpora: open.map(str::to_owned).to_vec(),
             // Sustained vowels.
             excluded: vec!["vowel-".to_owned()],
+            held_back: vec!["commonvoice".to_owned()],
             doubtful_corpora: vec!["speechocean762".to_owned()],
             out,
             cache: None,
@@ -112,9 +115,6 @@ pub enum FitBackEndError {
     /// Writing the artefact.
     #[error("{0}: {1}")]
     Write(String, std::io::Error),
-    /// Neither an embedder nor a cache.
-    #[error("embeddings need an installed model or a cache file")]
-    NoEmbeddings,
 }
 
 /// Held-out figures of one system.
@@ -158,41 +158,23 @@ pub fn run(
 ) -> Result<FitReport, FitBackEndError> {
     let mut recordings = speech_set::read(&options.data)?;
     let excluded = |r: &Recording| options.excluded.iter().any(|part| r.file.contains(part));
-    recordings.retain(|r| options.corpora.contains(&r.corpus) && !excluded(r));
-    let embeddings = embeddings(embed, options, &recordings)?;
+    let held = |r: &Recording| options.held_back.contains(&r.corpus) && held_back(&r.speaker);
+    recordings.retain(|r| options.corpora.contains(&r.corpus) && !excluded(r) && !held(r));
+    let items = recordings.iter().flat_map(|r| pieces(r, options.seed)).collect();
+    let origin = Origin { model: options.model.to_string(), seed: options.seed };
+    let cache = options.cache.as_deref();
+    let embeddings = embedding_cache::obtain(embed, &options.data, items, &origin, cache)?;
     let (back_end, plain, report) = fit_artifact(&recordings, &embeddings, options)?;
     write(&options.out, &back_end, &plain, &report)?;
     Ok(report)
 }
 
-fn embeddings(
-    embed: Option<&dyn Embed>,
-    options: &FitBackEndOptions,
-    recordings: &[Recording],
-) -> Result<Embeddings, FitBackEndError> {
-    match (&options.cache, embed) {
-        (Some(path), _) if path.exists() => Ok(embedding_cache::load(path)?),
-        (cache, Some(embed)) => {
-            let items = recordings.iter().flat_map(|r| pieces(r, options.seed));
-            let done = embed_items(embed, &options.data, items, options.seed)?;
-            if let Some(path) = cache {
-                embedding_cache::save(path, &done)?;
-            }
-            Ok(done)
-        }
-        (_, None) => Err(FitBackEndError::NoEmbeddings),
-    }
-}
-
 /// A speaker: who they could be taken for, and their pieces.
 type Speaker<'a> = (String, Vec<Piece<'a>>);
 
-/// Population of a recording: its data set, and its language where the file name has it in the manner
-/// of Common Voice (`common_voice_LANGUAGE_NUMBER`).
+/// Population of a recording: its data set, and its language where it is known.
 fn population(recording: &Recording) -> String {
-    let name = recording.file.rsplit('/').next().unwrap_or_default();
-    let language = name.strip_prefix("common_voice_").and_then(|n| n.split('_').next());
-    format!("{}/{}", recording.corpus, language.unwrap_or_default())
+    format!("{}/{}", recording.corpus, recording.language().unwrap_or_default())
 }
 
 /// Fits the artefact to embeddings: the back-end with its calibration, and the calibration of the

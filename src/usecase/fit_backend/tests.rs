@@ -18,6 +18,8 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                 file: format!("s{speaker}/{take}.wav"),
                 seconds: 9.0,
                 gender: String::new(),
+                age: String::new(),
+                session: String::new(),
             };
             for item in pieces(&recording, 1) {
                 let narrow = item.channel == Channel::Line;
@@ -28,6 +30,7 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                     embedding,
                     bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
                     net_speech_ms: if is_long(&item) { 8_000 } else { 1_500 },
+                    snr_db: None,
                 };
                 embeddings.insert(item, Ok(embedded));
             }
@@ -61,8 +64,9 @@ fn an_artefact_is_fitted_written_and_read() {
         manifest += &format!("{}\t{}\t{}\t{}\t\n", r.corpus, r.speaker, r.file, r.seconds);
     }
     std::fs::write(options.data.join("manifest.tsv"), manifest).unwrap();
-    assert!(matches!(run(None, &options), Err(FitBackEndError::NoEmbeddings)));
-    embedding_cache::save(options.cache.as_ref().unwrap(), &embeddings).unwrap();
+    assert!(matches!(run(None, &options), Err(FitBackEndError::Embed(_))));
+    let origin = Origin { model: options.model.to_string(), seed: options.seed };
+    embedding_cache::save(options.cache.as_ref().unwrap(), &origin, &embeddings).unwrap();
     let report = run(None, &options).unwrap();
     assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
     assert_eq!(report.non_target_trials, 4 * 60 * 59 / 2);
@@ -77,6 +81,11 @@ fn an_artefact_is_fitted_written_and_read() {
     let again = run(None, &options).unwrap();
     assert_eq!(again, report);
     assert_eq!(read(TENSORS_FILE), tensors, "repeats to the byte");
+    let without = FitBackEndOptions { held_back: vec!["made-up".into()], ..options.clone() };
+    let held = (0..100).filter(|i| held_back(&format!("s{i}"))).count();
+    assert!(held > 0);
+    let fewer = run(None, &without).unwrap();
+    assert_eq!(fewer.back_end_speakers + fewer.calibration_speakers, 100 - held);
 
     let side = |name: &str| {
         let e = embeddings[&Item::whole(name)].as_ref().ok().unwrap();
@@ -115,6 +124,8 @@ fn the_population_has_the_language() {
             file: file.into(),
             seconds: 1.0,
             gender: String::new(),
+            age: String::new(),
+            session: String::new(),
         })
     };
     assert_eq!(of("c/s/common_voice_sv-SE_20729765.wav"), "c/sv-SE");

@@ -236,6 +236,7 @@ mod tests {
                 Channel::Phone | Channel::Line => Bandwidth::Narrow,
             },
             net_speech_ms: if long { 8_000 } else { 2_000 },
+            snr_db: None,
         }
     }
 
