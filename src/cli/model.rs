@@ -74,7 +74,7 @@ impl ModelsDirArg {
 /// Which model a command uses.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ModelArgs {
-    /// Voice model.
+    /// Voice model; `mfcc-tdnn` is built in.
     #[arg(long, default_value = DEFAULT_MODEL)]
     pub model: String,
     #[command(flatten)]

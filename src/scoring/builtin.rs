@@ -26,7 +26,7 @@ macro_rules! files_of {
 }
 
 /// Every back-end that ships, licence class `open`.
-pub const ALL: [BuiltIn; 1] = [files_of!("campplus")];
+pub const ALL: [BuiltIn; 2] = [files_of!("mfcc-tdnn"), files_of!("campplus")];
 
 /// The back-end of a model, if one ships.
 pub fn find(model: &str) -> Option<&'static BuiltIn> {

@@ -91,3 +91,40 @@ impl ExtractStream for PoolStream {
         Ok(embedding?.into_values())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{AudioLimits, QualityLimits};
+    use crate::domain::{AudioEncoding, AudioFormat};
+    use crate::usecase::hear::{Capture, Keep, Vad, hear_recording};
+    use crate::voice::Manifest;
+
+    const CLIP: &[u8] = include_bytes!("../../fixtures/campplus/clip.wav");
+
+    #[test]
+    fn a_live_call_gives_the_embedding_of_the_recording() {
+        let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
+        let weights = manifest.built_in_weights().unwrap();
+        let extractor = Extractor::from_safetensors(manifest, weights).unwrap();
+        let pool = Arc::new(ExtractorPool::new(extractor).unwrap());
+        let format = AudioFormat {
+            encoding: AudioEncoding::Wav,
+            sample_rate_hz: None,
+            channels: None,
+            channel: None,
+        };
+        let (limits, quality) = (AudioLimits::default(), QualityLimits::default());
+        let whole =
+            hear_recording(pool.front_end(), format, CLIP, limits, quality, Vad::On).unwrap();
+        let keep = Keep::Stream(Arc::clone(&pool).stream());
+        let mut capture = Capture::new(pool.front_end(), format, limits, quality, keep).unwrap();
+        for chunk in CLIP.chunks(997) {
+            capture.push(None, chunk).unwrap();
+        }
+        capture.finish().unwrap();
+        assert!(capture.frames().is_empty(), "speech that went to the stream is not kept");
+        let live = capture.stream().unwrap().embedding().unwrap();
+        assert_eq!(live, pool.embed(&whole.frames).unwrap());
+    }
+}

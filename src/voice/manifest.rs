@@ -12,8 +12,13 @@ struct BuiltIn {
 }
 
 /// Every model, the default one first.
-const BUILT_IN: [BuiltIn; 1] =
-    [BuiltIn { manifest: include_str!("../../models/campplus/model.toml"), weights: None }];
+const BUILT_IN: [BuiltIn; 2] = [
+    BuiltIn {
+        manifest: include_str!("../../models/mfcc-tdnn/model.toml"),
+        weights: Some(include_bytes!("../../models/mfcc-tdnn/weights.safetensors")),
+    },
+    BuiltIn { manifest: include_str!("../../models/campplus/model.toml"), weights: None },
+];
 
 /// A model's manifest, checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -260,6 +265,27 @@ mod tests {
         assert_eq!(campplus.artifact(), ArtifactRef::new("campplus", 1));
         assert!(campplus.built_in_weights().is_none());
         assert!(Manifest::built_in("nobody").is_none());
+    }
+
+    #[test]
+    fn the_model_that_is_built_in_takes_what_its_network_takes() {
+        let good = include_str!("../../models/mfcc-tdnn/model.toml");
+        let own = Manifest::parse(good).unwrap();
+        assert!(own.built_in_weights().is_some() && own.source.is_none());
+        assert_eq!((own.license_class, own.front_end.values()), (LicenseClass::Open, 40));
+        for (from, to) in [
+            ("ceps = 40", "ceps = 39"),
+            ("ceps = 40", "ceps = 41"),
+            ("high_hz = 3800", "high_hz = 8001"),
+            ("high_hz = 3800", "high_hz = 3800\nlifter = 5000"),
+            ("sample_rate_hz = 16000", "sample_rate_hz = 8000"),
+            ("\"running\"", "\"utterance\""),
+            ("kind = \"mfcc\"", "kind = \"fbank\""),
+            ("dimensions = 192", "dimensions = 256"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            assert!(Manifest::parse(&good.replacen(from, to, 1)).is_err(), "{to}");
+        }
     }
 
     #[test]

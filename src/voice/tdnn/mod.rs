@@ -10,6 +10,8 @@
 //! sums of the pooling. Every row is computed the same way however the recording was cut, so a stream
 //! gives the bits that the whole recording gives.
 
+#[cfg(test)]
+mod golden;
 mod load;
 #[cfg(test)]
 mod oracle;
