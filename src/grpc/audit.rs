@@ -38,12 +38,13 @@ impl AuditService for Service {
         request: Request<proto::ListDecisionsRequest>,
     ) -> Result<Response<proto::ListDecisionsResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let filter = filter(request.into_inner())?;
         let page = run(&self.app, call, |app, by| app.decisions(by, filter)).await?;
         Ok(Response::new(proto::ListDecisionsResponse {
             decisions: page.items.into_iter().map(convert::decision_record).collect(),
             next_page_token: page.next.unwrap_or_default(),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 
@@ -52,6 +53,7 @@ impl AuditService for Service {
         request: Request<proto::ExplainDecisionRequest>,
     ) -> Result<Response<proto::ExplainDecisionResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let id = &request.get_ref().decision_id;
         let command =
             ExplainDecision { decision: convert::id(id, "decision_id", DecisionId::parse)? };
@@ -60,7 +62,7 @@ impl AuditService for Service {
         Ok(Response::new(proto::ExplainDecisionResponse {
             decision: Some(convert::decision_record(decision)),
             explanation,
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 
@@ -69,13 +71,14 @@ impl AuditService for Service {
         request: Request<proto::GetAuditHeadRequest>,
     ) -> Result<Response<proto::GetAuditHeadResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let head = run(&self.app, call, |app, by| app.audit_head(by)).await?;
         Ok(Response::new(proto::GetAuditHeadResponse {
             sequence: head.sequence,
             head_hash: head.head_hash.to_vec(),
             checkpoint_sequence: head.checkpoint_sequence,
             unanchored: head.sequence.saturating_sub(head.checkpoint_sequence),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 }

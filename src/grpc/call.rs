@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tonic::{Request, Status};
 
-use crate::grpc::status;
+use crate::grpc::{convert, proto, status};
 use crate::usecase::command::Caller;
 use crate::usecase::port::{Application, Reply};
 
@@ -67,6 +67,11 @@ pub fn of<T>(request: &Request<T>) -> Result<Call, Status> {
         Some(call) => Ok(call.clone()),
         None => Err(status::internal("a request came past the guard")),
     }
+}
+
+/// What is in force for the caller's tenant.
+pub fn versions(app: &Arc<dyn Application>, call: &Call) -> proto::Versions {
+    convert::versions(&app.versions(Some(&call.caller.tenant)))
 }
 
 /// Runs a use-case to its end, even if nobody waits any more; its places stay taken until then.

@@ -148,11 +148,12 @@ impl EnrollmentService for Service {
         request: Request<proto::ListVoiceprintsRequest>,
     ) -> Result<Response<proto::ListVoiceprintsResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let subject = convert::subject_id(&request.get_ref().subject_id, "subject_id")?;
         let found = run(&self.app, call, |app, by| app.voiceprints(by, subject)).await?;
         Ok(Response::new(proto::ListVoiceprintsResponse {
             voiceprints: found.into_iter().map(convert::voiceprint).collect(),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 

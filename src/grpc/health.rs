@@ -38,7 +38,7 @@ const OTHERS: [&str; 3] = [
 
 /// Sets every name to what the application says now.
 pub async fn report(reporter: &HealthReporter, app: &Arc<dyn Application>) {
-    let model = app.versions().model.is_some();
+    let model = app.versions(None).model.is_some();
     let ready = app.ready();
     let voice = ready && model;
     // Without a model the application is never ready, and the rest works all the same.

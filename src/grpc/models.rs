@@ -23,10 +23,11 @@ impl ModelService for Service {
         request: Request<proto::ListModelsRequest>,
     ) -> Result<Response<proto::ListModelsResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let models = run(&self.app, call, |app, by| app.models(by)).await?;
         Ok(Response::new(proto::ListModelsResponse {
             models: models.into_iter().map(convert::model).collect(),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 }

@@ -59,11 +59,12 @@ impl SubjectService for Service {
         request: Request<proto::GetSubjectRequest>,
     ) -> Result<Response<proto::GetSubjectResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let subject = convert::subject_id(&request.get_ref().subject_id, "subject_id")?;
         let found = run(&self.app, call, |app, by| app.get_subject(by, subject)).await?;
         Ok(Response::new(proto::GetSubjectResponse {
             subject: Some(convert::subject(found)),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 
@@ -72,6 +73,7 @@ impl SubjectService for Service {
         request: Request<proto::ListSubjectsRequest>,
     ) -> Result<Response<proto::ListSubjectsResponse>, Status> {
         let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
         let request = request.into_inner();
         let size = convert::page_size(request.page_size, "page_size")?;
         let token = convert::page_token(request.page_token, "page_token")?;
@@ -79,7 +81,7 @@ impl SubjectService for Service {
         Ok(Response::new(proto::ListSubjectsResponse {
             subjects: page.items.into_iter().map(convert::subject).collect(),
             next_page_token: page.next.unwrap_or_default(),
-            versions: Some(convert::versions(&self.app.versions())),
+            versions: Some(versions),
         }))
     }
 

@@ -6,7 +6,7 @@ use crate::policy::VerificationRules;
 /// Net speech between two comparisons, in milliseconds.
 pub const COMPARE_EVERY_MS: u32 = 1_000;
 /// Comparisons of one live verification, the last one at the end of audio not counted. Bounds the
-/// work: each comparison embeds all speech so far.
+/// work of a model that embeds all speech anew for each.
 pub const MAX_LIVE_COMPARISONS: u32 = 20;
 /// Speech that must have come since the last comparison for the end of audio to ask for another, in
 /// milliseconds.
@@ -36,7 +36,7 @@ pub enum VerificationEvent {
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerificationEffect {
-    /// Embed all speech so far, compare, answer with `Scored`.
+    /// Embed the speech so far, compare, answer with `Scored`.
     Embed,
     /// Tell the client where things stand.
     SendUpdate,

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::domain::ArtifactRef;
 use crate::scoring::artifact::{CALIBRATION_FILE, MANIFEST_FILE, TENSORS_FILE};
 use crate::scoring::{BackEnd, Calibration, Scorer, ScoringError, builtin};
 use crate::usecase::evaluate::Systems;
 use crate::usecase::fit_backend::PLAIN_CALIBRATION_FILE;
-
-/// The model whose back-end ships with the program.
-const BUILT_IN: &str = "campplus";
+use crate::voice::Manifest;
 
 /// Why there is no back-end.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +29,16 @@ pub enum BackEndError {
         /// Why.
         source: io::Error,
     },
+    /// It takes the embeddings of another model, or of another version of this one.
+    #[error("the back-end {back_end} is for embeddings of {found}, not of {expected}")]
+    OtherModel {
+        /// The back-end.
+        back_end: ArtifactRef,
+        /// The model whose embeddings are to be scored.
+        expected: ArtifactRef,
+        /// The model it was fitted for.
+        found: ArtifactRef,
+    },
     /// The artefact is not sound.
     #[error(transparent)]
     Scoring(#[from] ScoringError),
@@ -45,11 +54,12 @@ pub fn load_systems(model: &str, models_dir: &Path) -> Result<Systems, BackEndEr
     let manifest = folder.join(MANIFEST_FILE);
     let (full, plain) = if manifest.is_file() {
         (read_back_end(&folder)?, Calibration::from_json(&text(&folder, PLAIN_CALIBRATION_FILE)?)?)
-    } else if model == BUILT_IN {
-        (builtin::campplus()?, builtin::campplus_plain()?)
+    } else if let Some(built_in) = builtin::find(model) {
+        (built_in.back_end()?, built_in.plain()?)
     } else {
         return Err(BackEndError::Missing { model: model.to_owned(), path: manifest });
     };
+    let full = fits(model, full)?;
     Ok(Systems { plain: Scorer::Plain(plain), full: Scorer::Full(Box::new(full)) })
 }
 
@@ -60,10 +70,23 @@ pub fn load_systems(model: &str, models_dir: &Path) -> Result<Systems, BackEndEr
 pub fn load(model: &str, models_dir: &Path) -> Result<BackEnd, BackEndError> {
     let folder = models_dir.join(model);
     let manifest = folder.join(MANIFEST_FILE);
-    match (manifest.is_file(), model) {
-        (true, _) => read_back_end(&folder),
-        (false, BUILT_IN) => Ok(builtin::campplus()?),
-        (false, _) => Err(BackEndError::Missing { model: model.to_owned(), path: manifest }),
+    match (manifest.is_file(), builtin::find(model)) {
+        (true, _) => fits(model, read_back_end(&folder)?),
+        (false, Some(built_in)) => fits(model, built_in.back_end()?),
+        (false, None) => Err(BackEndError::Missing { model: model.to_owned(), path: manifest }),
+    }
+}
+
+/// Refuses a back-end that was fitted on other embeddings than those the program makes.
+fn fits(model: &str, back_end: BackEnd) -> Result<BackEnd, BackEndError> {
+    let info = back_end.info();
+    match Manifest::built_in(model).map(|manifest| manifest.artifact()) {
+        Some(expected) if expected != info.model => Err(BackEndError::OtherModel {
+            back_end: ArtifactRef::new(info.id.clone(), info.version),
+            expected,
+            found: info.model.clone(),
+        }),
+        _ => Ok(back_end),
     }
 }
 
@@ -98,5 +121,18 @@ mod tests {
         std::fs::create_dir(dir.path().join("campplus")).unwrap();
         std::fs::write(dir.path().join("campplus").join(MANIFEST_FILE), "x").unwrap();
         assert!(matches!(load("campplus", dir.path()), Err(BackEndError::File { .. })));
+    }
+    #[test]
+    fn a_back_end_for_another_version_is_refused() {
+        let back_end = || builtin::find("campplus").unwrap().back_end().unwrap();
+        assert!(fits("campplus", back_end()).is_ok());
+        let mut info = back_end().info().clone();
+        info.model.version += 1;
+        let parts = back_end().parts().clone();
+        let other = BackEnd::new(info, parts, back_end().calibration().clone()).unwrap();
+        let refused = fits("campplus", other);
+        assert!(
+            matches!(refused, Err(BackEndError::OtherModel { found, .. }) if found.version == 2)
+        );
     }
 }

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 
 use crate::crypto::random;
 use crate::domain::{AuditKind, DecisionId, Event, SubjectId, TenantId, Timestamp, Versions};
-use crate::features::Frontend;
 use crate::store::{
     Applied, AuditDraft, Effect, Idempotency, Outcome, Response, SubjectSnapshot, SubjectTarget,
     Transaction,
@@ -25,7 +24,6 @@ pub(super) const MAX_TRIES: usize = 8;
 /// Shared by all calls.
 pub(super) struct Inner {
     pub(super) parts: Parts,
-    pub(super) front_end: Frontend,
     pub(super) galleries: Galleries,
 }
 
@@ -48,8 +46,13 @@ impl Inner {
         random(self.parts.entropy.as_ref())
     }
 
-    pub(super) fn versions(&self) -> Versions {
-        let voice = self.parts.voice.as_ref();
+    /// What is in force for a tenant.
+    pub(super) fn versions(&self, tenant: &TenantId) -> Versions {
+        self.versions_with(self.voice(tenant).ok().as_ref())
+    }
+
+    /// What is in force where this model is.
+    pub(super) fn versions_with(&self, voice: Option<&VoiceParts>) -> Versions {
         Versions {
             model: voice.map(|v| v.extractor.artifact()),
             calibration: voice.map(|v| v.back_end.reference()),
@@ -57,19 +60,17 @@ impl Inner {
         }
     }
 
-    /// The model in force for a tenant.
+    /// The model in force for a tenant: that of its first enrollment, whatever is configured since;
+    /// before it the configured one.
     ///
     /// # Errors
-    /// No model is installed, or not the one to which the tenant is pinned.
+    /// It is not installed.
     pub(super) fn voice(&self, tenant: &TenantId) -> Result<VoiceParts, UseCaseError> {
-        let missing = |model: String| UseCaseError::ModelMissing { model };
-        let voice = self.parts.voice.as_ref();
-        let voice = voice.ok_or_else(|| missing(self.parts.configured_model.clone()))?;
         let pinned = self.parts.store.tenant(tenant).and_then(|t| t.extractor);
-        match pinned {
-            Some(pinned) if pinned != voice.extractor.artifact() => Err(missing(pinned.id)),
-            _ => Ok(voice.clone()),
-        }
+        let voice = self.parts.voice_of(pinned.as_ref());
+        voice.cloned().ok_or_else(|| UseCaseError::ModelMissing {
+            model: pinned.map_or_else(|| self.parts.configured_model.clone(), |p| p.id),
+        })
     }
 
     /// A subject as of now.
@@ -86,7 +87,7 @@ impl Inner {
         let at = self.now();
         let mut event = Event::new(kind, act);
         event.actor = Some(by.key.clone());
-        event.versions = Some(self.versions());
+        event.versions = Some(self.versions(&by.tenant));
         Draft {
             subject: None,
             effects: Vec::new(),

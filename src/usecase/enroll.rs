@@ -91,7 +91,7 @@ impl Inner {
         let purpose = Purpose::VoiceAuthentication;
         let consent = ConsentProof::find(snapshot.opted_out, &snapshot.consents, purpose, now)
             .map_err(refused_consent)?;
-        let usable = self.voiceprint_state(&snapshot, now) == EnrollmentState::Enrolled;
+        let usable = self.voiceprint_state(by, &snapshot, now) == EnrollmentState::Enrolled;
         if usable && !c.reenroll {
             return Err(UseCaseError::AlreadyExists { what: "voiceprint" });
         }
@@ -103,10 +103,11 @@ impl Inner {
     /// State of the voiceprint alone.
     pub(super) fn voiceprint_state(
         &self,
+        by: &Caller,
         snapshot: &SubjectSnapshot,
         now: Timestamp,
     ) -> EnrollmentState {
-        let model = self.versions().model;
+        let model = self.versions(&by.tenant).model;
         match &snapshot.voiceprint {
             None => EnrollmentState::None,
             Some(print) => {
@@ -159,7 +160,7 @@ impl Inner {
         let least = rules.min_utterance_net_speech_ms;
         let captured_at = self.now();
         let heard = self
-            .hear(audio, least, move |speech| {
+            .hear(&voice, audio, least, move |speech| {
                 model.utterance(&speech.frames, speech.quality, &rules)
             })
             .await?;
@@ -230,7 +231,7 @@ impl Inner {
         let mut reasons = judgement.reasons;
         let state = match (complete, utterances) {
             (true, _) => EnrollmentState::Enrolled,
-            (false, 0) => self.voiceprint_state(&basis.snapshot, draft.at),
+            (false, 0) => self.voiceprint_state(&contribution.by, &basis.snapshot, draft.at),
             (false, _) => EnrollmentState::InProgress,
         };
         if kept {
@@ -257,7 +258,7 @@ impl Inner {
             quality: heard.quality.clone(),
             voiceprint,
             decision_id: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&contribution.by.tenant),
         };
         Ok((draft, answer))
     }

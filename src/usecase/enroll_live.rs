@@ -9,6 +9,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk, Enroll};
 use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::enroll::{Contribution, count, net_speech};
+use crate::usecase::hear::Keep;
 use crate::usecase::listen::LiveAudio;
 use crate::usecase::output::{Enrollment, EnrollmentUpdate, Progress};
 use crate::usecase::port::{LiveEnrollment, Reply};
@@ -46,7 +47,8 @@ impl Inner {
         let collected = pending.map_or(&[][..], |p| &p.utterances);
         let before = self.progress(net_speech(collected), count(collected));
         let least = self.parts.policy.enrollment.min_utterance_net_speech_ms;
-        let audio = self.capture(format, least)?;
+        // Its parts are compared with each other in the end, so that the frames are needed.
+        let audio = self.capture(&voice, format, least, Keep::Frames)?;
         let captured_at = self.now();
         Ok(Box::new(Live {
             audio,

@@ -48,7 +48,7 @@ impl Inner {
         let known = Remembered {
             receipt: ReceiptId::new(draft.at, self.id_bytes()),
             decision: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&by.tenant),
         };
         draft.subject = Some(any_version(&c.subject));
         draft.event.reasons = vec![Reason::Administrative, Reason::ErasurePending];

@@ -49,10 +49,13 @@ pub enum UseCaseError {
     /// The subject opted out.
     #[error("the subject opted out")]
     OptedOut,
-    /// No voice model is installed.
-    #[error("no voice model is installed: run `vouch model install {model}`")]
+    /// The voice model that is configured, or that a tenant was enrolled with, is not there.
+    #[error(
+        "voice model `{model}` is not there: run `vouch model install {model}`, then start the server \
+         again"
+    )]
     ModelMissing {
-        /// The model that is configured.
+        /// The model.
         model: String,
     },
     /// Another request changed the subject at the same time; try again.

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use crate::audio::{AudioLimits, Pcm, QualityLimits, RATE_16K_HZ, read_file, to_16k};
 use crate::domain::{ArtifactRef, Quality};
-use crate::features::{FeatureError, Frontend};
+use crate::features::FeatureError;
 use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Samples};
 use crate::usecase::extractor_pool::ExtractorPool;
-use crate::usecase::hear::{self, Speech, Vad, hear_pcm};
+use crate::usecase::hear::{Speech, Vad, hear_pcm};
+use crate::usecase::parts::Extract as _;
 use crate::voice::{Extractor, MIN_FRAMES};
 
 /// Rate of telephone recordings, kept as they are so that they are heard as telephone speech, in Hz.
@@ -18,7 +19,6 @@ const TELEPHONE_HZ: u32 = 8_000;
 /// Embeds files with one model.
 pub struct FileEmbedder {
     extractor: ExtractorPool,
-    front_end: Frontend,
     vad: Vad,
     channel: Option<u16>,
 }
@@ -42,14 +42,9 @@ impl FileEmbedder {
     /// An embedder for a loaded model.
     ///
     /// # Errors
-    /// None that the constants of the front end can cause.
+    /// A manifest whose front end cannot be; never one that is compiled in.
     pub fn new(extractor: Extractor, vad: Vad, channel: Option<u16>) -> Result<Self, FeatureError> {
-        Ok(Self {
-            extractor: ExtractorPool::new(extractor),
-            front_end: hear::front_end()?,
-            vad,
-            channel,
-        })
+        Ok(Self { extractor: ExtractorPool::new(extractor)?, vad, channel })
     }
 
     /// Id and version of the model.
@@ -81,7 +76,7 @@ impl FileEmbedder {
     /// the audio is. The quality still says how much speech there was.
     fn pcm(&self, pcm: &Pcm) -> Result<(Vec<f32>, Quality), EmbedError> {
         let mut speech = self.hear(pcm, self.vad)?;
-        if speech.frames.len() < MIN_FRAMES * hear::BINS {
+        if speech.frames.len() < MIN_FRAMES * self.extractor.front_end().dim() {
             speech = self.hear(pcm, Vad::Off)?;
         }
         let embedding = self.extractor.embedding(&speech.frames).map_err(in_words)?;
@@ -89,7 +84,7 @@ impl FileEmbedder {
     }
 
     fn hear(&self, pcm: &Pcm, vad: Vad) -> Result<Speech, EmbedError> {
-        hear_pcm(&self.front_end, pcm, QualityLimits::default(), vad).map_err(in_words)
+        hear_pcm(self.extractor.front_end(), pcm, QualityLimits::default(), vad).map_err(in_words)
     }
 }
 

@@ -8,8 +8,10 @@ use crate::scoring::Side;
 use crate::scoring::search::{Hit, SearchError, SearchIndex, SearchScratch};
 use crate::store::{PageRequest, Store, SubjectSnapshot, Voiceprint};
 use crate::usecase::UseCaseError;
-use crate::usecase::parts::VoiceParts;
+use crate::usecase::parts::{Parts, VoiceParts};
 
+/// Values of a side where no model is installed, so that there is no side: any permitted number.
+const NO_MODEL_DIM: usize = 1;
 /// Voiceprints read at once when a tenant is loaded.
 const LOAD_PAGE: u32 = 500;
 /// Candidates that are re-ranked with normalized scores.
@@ -65,13 +67,14 @@ pub(super) struct Found {
 
 /// All tenants.
 pub(super) struct Galleries {
+    /// Values of a side of the configured model, which new tenants get.
     dim: usize,
     of: RwLock<HashMap<TenantId, Arc<Gallery>>>,
 }
 
 impl Galleries {
-    /// Of a back-end with sides of `dim` values; none while no model is installed.
-    pub(super) fn empty(dim: usize) -> Self {
+    /// New tenants get sides of `dim` values.
+    fn empty(dim: usize) -> Self {
         Self { dim, of: RwLock::default() }
     }
 
@@ -87,15 +90,18 @@ impl Galleries {
         Ok(Arc::clone(all.entry(tenant.clone()).or_insert(fresh)))
     }
 
-    /// Loads every tenant.
-    pub(super) async fn load(
-        store: &dyn Store,
-        voice: &VoiceParts,
-        now: Timestamp,
-    ) -> Result<Self, UseCaseError> {
-        let all = Self::empty(voice.back_end.dim());
+    /// Loads every tenant whose model is there.
+    pub(super) async fn load(parts: &Parts) -> Result<Self, UseCaseError> {
+        let (store, now) = (parts.store.as_ref(), parts.clock.now());
+        let dim = |voice: &VoiceParts| voice.back_end.dim();
+        let mut all = Self::empty(parts.voice.as_ref().map_or(NO_MODEL_DIM, dim));
         for tenant in store.tenants() {
-            let gallery = all.of(&tenant.id)?;
+            let Some(voice) = parts.voice_of(tenant.extractor.as_ref()) else {
+                continue;
+            };
+            let gallery = Arc::new(Gallery::new(dim(voice))?);
+            let known = all.of.get_mut().unwrap_or_else(PoisonError::into_inner);
+            known.insert(tenant.id.clone(), Arc::clone(&gallery));
             let mut token = None;
             loop {
                 let request = PageRequest { size: LOAD_PAGE, token };

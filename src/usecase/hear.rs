@@ -1,19 +1,16 @@
-//! Audio to speech frames: bytes → samples → 80 log-mel bands every 10 ms → the frames in which
+//! Audio to speech frames: bytes → samples → the model's features every 10 ms → the frames in which
 //! somebody speaks, with the quality of the recording.
 
 use crate::audio::{
     AudioError, AudioLimits, HeardPiece, Listener, Pcm, QualityLimits, decode, listen,
 };
 use crate::domain::{AudioFormat, Quality};
-use crate::features::{FbankSpec, FeatureError, Frontend, FrontendStream};
+use crate::features::{FeatureError, Frontend, FrontendStream};
+use crate::usecase::parts::{ExtractError, ExtractStream};
 
-/// Bands of the front end.
-pub const BINS: usize = 80;
 /// Speech that is kept of one recording, in frames of 10 ms: one minute. More adds nothing to an
 /// embedding and costs memory and time.
 pub const MAX_SPEECH_FRAMES: usize = 6_000;
-/// Rate of the front end, in Hz.
-const RATE_HZ: u32 = 16_000;
 /// The front end takes samples in the range of 16-bit integers.
 const FULL_SCALE: f32 = 32_768.0;
 
@@ -26,6 +23,9 @@ pub enum HearError {
     /// The front end.
     #[error(transparent)]
     Features(#[from] FeatureError),
+    /// The extractor refused frames.
+    #[error("speech frames were refused")]
+    Extract(#[source] ExtractError),
 }
 
 /// Which frames are kept.
@@ -40,18 +40,10 @@ pub enum Vad {
 /// Speech frames and their quality.
 #[derive(Clone)]
 pub struct Speech {
-    /// `frames × 80`, row-major; at most [`MAX_SPEECH_FRAMES`].
+    /// Rows of the front end's values; at most [`MAX_SPEECH_FRAMES`].
     pub frames: Vec<f32>,
     /// Quality of the recording.
     pub quality: Quality,
-}
-
-/// A planned front end; make it once, it is shared.
-///
-/// # Errors
-/// None that the constants here can cause.
-pub fn front_end() -> Result<Frontend, FeatureError> {
-    Frontend::fbank(FbankSpec::new(RATE_HZ))
 }
 
 /// Hears a whole recording.
@@ -86,7 +78,7 @@ pub fn hear_pcm(
     front_end.clone().compute(&samples, &mut rows)?;
     let mut frames = Vec::new();
     let kept = rows
-        .chunks_exact(BINS)
+        .chunks_exact(front_end.dim())
         .zip(&heard.speech)
         .filter(|(_, speech)| vad == Vad::Off || **speech)
         .take(MAX_SPEECH_FRAMES);
@@ -96,7 +88,15 @@ pub fn hear_pcm(
     Ok(Speech { frames, quality: heard.quality })
 }
 
-/// Hears a live recording; over all pushes it keeps the frames [`hear_recording`] keeps.
+/// What becomes of the speech frames of a live recording.
+pub enum Keep {
+    /// They are kept.
+    Frames,
+    /// They go to an extractor as they come and are forgotten.
+    Stream(Box<dyn ExtractStream>),
+}
+
+/// Hears a live recording; over all pushes it hears the frames [`hear_recording`] keeps.
 pub struct Capture {
     listener: Listener,
     front_end: FrontendStream,
@@ -104,7 +104,11 @@ pub struct Capture {
     samples: Vec<f32>,
     rows: Vec<f32>,
     flags: Vec<bool>,
+    /// Speech frames that are kept, or those of one push.
     speech: Vec<f32>,
+    /// Speech frames so far.
+    heard: usize,
+    keep: Keep,
 }
 
 impl Capture {
@@ -117,6 +121,7 @@ impl Capture {
         format: AudioFormat,
         limits: AudioLimits,
         quality_limits: QualityLimits,
+        keep: Keep,
     ) -> Result<Self, HearError> {
         Ok(Self {
             listener: Listener::new(format, limits, quality_limits)?,
@@ -126,6 +131,8 @@ impl Capture {
             rows: Vec::new(),
             flags: Vec::new(),
             speech: Vec::new(),
+            heard: 0,
+            keep,
         })
     }
 
@@ -159,25 +166,39 @@ impl Capture {
         self.samples.extend(scaled);
         self.front_end.push(&self.samples, &mut self.rows)?;
         self.flags.extend_from_slice(&self.piece.speech);
-        let known = self.flags.len().min(self.rows.len() / BINS);
-        for (row, speech) in self.rows.chunks_exact(BINS).zip(&self.flags[..known]) {
-            if *speech && self.speech.len() < MAX_SPEECH_FRAMES * BINS {
+        let width = self.front_end.dim();
+        let known = self.flags.len().min(self.rows.len() / width);
+        for (row, speech) in self.rows.chunks_exact(width).zip(&self.flags[..known]) {
+            if *speech && self.heard < MAX_SPEECH_FRAMES {
                 self.speech.extend_from_slice(row);
+                self.heard += 1;
             }
         }
-        self.rows.drain(..known * BINS);
+        self.rows.drain(..known * width);
         self.flags.drain(..known);
+        if let Keep::Stream(stream) = &mut self.keep {
+            stream.push(&self.speech).map_err(HearError::Extract)?;
+            self.speech.clear();
+        }
         Ok(())
     }
 
-    /// Speech so far, `frames × 80`.
+    /// Speech so far, in rows of the front end's values; nothing where it goes to a stream.
     pub fn frames(&self) -> &[f32] {
         &self.speech
     }
 
-    /// Whether no more speech is kept.
+    /// The extractor's side of the recording, where speech goes to one.
+    pub fn stream(&mut self) -> Option<&mut dyn ExtractStream> {
+        match &mut self.keep {
+            Keep::Frames => None,
+            Keep::Stream(stream) => Some(stream.as_mut()),
+        }
+    }
+
+    /// Whether no more speech is heard.
     pub fn is_full(&self) -> bool {
-        self.speech.len() >= MAX_SPEECH_FRAMES * BINS
+        self.heard >= MAX_SPEECH_FRAMES
     }
 
     /// Quality so far.

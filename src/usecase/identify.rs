@@ -67,7 +67,7 @@ impl Inner {
         let (now, model) = (self.now(), voice.clone());
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
-            .hear(audio, least, move |speech| {
+            .hear(&voice, audio, least, move |speech| {
                 let mut search =
                     Search { quality: speech.quality, searched: 0, ranked: Vec::new() };
                 if search.quality.net_speech_ms >= least {
@@ -211,7 +211,7 @@ impl Inner {
             quality: search.quality.clone(),
             pad: PadStatus::NotEvaluated,
             decision_id: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&question.by.tenant),
         };
         (draft, answer)
     }

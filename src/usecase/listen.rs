@@ -8,7 +8,8 @@ use crate::domain::{AudioEncoding, AudioFormat, Bandwidth, Quality};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Chunk, Recording};
 use crate::usecase::core::Inner;
-use crate::usecase::hear::{Capture, HearError, Speech, Vad, hear_recording};
+use crate::usecase::hear::{Capture, HearError, Keep, Speech, Vad, hear_recording};
+use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
 
 /// How long a chunk of a live call waits for a place in the engine, in tries of [`WAIT_STEP`]. A call
@@ -24,7 +25,12 @@ const GUESSED_RATE_HZ: u32 = 8_000;
 
 impl From<HearError> for UseCaseError {
     fn from(error: HearError) -> Self {
-        Self::BadAudio { problem: error.to_string() }
+        match error {
+            HearError::Audio(_) | HearError::Features(_) => {
+                Self::BadAudio { problem: error.to_string() }
+            }
+            HearError::Extract(source) => Self::Internal(source),
+        }
     }
 }
 
@@ -70,6 +76,7 @@ impl Inner {
     /// Hears a whole recording, and makes of it what `then` says, in one job.
     pub(super) async fn hear<T, F>(
         &self,
+        voice: &VoiceParts,
         audio: Held,
         min_net_speech_ms: u32,
         then: F,
@@ -78,13 +85,13 @@ impl Inner {
         T: Send + 'static,
         F: FnOnce(Speech) -> Result<T, UseCaseError> + Send + 'static,
     {
-        let front_end = self.front_end.clone();
+        let extractor = Arc::clone(&voice.extractor);
         let limits = self.parts.audio_limits;
         let quality = self.quality_limits(min_net_speech_ms);
         self.compute(move || {
-            let format = audio.format;
+            let (front_end, format) = (extractor.front_end(), audio.format);
             let speech =
-                hear_recording(&front_end, format, &audio.content, limits, quality, Vad::On)?;
+                hear_recording(front_end, format, &audio.content, limits, quality, Vad::On)?;
             then(speech)
         })
         .await?
@@ -93,11 +100,14 @@ impl Inner {
     /// Starts to hear a live recording.
     pub(super) fn capture(
         &self,
+        voice: &VoiceParts,
         format: AudioFormat,
         min_net_speech_ms: u32,
+        keep: Keep,
     ) -> Result<LiveAudio, UseCaseError> {
         let quality = self.quality_limits(min_net_speech_ms);
-        let capture = Capture::new(&self.front_end, format, self.parts.audio_limits, quality)?;
+        let (front_end, limits) = (voice.extractor.front_end(), self.parts.audio_limits);
+        let capture = Capture::new(front_end, format, limits, quality, keep)?;
         Ok(LiveAudio { capture: Arc::new(Mutex::new(capture)), format })
     }
 

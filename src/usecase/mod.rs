@@ -55,7 +55,7 @@ pub mod port {
     use super::command::*;
     use super::error::UseCaseError;
     use super::output::*;
-    use crate::domain::{AudioFormat, ConsentRecord, SubjectId, Versions};
+    use crate::domain::{AudioFormat, ConsentRecord, SubjectId, TenantId, Versions};
 
     /// A boxed future, so that the port is object-safe.
     pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;
@@ -64,8 +64,8 @@ pub mod port {
     pub trait Application: Send + Sync + 'static {
         /// Who presents this API key?
         fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller>;
-        /// Fitted things in force.
-        fn versions(&self) -> Versions;
+        /// Fitted things in force for a tenant; without one, for a new tenant.
+        fn versions(&self, tenant: Option<&TenantId>) -> Versions;
         /// Models and store are ready.
         fn ready(&self) -> bool;
 

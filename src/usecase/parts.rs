@@ -7,6 +7,7 @@ use crate::audio::AudioLimits;
 use crate::crypto::Entropy;
 use crate::domain::{ArtifactRef, Timestamp};
 use crate::engine::Engine;
+use crate::features::Frontend;
 use crate::policy::VoicePolicy;
 use crate::scoring::BackEnd;
 use crate::store::Store;
@@ -24,16 +25,46 @@ pub trait Anchors: Send + Sync {
     fn checkpoint_sequence(&self) -> u64;
 }
 
+/// Why frames did not become an embedding.
+pub type ExtractError = Box<dyn Error + Send + Sync>;
+
 /// An embedding extractor: speech frames in, raw embedding out.
 pub trait Extract: Send + Sync {
     /// Id and version.
     fn artifact(&self) -> ArtifactRef;
 
-    /// The raw embedding of `frames × 80` log-mel values (row-major, mean not subtracted).
+    /// The front end whose rows it takes.
+    fn front_end(&self) -> &Frontend;
+
+    /// The raw embedding of rows of the front end (one after the other, mean not subtracted).
     ///
     /// # Errors
     /// Too few frames, or values that are not finite.
-    fn embed(&self, frames: &[f32]) -> Result<Vec<f32>, Box<dyn Error + Send + Sync>>;
+    fn embed(&self, frames: &[f32]) -> Result<Vec<f32>, ExtractError>;
+
+    /// A live recording of which nothing was heard yet.
+    fn stream(self: Arc<Self>) -> Box<dyn ExtractStream>;
+}
+
+/// A live recording on its way to an embedding.
+pub trait ExtractStream: Send {
+    /// Takes the next speech frames, any number of them.
+    ///
+    /// # Errors
+    /// Too many frames in all, or values that are not finite.
+    fn push(&mut self, frames: &[f32]) -> Result<(), ExtractError>;
+
+    /// A raw embedding of what was pushed, of which the last few frames may be left out to save work.
+    ///
+    /// # Errors
+    /// Too few frames.
+    fn estimate(&self) -> Result<Vec<f32>, ExtractError>;
+
+    /// The raw embedding of all that was pushed: the one [`Extract::embed`] gives.
+    ///
+    /// # Errors
+    /// Too few frames.
+    fn embedding(&self) -> Result<Vec<f32>, ExtractError>;
 }
 
 /// An installed voice model and its back-end.
@@ -51,8 +82,10 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// CPU work.
     pub engine: Arc<Engine>,
-    /// Absent while no model is installed.
+    /// The configured model, which new tenants get; absent while it is not installed.
     pub voice: Option<VoiceParts>,
+    /// Further installed models, to which tenants are pinned.
+    pub pinned: Vec<VoiceParts>,
     /// Id of the configured model, for the command that installs it.
     pub configured_model: String,
     /// Installed and installable models.
@@ -67,4 +100,14 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Signed checkpoints.
     pub anchors: Arc<dyn Anchors>,
+}
+
+impl Parts {
+    /// The installed model of a tenant that is pinned to one, or of one that is not yet.
+    pub(super) fn voice_of(&self, pinned: Option<&ArtifactRef>) -> Option<&VoiceParts> {
+        let Some(pinned) = pinned else {
+            return self.voice.as_ref();
+        };
+        self.voice.iter().chain(&self.pinned).find(|v| v.extractor.artifact() == *pinned)
+    }
 }

@@ -71,7 +71,7 @@ impl Inner {
                 enrolled: false,
             },
             decision_id: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&by.tenant),
         };
         Ok(self.commit(&by, &request, draft, answer).await?.0)
     }
@@ -161,7 +161,7 @@ impl Inner {
         let answer = Done {
             value: (record, current),
             decision_id: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&by.tenant),
         };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
@@ -186,7 +186,7 @@ impl Inner {
         draft.event.subject = Some(c.subject.clone());
         draft.event.reasons = vec![Reason::Administrative];
         draft.effects = vec![Effect::WithdrawConsents(c.purpose)];
-        let (decision_id, versions) = (draft.decision.clone(), self.versions());
+        let (decision_id, versions) = (draft.decision.clone(), self.versions(&by.tenant));
         let done = self
             .commit_built(&by, &request, draft, move |applied| Done {
                 value: applied.withdrawn,
@@ -218,8 +218,11 @@ impl Inner {
         draft.event.subject = Some(c.subject.clone());
         draft.event.reasons = vec![Reason::Administrative];
         draft.effects = vec![Effect::SetOptOut(c.opted_out)];
-        let answer =
-            Done { value: (), decision_id: draft.decision.clone(), versions: self.versions() };
+        let answer = Done {
+            value: (),
+            decision_id: draft.decision.clone(),
+            versions: self.versions(&by.tenant),
+        };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)
@@ -231,12 +234,12 @@ impl Inner {
         by: &Caller,
         subject: &SubjectId,
     ) -> Result<(), UseCaseError> {
-        let Some(voice) = &self.parts.voice else {
+        let Ok(voice) = self.voice(&by.tenant) else {
             return Ok(());
         };
         let gallery = self.galleries.of(&by.tenant)?;
         let store = self.parts.store.as_ref();
-        gallery.refresh(store, voice, (&by.tenant, subject), self.now()).await
+        gallery.refresh(store, &voice, (&by.tenant, subject), self.now()).await
     }
 }
 

@@ -127,7 +127,7 @@ impl Inner {
             Evidence::none()
         } else {
             let least = self.parts.policy.verification.min_net_speech_ms;
-            self.hear(audio, least, move |speech| {
+            self.hear(&claim.voice, audio, least, move |speech| {
                 let side = if speech.quality.net_speech_ms < least {
                     None
                 } else {
@@ -216,7 +216,7 @@ impl Inner {
             quality,
             pad: PadStatus::NotEvaluated,
             decision_id: draft.decision.clone(),
-            versions: self.versions(),
+            versions: self.versions(&claim.by.tenant),
         };
         Ok((draft, answer))
     }

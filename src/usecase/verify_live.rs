@@ -11,12 +11,13 @@ use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, Chunk, Verify};
 use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::hear::Keep;
 use crate::usecase::listen::{LiveAudio, nothing_heard};
 use crate::usecase::output::{Verification, VerificationUpdate};
 use crate::usecase::port::{LiveVerification, Reply, VerificationStep};
 use crate::usecase::request::Content;
 use crate::usecase::verify::{Claim, Evidence, for_role, full, shown};
-use crate::usecase::voice::Score;
+use crate::usecase::voice::{Probe, Score};
 
 /// A claim on its way to a decision.
 struct Live {
@@ -55,7 +56,8 @@ impl Inner {
         }
         let voice = self.voice(&by.tenant)?;
         let rules = self.parts.policy.verification.clone();
-        let audio = self.capture(format, rules.min_net_speech_ms)?;
+        let keep = Keep::Stream(Arc::clone(&voice.extractor).stream());
+        let audio = self.capture(&voice, format, rules.min_net_speech_ms, keep)?;
         let session = VerificationSession::new(rules, !c.no_early_decision);
         let claim = Claim { by, request, command: c, voice };
         let template = if self.refusal(&claim).await?.is_some() {
@@ -103,8 +105,8 @@ impl Live {
         }
     }
 
-    /// Embeds all speech so far and compares it.
-    async fn compare(&mut self) -> Result<Option<VerificationEffect>, UseCaseError> {
+    /// Embeds the speech so far and compares it: `all` of it, or for an estimate what is computed.
+    async fn compare(&mut self, all: bool) -> Result<Option<VerificationEffect>, UseCaseError> {
         let Some(template) = self.template.clone() else {
             return Ok(None);
         };
@@ -113,8 +115,12 @@ impl Live {
         let compared = self
             .inner
             .on_live(&self.audio, move |capture| {
-                let probe = voice.probe(capture.frames(), &quality)?;
-                let side = voice.probe_side(&probe)?;
+                let stream = capture.stream().ok_or_else(|| {
+                    UseCaseError::Internal("a live verification has no stream".into())
+                })?;
+                let embedding = if all { stream.embedding() } else { stream.estimate() };
+                let embedding = embedding.map_err(UseCaseError::Internal)?;
+                let side = voice.probe_side(&Probe::new(embedding, &quality))?;
                 let score = voice.score(&template, &side);
                 Ok((side, score))
             })
@@ -142,7 +148,7 @@ impl Live {
             score: score.map(|s| shown(full(s), &self.claim.by)),
             quality: self.quality.clone(),
             pad: PadStatus::NotEvaluated,
-            versions: self.inner.versions(),
+            versions: self.inner.versions(&self.claim.by.tenant),
         }
     }
 
@@ -157,7 +163,7 @@ impl Live {
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
         if effect == Some(VerificationEffect::Embed) {
-            effect = self.compare().await?;
+            effect = self.compare(false).await?;
         }
         match effect {
             Some(VerificationEffect::Finalize { ended }) => {
@@ -177,7 +183,7 @@ impl Live {
                 || self.session.step(VerificationEvent::AudioEnded)
                     == Some(VerificationEffect::Embed)
             {
-                self.compare().await?;
+                self.compare(true).await?;
             }
         }
         self.conclude(true).await

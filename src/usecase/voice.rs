@@ -4,7 +4,6 @@ use crate::domain::{Bandwidth, Llr, Quality, RawScore};
 use crate::scoring::{ScoringError, Side, UtteranceView};
 use crate::store::{EnrolledUtterance, Voiceprint};
 use crate::usecase::UseCaseError;
-use crate::usecase::hear::BINS;
 use crate::usecase::parts::VoiceParts;
 
 /// Shortest part into which a recording is cut to look for a second speaker, in frames of 10 ms.
@@ -28,6 +27,12 @@ pub(super) struct Probe {
 }
 
 impl Probe {
+    /// An embedding of a recording of this quality.
+    pub(super) fn new(embedding: Vec<f32>, quality: &Quality) -> Self {
+        let &Quality { bandwidth, net_speech_ms, .. } = quality;
+        Self { embedding, bandwidth, net_speech_ms }
+    }
+
     fn view(&self) -> UtteranceView<'_> {
         UtteranceView {
             embedding: &self.embedding,
@@ -48,11 +53,8 @@ fn view(utterance: &EnrolledUtterance) -> UtteranceView<'_> {
 impl VoiceParts {
     /// Embeds speech frames.
     pub(super) fn probe(&self, frames: &[f32], quality: &Quality) -> Result<Probe, UseCaseError> {
-        Ok(Probe {
-            embedding: self.extractor.embed(frames).map_err(UseCaseError::Internal)?,
-            bandwidth: quality.bandwidth,
-            net_speech_ms: quality.net_speech_ms,
-        })
+        let embedding = self.extractor.embed(frames).map_err(UseCaseError::Internal)?;
+        Ok(Probe::new(embedding, quality))
     }
 
     /// One side from one recording.
@@ -86,14 +88,15 @@ impl VoiceParts {
         frames: &[f32],
         quality: &Quality,
     ) -> Result<Option<Llr>, UseCaseError> {
-        let rows = frames.len() / BINS;
+        let width = self.extractor.front_end().dim();
+        let rows = frames.len() / width;
         let parts = (rows / MIN_PART_FRAMES).min(MAX_PARTS);
         if parts < 2 {
             return Ok(None);
         }
         let each = rows / parts;
         let mut sides = Vec::with_capacity(parts);
-        for part in frames.chunks_exact(each * BINS).take(parts) {
+        for part in frames.chunks_exact(each * width).take(parts) {
             let mut own = quality.clone();
             own.net_speech_ms = u32::try_from(each * 10).unwrap_or(u32::MAX);
             sides.push(self.probe_side(&self.probe(part, &own)?)?);

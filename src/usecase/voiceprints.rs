@@ -23,14 +23,14 @@ impl Inner {
         let pending = snapshot.enrollment.as_ref();
         let collected = pending.map_or(&[][..], |p| &p.utterances);
         let state = if collected.is_empty() {
-            self.voiceprint_state(&snapshot, self.now())
+            self.voiceprint_state(by, &snapshot, self.now())
         } else {
             EnrollmentState::InProgress
         };
         Ok(EnrollmentStatus {
             state,
             progress: self.progress(net_speech(collected), count(collected)),
-            versions: self.versions(),
+            versions: self.versions(&by.tenant),
         })
     }
 
@@ -72,7 +72,7 @@ impl Inner {
         draft.event.subject = Some(c.subject);
         draft.event.reasons = vec![Reason::Administrative];
         draft.effects = vec![Effect::CancelEnrollment];
-        let (decision_id, versions) = (draft.decision.clone(), self.versions());
+        let (decision_id, versions) = (draft.decision.clone(), self.versions(&by.tenant));
         let done = self
             .commit_built(&by, &request, draft, move |applied| Done {
                 value: applied.utterances_dropped,
@@ -103,8 +103,11 @@ impl Inner {
         let id = c.voiceprint.as_str().to_owned();
         draft.event.details.insert("voiceprint".to_owned(), id);
         draft.effects = vec![Effect::DeleteVoiceprint { voiceprint: c.voiceprint }];
-        let answer =
-            Done { value: (), decision_id: draft.decision.clone(), versions: self.versions() };
+        let answer = Done {
+            value: (),
+            decision_id: draft.decision.clone(),
+            versions: self.versions(&by.tenant),
+        };
         let (answer, _) = self.commit(&by, &request, draft, answer).await?;
         self.refresh(&by, &c.subject).await?;
         Ok(answer)
@@ -127,7 +130,7 @@ impl Inner {
         draft.event.reasons = vec![Reason::Administrative];
         draft.effects =
             vec![Effect::RenewRotation { expected_generation: tenant.rotation.generation }];
-        let (decision_id, versions) = (draft.decision.clone(), self.versions());
+        let (decision_id, versions) = (draft.decision.clone(), self.versions(&by.tenant));
         // The gallery holds embeddings without rotation: nothing changes there.
         let done = self
             .commit_built(&by, &request, draft, move |applied| Done {

@@ -3,19 +3,15 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::domain::{AudioFormat, ConsentRecord, SubjectId, Versions};
+use crate::domain::{AudioFormat, ConsentRecord, SubjectId, TenantId, Versions};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::*;
 use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::gallery::Galleries;
-use crate::usecase::hear::front_end;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
 use crate::usecase::port::{Application, LiveEnrollment, LiveVerification, Reply};
-
-/// Values of a side where no model is installed, so that there is no side: any permitted number.
-const NO_MODEL_DIM: usize = 1;
 
 /// The one implementation of [`Application`].
 #[derive(Clone)]
@@ -29,15 +25,8 @@ impl Vouch {
     /// # Errors
     /// The store cannot be read, or holds what the model cannot take.
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
-        let galleries = match &parts.voice {
-            Some(voice) => {
-                let now = parts.clock.now();
-                Galleries::load(parts.store.as_ref(), voice, now).await?
-            }
-            None => Galleries::empty(NO_MODEL_DIM),
-        };
-        let front_end = front_end().map_err(|e| UseCaseError::Internal(Box::new(e)))?;
-        let inner = Inner { parts, front_end, galleries };
+        let galleries = Galleries::load(&parts).await?;
+        let inner = Inner { parts, galleries };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -68,8 +57,11 @@ impl Application for Vouch {
         })
     }
 
-    fn versions(&self) -> Versions {
-        self.inner.versions()
+    fn versions(&self, tenant: Option<&TenantId>) -> Versions {
+        match tenant {
+            Some(tenant) => self.inner.versions(tenant),
+            None => self.inner.versions_with(self.inner.parts.voice.as_ref()),
+        }
     }
 
     fn ready(&self) -> bool {

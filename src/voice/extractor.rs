@@ -4,13 +4,14 @@ use candle_core::Device;
 
 use crate::domain::ArtifactRef;
 use crate::features::subtract_mean;
-use crate::voice::campplus::{Buffers, CamPlusPlus};
-use crate::voice::{Embedding, Manifest, VoiceError};
+use crate::voice::campplus::{self, CamPlusPlus};
+use crate::voice::tdnn::{self, Tdnn};
+use crate::voice::{Architecture, Embedding, Manifest, VoiceError};
 
 /// Fewest frames (10 ms each) of an embedding: below it there is less than a syllable.
 pub const MIN_FRAMES: usize = 10;
-/// Most frames that the network sees at once; longer utterances are cut into equal parts, whose
-/// embeddings are averaged. One minute.
+/// Most frames that CAM++ sees at once; longer utterances are cut into equal parts, whose embeddings
+/// are averaged. One minute.
 pub const MAX_FRAMES_AT_ONCE: usize = 6_000;
 /// Most frames of an embedding: one hour.
 pub const MAX_FRAMES: usize = 360_000;
@@ -19,7 +20,13 @@ pub const MAX_FRAMES: usize = 360_000;
 pub struct Extractor {
     manifest: Manifest,
     artifact: ArtifactRef,
-    network: CamPlusPlus,
+    pub(super) network: Network,
+}
+
+/// One of the networks this program can run.
+pub(super) enum Network {
+    Campplus(Box<CamPlusPlus>),
+    MfccTdnn(Box<Tdnn>),
 }
 
 /// Buffers of one thread; they grow with the longest utterance and are reused.
@@ -27,7 +34,8 @@ pub struct Extractor {
 pub struct Scratch {
     features: Vec<f32>,
     means: Vec<f64>,
-    buffers: Buffers,
+    campplus: campplus::Buffers,
+    pub(super) tdnn: tdnn::Buffers,
 }
 
 impl Extractor {
@@ -35,11 +43,13 @@ impl Extractor {
     pub fn from_safetensors(manifest: Manifest, weights: &[u8]) -> Result<Self, VoiceError> {
         let tensors = candle_core::safetensors::load_buffer(weights, &Device::Cpu)
             .map_err(|e| VoiceError::Weights(e.to_string()))?;
-        Ok(Self {
-            artifact: manifest.artifact(),
-            network: CamPlusPlus::from_tensors(&tensors)?,
-            manifest,
-        })
+        let network = match manifest.architecture {
+            Architecture::Campplus => {
+                Network::Campplus(Box::new(CamPlusPlus::from_tensors(&tensors)?))
+            }
+            Architecture::MfccTdnn => Network::MfccTdnn(Box::new(Tdnn::from_tensors(&tensors)?)),
+        };
+        Ok(Self { artifact: manifest.artifact(), network, manifest })
     }
 
     /// The model's manifest, which says what features [`embed`](Self::embed) expects.
@@ -52,24 +62,40 @@ impl Extractor {
         &self.artifact
     }
 
-    /// The embedding of `frames × bins` features, row-major, as the manifest's front end gives them
-    /// before mean subtraction; the mean over all frames is subtracted here. Between
-    /// [`MIN_FRAMES`] and [`MAX_FRAMES`] frames. Runs on the calling thread.
+    /// The embedding of features, row-major, as the manifest's front end gives them before mean
+    /// subtraction, which happens here. Between [`MIN_FRAMES`] and [`MAX_FRAMES`] frames. Runs on the
+    /// calling thread.
     pub fn embed(&self, features: &[f32], scratch: &mut Scratch) -> Result<Embedding, VoiceError> {
-        let bins = self.manifest.front_end.bins;
-        let frames = features.len() / bins;
-        if !features.len().is_multiple_of(bins) {
-            return Err(VoiceError::RaggedFrames { values: features.len(), bins });
-        }
+        let frames = self.check(features)?;
         if frames < MIN_FRAMES {
             return Err(VoiceError::TooShort { minimum: MIN_FRAMES, found: frames });
         }
         if frames > MAX_FRAMES {
             return Err(VoiceError::TooLong { maximum: MAX_FRAMES, found: frames });
         }
-        if let Some(index) = features.iter().position(|x| !x.is_finite()) {
-            return Err(VoiceError::NotFinite { index });
+        let values = match &self.network {
+            Network::Campplus(network) => self.in_parts(network, features, scratch),
+            Network::MfccTdnn(network) => network.embed(features, &mut scratch.tdnn).to_vec(),
+        };
+        Embedding::new(values, self.artifact.clone())
+    }
+
+    /// How many frames these are; all their values must be finite.
+    pub(super) fn check(&self, features: &[f32]) -> Result<usize, VoiceError> {
+        let width = self.manifest.front_end.values();
+        if !features.len().is_multiple_of(width) {
+            return Err(VoiceError::RaggedFrames { values: features.len(), bins: width });
         }
+        match features.iter().position(|x| !x.is_finite()) {
+            Some(index) => Err(VoiceError::NotFinite { index }),
+            None => Ok(features.len() / width),
+        }
+    }
+
+    /// CAM++ on parts of bounded length, their embeddings averaged.
+    fn in_parts(&self, network: &CamPlusPlus, features: &[f32], scratch: &mut Scratch) -> Vec<f32> {
+        let bins = self.manifest.front_end.values();
+        let frames = features.len() / bins;
         scratch.features.clear();
         scratch.features.extend_from_slice(features);
         subtract_mean(&mut scratch.features, bins, &mut scratch.means);
@@ -78,11 +104,11 @@ impl Extractor {
         for part in 0..parts {
             let (from, to) = (frames * part / parts, frames * (part + 1) / parts);
             let part = &scratch.features[from * bins..to * bins];
-            let values = self.network.forward(part, &mut scratch.buffers);
+            let values = network.forward(part, &mut scratch.campplus);
             for (sum, value) in sum.iter_mut().zip(values) {
                 *sum += value / parts as f32;
             }
         }
-        Embedding::new(sum, self.artifact.clone())
+        sum
     }
 }

@@ -1,10 +1,24 @@
 //! What `models/<id>/model.toml` says about a model.
 
 use crate::domain::{ArtifactRef, LicenseClass};
+use crate::features::{FbankSpec, FeatureError, Frontend, MelSpec, MfccSpec};
 use crate::voice::VoiceError;
 
-/// Manifests compiled in, so that the program finds them wherever it runs.
-const BUILT_IN: [&str; 1] = [include_str!("../../models/campplus/model.toml")];
+/// A model that the program knows wherever it runs.
+struct BuiltIn {
+    manifest: &'static str,
+    /// Absent for weights that must be installed.
+    weights: Option<&'static [u8]>,
+}
+
+/// Every model, the default one first.
+const BUILT_IN: [BuiltIn; 2] = [
+    BuiltIn {
+        manifest: include_str!("../../models/mfcc-tdnn/model.toml"),
+        weights: Some(include_bytes!("../../models/mfcc-tdnn/weights.safetensors")),
+    },
+    BuiltIn { manifest: include_str!("../../models/campplus/model.toml"), weights: None },
+];
 
 /// A model's manifest, checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -38,6 +52,8 @@ pub struct Manifest {
 pub enum Architecture {
     /// CAM++ (arXiv 2303.00332).
     Campplus,
+    /// Vouch's own causal time-delay network over cepstra.
+    MfccTdnn,
 }
 
 /// Features a network expects: 25 ms windows every 10 ms, samples scaled to the 16-bit range, no
@@ -51,6 +67,14 @@ pub struct FrontEnd {
     pub sample_rate_hz: u32,
     /// Mel bins.
     pub bins: usize,
+    /// Cepstra that are kept, the zeroth first; of [`FrontEndKind::Mfcc`] alone.
+    pub ceps: Option<usize>,
+    /// Lower edge of the first mel filter, in Hz; 20 where absent.
+    pub low_hz: Option<u32>,
+    /// Upper edge of the last mel filter, in Hz; the Nyquist frequency where absent.
+    pub high_hz: Option<u32>,
+    /// Lifter of the cepstra; none where absent.
+    pub lifter: Option<u32>,
     /// Which mean is subtracted.
     pub mean_subtraction: MeanSubtraction,
 }
@@ -61,14 +85,50 @@ pub struct FrontEnd {
 pub enum FrontEndKind {
     /// Log-mel filterbank energies.
     Fbank,
+    /// Mel-frequency cepstra, the zeroth included (not the log energy).
+    Mfcc,
 }
 
-/// Which mean is subtracted from the features.
+/// Which mean is subtracted from the features; the extractor does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeanSubtraction {
-    /// That of the whole utterance; the extractor does it.
+    /// That of the whole utterance.
     Utterance,
+    /// That of everything up to the end of each second of speech, with a stored mean as its prior.
+    Running,
+}
+
+impl FrontEnd {
+    /// Values of a frame.
+    pub fn values(&self) -> usize {
+        self.ceps.unwrap_or(self.bins)
+    }
+
+    /// Plans the front end.
+    ///
+    /// # Errors
+    /// Numbers that no front end can have; never of a manifest that is compiled in.
+    pub fn plan(&self) -> Result<Frontend, FeatureError> {
+        let default = MelSpec::new(self.bins);
+        let mel = MelSpec {
+            low_hz: self.low_hz.map_or(default.low_hz, f64::from),
+            high_hz: self.high_hz.map_or(default.high_hz, f64::from),
+            ..default
+        };
+        match self.kind {
+            FrontEndKind::Fbank => {
+                Frontend::fbank(FbankSpec { mel, ..FbankSpec::new(self.sample_rate_hz) })
+            }
+            FrontEndKind::Mfcc => Frontend::mfcc(MfccSpec {
+                mel,
+                ceps: self.values(),
+                lifter: self.lifter.map_or(0.0, f64::from),
+                use_energy: false,
+                ..MfccSpec::new(self.sample_rate_hz)
+            }),
+        }
+    }
 }
 
 /// A weights file.
@@ -95,6 +155,12 @@ pub struct Source {
     pub sha256: String,
 }
 
+impl BuiltIn {
+    fn parsed(&self) -> Manifest {
+        Manifest::parse(self.manifest).expect("tests parse every compiled-in manifest")
+    }
+}
+
 impl Manifest {
     /// Parses and checks the text of a `model.toml`.
     pub fn parse(text: &str) -> Result<Self, VoiceError> {
@@ -113,10 +179,12 @@ impl Manifest {
 
     /// Every manifest compiled in.
     pub fn all_built_in() -> Vec<Self> {
-        BUILT_IN
-            .into_iter()
-            .map(|text| Self::parse(text).expect("tests parse every compiled-in manifest"))
-            .collect()
+        BUILT_IN.iter().map(BuiltIn::parsed).collect()
+    }
+
+    /// The weights, where they are compiled in. Their hash is the reader's to check.
+    pub fn built_in_weights(&self) -> Option<&'static [u8]> {
+        BUILT_IN.iter().find(|model| model.parsed().id == self.id)?.weights
     }
 
     /// Id and version.
@@ -147,20 +215,40 @@ impl Manifest {
         if !hashes.into_iter().flatten().all(|hash| is_sha256(hash)) {
             return refuse("sha256 is not 64 lower-case hexadecimal digits".to_owned());
         }
-        match self.architecture {
-            Architecture::Campplus => {
-                let front_end = &self.front_end;
-                if (front_end.sample_rate_hz, front_end.bins, self.dimensions) != (16_000, 80, 192)
-                {
-                    return refuse(format!(
-                        "campplus takes 80 bins at 16000 Hz and gives 192 dimensions, not {} at {} \
-                         and {}",
-                        front_end.bins, front_end.sample_rate_hz, self.dimensions
-                    ));
-                }
-            }
+        if let Err(error) = self.front_end.plan() {
+            return refuse(format!("front_end: {error}"));
         }
-        Ok(())
+        match self.fits() {
+            None => Ok(()),
+            Some(needs) => refuse(format!(
+                "{needs}, not {} values at {} Hz and {} dimensions",
+                self.front_end.values(),
+                self.front_end.sample_rate_hz,
+                self.dimensions
+            )),
+        }
+    }
+
+    /// What the architecture takes and gives, if the manifest says otherwise.
+    fn fits(&self) -> Option<&'static str> {
+        let FrontEnd { kind, sample_rate_hz, ceps, mean_subtraction, .. } = self.front_end;
+        let numbers = (sample_rate_hz, self.front_end.values(), self.dimensions);
+        let (fits, needs) = match self.architecture {
+            Architecture::Campplus => (
+                (kind, ceps, mean_subtraction)
+                    == (FrontEndKind::Fbank, None, MeanSubtraction::Utterance)
+                    && numbers == (16_000, 80, 192),
+                "campplus takes 80 bins at 16000 Hz without the utterance's mean and gives 192 \
+                 dimensions",
+            ),
+            Architecture::MfccTdnn => (
+                (kind, mean_subtraction) == (FrontEndKind::Mfcc, MeanSubtraction::Running)
+                    && numbers == (16_000, 40, 192),
+                "mfcc_tdnn takes 40 cepstra at 16000 Hz without a running mean and gives 192 \
+                 dimensions",
+            ),
+        };
+        (!fits).then_some(needs)
     }
 }
 
@@ -170,22 +258,47 @@ mod tests {
 
     #[test]
     fn every_compiled_in_manifest_parses() {
-        for text in BUILT_IN {
-            Manifest::parse(text).unwrap();
+        for model in &BUILT_IN {
+            Manifest::parse(model.manifest).unwrap();
         }
         let campplus = Manifest::built_in("campplus").unwrap();
         assert_eq!(campplus.artifact(), ArtifactRef::new("campplus", 1));
+        assert!(campplus.built_in_weights().is_none());
         assert!(Manifest::built_in("nobody").is_none());
     }
 
     #[test]
+    fn the_model_that_is_built_in_takes_what_its_network_takes() {
+        let good = include_str!("../../models/mfcc-tdnn/model.toml");
+        let own = Manifest::parse(good).unwrap();
+        assert!(own.built_in_weights().is_some() && own.source.is_none());
+        assert_eq!((own.license_class, own.front_end.values()), (LicenseClass::Open, 40));
+        for (from, to) in [
+            ("ceps = 40", "ceps = 39"),
+            ("ceps = 40", "ceps = 41"),
+            ("high_hz = 3800", "high_hz = 8001"),
+            ("high_hz = 3800", "high_hz = 3800\nlifter = 5000"),
+            ("sample_rate_hz = 16000", "sample_rate_hz = 8000"),
+            ("\"running\"", "\"utterance\""),
+            ("kind = \"mfcc\"", "kind = \"fbank\""),
+            ("dimensions = 192", "dimensions = 256"),
+        ] {
+            assert!(good.contains(from), "{from}");
+            assert!(Manifest::parse(&good.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+
+    #[test]
     fn manifests_that_lead_elsewhere_are_refused() {
-        let good = BUILT_IN[0];
+        let good = include_str!("../../models/campplus/model.toml");
         for (from, to) in [
             ("\"weights.safetensors\"", "\"../weights.safetensors\""),
             ("id = \"campplus\"", "id = \"a/b\""),
             ("version = 1", "version = 0"),
             ("bins = 80", "bins = 40"),
+            ("bins = 80", "bins = 80\nceps = 80"),
+            ("bins = 80", "bins = 80\nlow_hz = 9000"),
+            ("architecture = \"campplus\"", "architecture = \"mfcc_tdnn\""),
             ("dimensions = 192", "dimensions = 512"),
             ("kind = \"fbank\"", "kind = \"wavelet\""),
             ("sha256 = \"92f2", "sha256 = \"92F2"),

@@ -1,7 +1,7 @@
-//! Voice embeddings: model manifests and the CAM++ network.
+//! Voice embeddings: model manifests and one file or folder a network architecture.
 //!
-//! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an
-//! [`Embedding`].
+//! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an [`Embedding`], of a
+//! whole recording or, through a [`VoiceStream`], of one that is still coming.
 
 mod campplus;
 mod convert;
@@ -10,6 +10,9 @@ mod error;
 mod extractor;
 mod kernel;
 mod manifest;
+mod stream;
+mod tdnn;
+mod tensors;
 
 pub use convert::checkpoint_to_safetensors;
 pub use embedding::Embedding;
@@ -18,3 +21,4 @@ pub use extractor::{Extractor, MAX_FRAMES, MAX_FRAMES_AT_ONCE, MIN_FRAMES, Scrat
 pub use manifest::{
     Architecture, FrontEnd, FrontEndKind, Manifest, MeanSubtraction, Source, Weights,
 };
+pub use stream::VoiceStream;

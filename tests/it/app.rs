@@ -1,4 +1,4 @@
-//! The real application behind the real server, without a model.
+//! The real application behind the real server, with the built-in model and without a model.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,13 +15,16 @@ use vouch::domain::Role;
 use vouch::grpc::Drained;
 use vouch::grpc::proto;
 use vouch::grpc::proto::audit_service_client::AuditServiceClient;
+use vouch::grpc::proto::model_service_client::ModelServiceClient;
 use vouch::grpc::proto::subject_service_client::SubjectServiceClient;
 use vouch::grpc::proto::verification_service_client::VerificationServiceClient;
 
 use crate::server::{reason_of, verify, with_key};
 
+/// Settings with a model that is not installed.
 fn config(dir: &Path) -> Config {
     let mut config = Config::default();
+    config.models.default = "campplus".into();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.store.path = dir.join("data/vouch.db");
     config.keys.master_key_file = dir.join("keys/master.key");
@@ -103,6 +106,33 @@ async fn a_first_start_gives_a_key_that_works_and_a_second_gives_none() {
     .unwrap();
     let report = admin::verify_audit(&config, &config.audit.checkpoint_file, None).await.unwrap();
     assert_eq!((report.finding, report.records), (None, 3));
+}
+
+#[tokio::test]
+async fn the_built_in_model_serves_from_the_first_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.models = Config::default().models;
+    config.models.dir = Some(dir.path().join("models"));
+    with_server(&config, |uri, key| async move {
+        let key = key.expect("the first start makes a key");
+        let channel = tonic::transport::Channel::from_shared(uri.clone()).unwrap();
+        let mut health = HealthClient::new(channel.connect().await.unwrap());
+        let request = HealthCheckRequest { service: String::new() };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status, ServingStatus::Serving as i32);
+        let mut models = ModelServiceClient::connect(uri.clone()).await.unwrap();
+        let list = with_key(proto::ListModelsRequest {}, &key);
+        let known = models.list_models(list).await.unwrap().into_inner();
+        let default = known.models.iter().find(|m| m.is_default).unwrap();
+        assert!(default.installed);
+        assert_eq!(known.versions.unwrap().model, default.id);
+        let mut voice = VerificationServiceClient::connect(uri).await.unwrap();
+        let answer = voice.verify(with_key(verify("nobody", 500), &key)).await.unwrap();
+        assert_eq!(answer.into_inner().decision, proto::Decision::NotEnrolled as i32);
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

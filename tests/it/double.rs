@@ -300,7 +300,7 @@ impl Application for Double {
         })
     }
 
-    fn versions(&self) -> Versions {
+    fn versions(&self, _: Option<&TenantId>) -> Versions {
         let mut versions = versions();
         if !self.model.load(Ordering::SeqCst) {
             versions.model = None;

@@ -197,3 +197,32 @@ async fn voiceprints_of_another_model_are_not_compared() {
     let refused = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(refused, Err(UseCaseError::ModelMissing { model }) if model == "color"));
 }
+
+#[tokio::test]
+async fn a_tenant_keeps_its_model_when_another_is_configured() {
+    let world = three().await;
+    let first = ArtifactRef::new("color", 1);
+    let again = World::with(Setting {
+        store: Some(world.store.clone()),
+        model: ArtifactRef::new("tint", 1),
+        others: vec![first.clone()],
+        ..Setting::default()
+    })
+    .await;
+    again.clock.forward(1_000_000);
+    let by = again.by(Role::Client);
+    let key = |text: &str| IdempotencyKey::parse(text).unwrap();
+    let c = Verify { subject: id("anna"), key: key("same-model"), no_early_decision: false };
+    let verified = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await.unwrap();
+    assert_eq!(verified.decision, Decision::Accept);
+    assert_eq!(verified.versions.model, Some(first));
+    let c = Identify {
+        candidates: Candidates::WholeTenant,
+        max_results: 1,
+        key: key("found-by-the-same-model"),
+    };
+    let found = again.vouch.identify(&by, c, recording(speak(BERT, 12.0))).await.unwrap();
+    assert_eq!(found.candidates[0].subject, id("bert"));
+    assert_eq!(again.vouch.versions(None).model, Some(ArtifactRef::new("tint", 1)));
+    assert_eq!(again.asked(), 0, "the configured model is not this tenant's");
+}

@@ -1,7 +1,6 @@
 //! A small world: voices made from one real word, an extractor that hears their color, a clock that
 //! is moved by hand.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -10,13 +9,15 @@ use crate::audio::{AudioLimits, decode};
 use crate::crypto::SystemEntropy;
 use crate::domain::*;
 use crate::engine::Engine;
+use crate::features::{FbankSpec, Frontend};
 use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
 use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
 use crate::usecase::command::*;
-use crate::usecase::hear::{BINS, Vad, front_end, hear_recording};
+use crate::usecase::hear::{Vad, hear_recording};
 use crate::usecase::output::*;
+use crate::usecase::parts::{ExtractError, ExtractStream};
 use crate::usecase::port::Application;
 use crate::usecase::{Anchors, Clock, Extract, Parts, UseCaseError, VoiceParts, Vouch};
 
@@ -73,6 +74,12 @@ pub(super) fn recording(content: Vec<u8>) -> Recording {
     Recording { format: format(), content }
 }
 
+/// Bands of the test extractor's front end.
+const BINS: usize = 80;
+
+static FRONT_END: LazyLock<Frontend> =
+    LazyLock::new(|| Frontend::fbank(FbankSpec::new(RATE_HZ)).unwrap());
+
 /// The color of a voice: the mean of its bands.
 pub(super) struct Color {
     pub(super) model: ArtifactRef,
@@ -96,7 +103,15 @@ impl Extract for Color {
         self.model.clone()
     }
 
-    fn embed(&self, frames: &[f32]) -> Result<Vec<f32>, Box<dyn Error + Send + Sync>> {
+    fn front_end(&self) -> &Frontend {
+        &FRONT_END
+    }
+
+    fn stream(self: Arc<Self>) -> Box<dyn ExtractStream> {
+        Box::new(Seen { color: self, frames: Vec::new() })
+    }
+
+    fn embed(&self, frames: &[f32]) -> Result<Vec<f32>, ExtractError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if frames.is_empty() {
             return Err("no frames".into());
@@ -105,13 +120,33 @@ impl Extract for Color {
     }
 }
 
+/// A live voice that the extractor sees.
+struct Seen {
+    color: Arc<Color>,
+    frames: Vec<f32>,
+}
+
+impl ExtractStream for Seen {
+    fn push(&mut self, frames: &[f32]) -> Result<(), ExtractError> {
+        self.frames.extend_from_slice(frames);
+        Ok(())
+    }
+
+    fn estimate(&self) -> Result<Vec<f32>, ExtractError> {
+        self.embedding()
+    }
+
+    fn embedding(&self) -> Result<Vec<f32>, ExtractError> {
+        self.color.embed(&self.frames)
+    }
+}
+
 /// What all voices have in common.
 static COMMON: LazyLock<Vec<f32>> = LazyLock::new(|| {
-    let front_end = front_end().unwrap();
     let mut mean = vec![0.0; BINS];
     for speed in [ANNA, BERT, CARA, DORA] {
         let speech = hear_recording(
-            &front_end,
+            &FRONT_END,
             format(),
             &speak(speed, 6.0),
             AudioLimits::default(),
@@ -191,6 +226,8 @@ pub(super) struct Setting {
     pub(super) policy: VoicePolicy,
     pub(super) installed: bool,
     pub(super) model: ArtifactRef,
+    /// Models beside the configured one.
+    pub(super) others: Vec<ArtifactRef>,
     pub(super) pairs: u64,
     pub(super) store: Option<Arc<TestStore>>,
 }
@@ -201,6 +238,7 @@ impl Default for Setting {
             policy: VoicePolicy::default().checked().unwrap(),
             installed: true,
             model: ArtifactRef::new("color", 1),
+            others: vec![],
             pairs: 100_000,
             store: None,
         }
@@ -235,15 +273,18 @@ impl World {
         };
         let clock = Arc::new(HandClock::default());
         clock.forward(1_700_000_000_000);
-        let color = Arc::new(Color { model: setting.model.clone(), asked: AtomicUsize::new(0) });
-        let voice = VoiceParts {
-            extractor: color.clone(),
-            back_end: Arc::new(back_end(&setting.model, setting.pairs)),
+        let with = |model: &ArtifactRef| {
+            let color = Arc::new(Color { model: model.clone(), asked: AtomicUsize::new(0) });
+            let back_end = Arc::new(back_end(model, setting.pairs));
+            (color.clone(), VoiceParts { extractor: color, back_end })
         };
+        let (color, voice) = with(&setting.model);
+        let pinned = setting.others.iter().map(|model| with(model).1).collect();
         let parts = Parts {
             store: store.clone(),
             engine: Arc::new(Engine::start(1, 16).unwrap()),
             voice: setting.installed.then_some(voice),
+            pinned,
             configured_model: "color".into(),
             models: vec![],
             policy: setting.policy,

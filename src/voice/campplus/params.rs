@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::Tensor;
 
-use crate::voice::VoiceError;
+use crate::voice::{VoiceError, tensors};
 
 /// Added to a variance before its root: the default of the training framework's batch norm.
 const BATCH_NORM_EPS: f64 = 1e-5;
@@ -22,22 +22,7 @@ pub(super) struct Affine {
 impl Params<'_> {
     /// The values of `name`, which must have shape `dims`, row-major.
     pub(super) fn get(&self, name: &str, dims: &[usize]) -> Result<Vec<f32>, VoiceError> {
-        let tensor =
-            self.0.get(name).ok_or_else(|| VoiceError::Weights(format!("`{name}` is missing")))?;
-        if tensor.dims() != dims {
-            return Err(VoiceError::Weights(format!(
-                "`{name}` has shape {:?}, expected {dims:?}",
-                tensor.dims()
-            )));
-        }
-        let values = tensor
-            .flatten_all()
-            .and_then(|flat| flat.to_vec1::<f32>())
-            .map_err(|e| VoiceError::Weights(format!("`{name}`: {e}")))?;
-        match values.iter().all(|v| v.is_finite()) {
-            true => Ok(values),
-            false => Err(VoiceError::Weights(format!("`{name}` is not finite"))),
-        }
+        tensors::values(self.0, name, dims)
     }
 
     /// A batch norm in inference form.
