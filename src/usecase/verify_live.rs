@@ -146,14 +146,14 @@ impl Live {
         }
     }
 
-    async fn take(&mut self, chunk: Chunk) -> Result<VerificationStep, UseCaseError> {
+    async fn take(&mut self, chunks: Vec<Chunk>) -> Result<VerificationStep, UseCaseError> {
         if self.concluded {
             return Ok(VerificationStep::Quiet);
         }
         if self.template.is_none() {
             return Ok(VerificationStep::Final(self.conclude(false).await?));
         }
-        self.quality = self.inner.hear_chunk(&self.audio, chunk).await?.0;
+        self.quality = self.inner.hear_chunks(&self.audio, chunks).await?.0;
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
         if effect == Some(VerificationEffect::Embed) {
@@ -185,8 +185,15 @@ impl Live {
 }
 
 impl LiveVerification for Live {
-    fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep> {
-        Box::pin(self.take(chunk))
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, VerificationStep> {
+        Box::pin(self.take(chunks))
+    }
+
+    fn patience_ms(&self) -> u64 {
+        match self.template {
+            Some(_) => u64::from(self.session.patience_ms()),
+            None => 0,
+        }
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {
@@ -216,9 +223,13 @@ impl Drop for Live {
 }
 
 impl LiveVerification for Known {
-    fn push(&mut self, _: Chunk) -> Reply<'_, VerificationStep> {
+    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, VerificationStep> {
         let answer = self.0.clone();
         Box::pin(async move { Ok(VerificationStep::Final(answer)) })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        0
     }
 
     fn duration_ms(&self, _: usize) -> u64 {

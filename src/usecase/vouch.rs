@@ -12,7 +12,9 @@ use crate::usecase::gallery::Galleries;
 use crate::usecase::hear::front_end;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
-use crate::usecase::port::{Application, LiveEnrollment, LiveVerification, Reply};
+use crate::usecase::port::{
+    Application, LiveEnrollment, LiveIdentification, LiveVerification, Reply,
+};
 
 /// Values of a side where no model is installed, so that there is no side: any permitted number.
 const NO_MODEL_DIM: usize = 1;
@@ -185,6 +187,16 @@ impl Application for Vouch {
         audio: Recording,
     ) -> Reply<'a, Identification> {
         act!(self, by, identify(c, audio))
+    }
+
+    fn identify_stream<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Identify,
+        format: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveIdentification>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(inner.identify_stream(by.clone(), c, format))
     }
 
     fn decisions<'a>(
