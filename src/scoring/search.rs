@@ -34,8 +34,8 @@ use self::top::Top;
 pub const MAX_DIM: usize = 1_024;
 /// Most vectors in an index.
 pub const MAX_VECTORS: usize = 1 << 24;
-/// Most vectors of an index that are all compared in full. 192 values each, that takes about as long
-/// as what precedes any search.
+/// Most vectors of an index that are all compared in full: 3 MB of 192 values each, read in a fraction
+/// of a millisecond.
 pub const SURE_VECTORS: usize = 4_096;
 /// Most hits of one search.
 pub const MAX_HITS: usize = 1_000;
@@ -244,7 +244,8 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
     }
 
     /// As [`SearchIndex::search`], among the given keys only. Keys that are not in the index are
-    /// passed over; a key given twice counts once. Every comparison is made in full.
+    /// passed over; a key given twice counts once. Every comparison is made in full. Gives how many
+    /// were compared.
     pub fn search_among(
         &self,
         query: &[f32],
@@ -252,7 +253,7 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
         k: usize,
         scratch: &mut SearchScratch,
         hits: &mut Vec<Hit<K>>,
-    ) -> Result<(), SearchError> {
+    ) -> Result<usize, SearchError> {
         self.check_search(query, k)?;
         scratch.top.start(k);
         scratch.slots.clear();
@@ -265,7 +266,7 @@ impl<K: Copy + Eq + Hash + Ord> SearchIndex<K> {
             scratch.top.offer(score, slot, &self.keys);
         }
         self.collect(&scratch.top, hits);
-        Ok(())
+        Ok(scratch.slots.len())
     }
 
     fn collect(&self, top: &Top, hits: &mut Vec<Hit<K>>) {

@@ -80,18 +80,18 @@ impl<T: Kernel, K: Ord> WithSimd for Run<'_, T, K> {
                 if !bounds.iter().fold(false, |any, b| any | (*b >= threshold)) {
                     continue;
                 }
-                for lane in 0..LANES {
+                for (lane, (&estimate, &bound)) in estimates.iter().zip(&bounds).enumerate() {
                     let slot = (n * LANES + lane) as u32;
-                    if bounds[lane] < threshold || slot as usize >= scan.keys.len() {
+                    if bound < threshold || slot as usize >= scan.keys.len() {
                         continue;
                     }
                     // Those that look better than the threshold will raise it; for the rest it
                     // pays to wait until it is high.
-                    if estimates[lane] >= threshold {
+                    if estimate >= threshold {
                         pending[waiting] = slot;
                         waiting += 1;
                     } else {
-                        scan.deferred.push((slot, bounds[lane]));
+                        scan.deferred.push((slot, bound));
                     }
                 }
                 if waiting >= PENDING {
@@ -115,8 +115,9 @@ impl<T: Kernel, K: Ord> WithSimd for Run<'_, T, K> {
 fn estimates(sums: [i32; LANES], scales: &Line, query: &QueryCode) -> ([f32; LANES], [f32; LANES]) {
     let (mut estimates, mut bounds) = ([0.0f32; LANES], [0.0f32; LANES]);
     let scales = scales.0.as_chunks::<4>().0;
-    for n in 0..LANES {
-        (estimates[n], bounds[n]) = query.estimate(sums[n], Scale::from_bytes(scales[n]));
+    let to = estimates.iter_mut().zip(&mut bounds);
+    for ((estimate, bound), (sum, scale)) in to.zip(sums.into_iter().zip(scales)) {
+        (*estimate, *bound) = query.estimate(sum, Scale::from_bytes(*scale));
     }
     (estimates, bounds)
 }

@@ -133,8 +133,9 @@ proptest! {
         index.search(&query, k, &mut scratch, &mut hits).expect("valid");
         prop_assert!(same(&hits, &full_scan(&all, &query, k)));
 
-        index.search_among(&query, &asked, k, &mut scratch, &mut hits).expect("valid");
+        let compared = index.search_among(&query, &asked, k, &mut scratch, &mut hits);
         let some: Vec<_> = all.into_iter().filter(|(key, _)| asked.contains(key)).collect();
+        prop_assert_eq!(compared, Ok(some.len()));
         prop_assert!(same(&hits, &full_scan(&some, &query, k)));
     }
 }
