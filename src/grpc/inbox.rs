@@ -17,6 +17,8 @@ const MAX_WAITING_CHUNKS: usize = 2_000;
 /// Longest audio that waits for more before it is handed over, in milliseconds. Ten packets of the
 /// usual length: by then what a hand-over costs is small against what hearing them does.
 const MAX_GATHER_MS: u64 = 200;
+/// Most chunks that wait for more, however short they are.
+const MAX_GATHER_CHUNKS: usize = 100;
 /// Bytes whose duration is asked for, to learn the rate of a stream.
 pub const PROBE_BYTES: usize = 1 << 20;
 /// Until the rate is known: 48 kHz, two channels, four bytes a sample.
@@ -159,7 +161,9 @@ impl<R: StreamRequest> Inbox<R> {
     /// The chunks that wait, if they are enough to be worth it; they count as waiting until
     /// [`Inbox::processed`].
     pub fn pop(&mut self) -> Option<Vec<Chunk>> {
-        let enough = self.ended() || span_ms(self.waiting_bytes, self.probe_ms) >= self.gather_ms;
+        let enough = self.ended()
+            || self.queue.len() >= MAX_GATHER_CHUNKS
+            || span_ms(self.waiting_bytes, self.probe_ms) >= self.gather_ms;
         if self.queue.is_empty() || !enough {
             return None;
         }

@@ -21,25 +21,26 @@ impl WithSimd for Dot<'_> {
 
 #[inline(always)]
 pub(super) fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
     let mut lanes = [0.0f32; 32];
-    let (a32, b32) = (a.chunks_exact(32), b.chunks_exact(32));
-    let rest = a32.remainder().iter().zip(b32.remainder());
-    for (x, y) in a32.zip(b32) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += x * y;
-        }
+    for (x, y) in a.iter().zip(b) {
+        lanes = std::array::from_fn(|n| lanes[n] + x[n] * y[n]);
     }
-    for (lane, (x, y)) in lanes.iter_mut().zip(rest) {
-        *lane += x * y;
+    if !a_rest.is_empty() {
+        // Apart, so that the lanes above stay in registers.
+        let (mut x, mut y) = ([0.0f32; 32], [0.0f32; 32]);
+        x.iter_mut().zip(a_rest).for_each(|(x, a)| *x = *a);
+        y.iter_mut().zip(b_rest).for_each(|(y, b)| *y = *b);
+        lanes = std::array::from_fn(|n| lanes[n] + x[n] * y[n]);
     }
-    let mut width = 16;
-    while width > 0 {
-        for n in 0..width {
-            lanes[n] += lanes[n + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    let [sum] = halve(halve::<4, 2>(halve::<8, 4>(halve::<16, 8>(halve::<32, 16>(lanes)))));
+    sum
+}
+
+/// Adds the upper half of the lanes to the lower.
+#[inline(always)]
+fn halve<const N: usize, const H: usize>(lanes: [f32; N]) -> [f32; H] {
+    std::array::from_fn(|n| lanes[n] + lanes[n + H])
 }
 
 /// Integer sums of a block: for each of its 16 vectors, codes times the query's codes.

@@ -118,7 +118,7 @@ async fn a_list_bounds_who_can_be_found_live() {
 async fn a_repeated_live_search_gets_the_first_answer() {
     let world = three().await;
     let c = Identify { no_early_decision: true, ..command(&world, Candidates::WholeTenant) };
-    let content = speak(CARA, 9.0);
+    let content = speak(CARA, 12.0);
     let mut live = open(&world, c.clone()).await;
     assert!(push_all(&mut live, &content).await.1.is_none());
     let answer = live.finish().await.unwrap();
@@ -148,7 +148,7 @@ async fn fine_scores_are_for_those_who_may_see_them() {
     let by = world.by(Role::Client);
     let c = command(&world, Candidates::WholeTenant);
     let mut live = world.vouch.identify_stream(&by, c, format()).await.unwrap();
-    let (updates, _) = push_all(&mut live, &speak(DORA, 9.0)).await;
+    let (updates, _) = push_all(&mut live, &speak(DORA, 24.0)).await;
     let answer = live.finish().await.unwrap();
     assert!(answer.threshold.is_none());
     let shown = updates.iter().flat_map(|u| &u.candidates).chain(&answer.candidates);
@@ -166,7 +166,7 @@ async fn hanging_up_after_a_search_is_recorded_and_before_it_is_not() {
     tokio::task::yield_now().await;
     assert_eq!(world.store.head().sequence, before);
     let mut live = open(&world, command(&world, Candidates::WholeTenant)).await;
-    push_all(&mut live, &speak(DORA, 12.0)).await;
+    push_all(&mut live, &speak(DORA, 24.0)).await;
     assert_eq!(world.store.head().sequence, before);
     drop(live);
     let mut head = world.store.watch_head();
