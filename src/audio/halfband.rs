@@ -2,7 +2,10 @@
 //!
 //! Every second output sample is an input sample; those between are a symmetric sum of their
 //! neighbors, a sinc under a Kaiser window (Kaiser and Schafer 1980). One multiplication for each
-//! input sample and tap, nothing else: about 0.8 million a second of audio.
+//! input sample and tap, nothing else: about 0.8 million a second of audio, several outputs at once in
+//! the widest registers there are.
+
+use pulp::{Arch, Simd, WithSimd};
 
 /// Input samples on each side of the middle. With the window below the transition lies between
 /// 3.74 and 4.26 kHz at 8 kHz input.
@@ -13,11 +16,12 @@ const TAPS: usize = 2 * SIDE_TAPS;
 const KAISER_BETA: f64 = 9.62;
 /// Input samples taken at once, 60 ms at 8 kHz; bounds the buffer.
 const BLOCK: usize = 480;
-/// Width of the running sums; lets the compiler use vector registers.
-const LANES: usize = 8;
+/// Outputs computed at once; lets the compiler use vector registers.
+const LANES: usize = 32;
 
 /// Doubles the rate. Output sample `2n` is input sample `n`.
 pub(crate) struct HalfBand {
+    arch: Arch,
     taps: [f32; TAPS],
     /// The last `TAPS - 1` input samples before the block, then the block.
     line: [f32; TAPS - 1 + BLOCK],
@@ -29,6 +33,7 @@ pub(crate) struct HalfBand {
 impl HalfBand {
     pub(crate) fn new() -> Self {
         let mut half_band = Self {
+            arch: Arch::new(),
             taps: [0.0; TAPS],
             line: [0.0; TAPS - 1 + BLOCK],
             to_skip: SIDE_TAPS,
@@ -56,10 +61,8 @@ impl HalfBand {
             self.line[TAPS - 1..TAPS - 1 + block.len()].copy_from_slice(block);
             let skip = self.to_skip.min(block.len());
             self.to_skip -= skip;
-            for window in self.line[skip..TAPS - 1 + block.len()].windows(TAPS) {
-                out.push(window[SIDE_TAPS - 1]);
-                out.push(dot(window, &self.taps));
-            }
+            let line = &self.line[skip..TAPS - 1 + block.len()];
+            self.arch.dispatch(Interpolate { line, taps: &self.taps, out });
             self.line.copy_within(block.len()..block.len() + TAPS - 1, 0);
         }
     }
@@ -75,15 +78,45 @@ impl HalfBand {
     }
 }
 
-#[inline]
-fn dot(window: &[f32], taps: &[f32; TAPS]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    for (w, t) in window.chunks_exact(LANES).zip(taps.chunks_exact(LANES)) {
-        for lane in 0..LANES {
-            sums[lane] += w[lane] * t[lane];
+/// Appends two outputs for each whole window of `line`. Each sum runs over the taps in order, whatever
+/// its place among those computed with it, so that it does not depend on how the input was cut.
+struct Interpolate<'a> {
+    line: &'a [f32],
+    taps: &'a [f32; TAPS],
+    out: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Interpolate<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { line, taps, out } = self;
+        let windows = (line.len() + 1).saturating_sub(TAPS);
+        let mut first = 0;
+        while windows - first >= LANES {
+            append::<LANES>(&line[first..], taps, out);
+            first += LANES;
+        }
+        while first < windows {
+            append::<1>(&line[first..], taps, out);
+            first += 1;
         }
     }
-    sums.iter().sum()
+}
+
+/// The outputs of the first `N` windows.
+#[inline(always)]
+fn append<const N: usize>(line: &[f32], taps: &[f32; TAPS], out: &mut Vec<f32>) {
+    let mut sums = [0.0f32; N];
+    let windows = line.windows(N).zip(taps);
+    for (values, weight) in windows {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value * weight;
+        }
+    }
+    for (middle, sum) in line[SIDE_TAPS - 1..].iter().zip(sums) {
+        out.extend_from_slice(&[*middle, sum]);
+    }
 }
 
 /// Modified Bessel function of the first kind, order zero, by its power series.

@@ -8,6 +8,8 @@ use std::fmt;
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters, WindowFunction};
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::audio::halfband::HalfBand;
 use crate::audio::pcm::{MAX_RATE_HZ, MIN_RATE_HZ};
 use crate::audio::{AudioError, Pcm};
@@ -72,6 +74,7 @@ pub fn to_16k(pcm: &Pcm) -> Result<Mono16k, AudioError> {
 /// It holds back its look-ahead: 6 ms at 8 kHz, nothing at 16 kHz, otherwise 128 input samples and
 /// up to 10 ms.
 pub struct To16k {
+    arch: Arch,
     inner: Inner,
 }
 
@@ -95,7 +98,7 @@ impl To16k {
             HALF_RATE_HZ => Inner::Double(Box::new(HalfBand::new())),
             _ => Inner::Sinc(Box::new(Sinc::new(rate_hz)?)),
         };
-        Ok(Self { inner })
+        Ok(Self { arch: Arch::new(), inner })
     }
 
     /// Appends what `input` completes to `out`, on the 16-bit grid.
@@ -106,7 +109,7 @@ impl To16k {
             Inner::Double(half_band) => half_band.push(input, out),
             Inner::Sinc(sinc) => sinc.push(input, out),
         }
-        out[from..].iter_mut().for_each(to_grid);
+        self.arch.dispatch(ToGrid(&mut out[from..]));
     }
 
     /// Appends what was held back. The resampler is fresh again after.
@@ -117,15 +120,23 @@ impl To16k {
             Inner::Double(half_band) => half_band.finish(out),
             Inner::Sinc(sinc) => sinc.finish(out),
         }
-        out[from..].iter_mut().for_each(to_grid);
+        self.arch.dispatch(ToGrid(&mut out[from..]));
     }
 }
 
 /// Nearest multiple of 1/32768 within 16 bits. Rounding noise of floats would otherwise fill the
 /// empty band above 4 kHz with something a log spectrum can see.
-#[inline]
-fn to_grid(sample: &mut f32) {
-    *sample = (*sample * 32_768.0).round_ties_even().clamp(-32_768.0, 32_767.0) / 32_768.0;
+struct ToGrid<'a>(&'a mut [f32]);
+
+impl WithSimd for ToGrid<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for sample in self.0 {
+            let steps = (*sample * 32_768.0).round_ties_even();
+            *sample = steps.clamp(-32_768.0, 32_767.0) / 32_768.0;
+        }
+    }
 }
 
 /// rubato with a fixed input chunk, so that the samples do not depend on how they arrive.

@@ -41,6 +41,15 @@ impl SampleKind {
         }
     }
 
+    /// What each byte stands for, where a sample is one that is looked up.
+    fn table(self) -> Option<&'static [i16; 256]> {
+        match self {
+            Self::Ulaw => Some(&g711::ULAW),
+            Self::Alaw => Some(&g711::ALAW),
+            _ => None,
+        }
+    }
+
     /// One sample in `[-1, 1]`; `None` where it is not a finite number. `b` has
     /// [`SampleKind::bytes`] bytes.
     #[inline]
@@ -107,6 +116,12 @@ impl FrameReader {
             let frame = self.carry;
             self.carried = 0;
             self.read_frame(&frame[..self.frame_bytes], out)?;
+        }
+        if let (1, Some(table)) = (self.frame_bytes, self.kind.table()) {
+            // Telephone calls: every byte is a sample, and all of them are finite.
+            out.extend(bytes.iter().map(|&b| f32::from(table[usize::from(b)]) / 32_768.0));
+            self.frames += bytes.len() as u64;
+            return Ok(());
         }
         let whole = bytes.len() / self.frame_bytes * self.frame_bytes;
         for frame in bytes[..whole].chunks_exact(self.frame_bytes) {

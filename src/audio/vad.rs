@@ -5,6 +5,8 @@
 //! after. It was trained on clean speech (Common Voice, LibriSpeech,
 //! speechocean762) mixed with noise, babble, signalling tones and music; see [`super::vad_weights`].
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::audio::frame::{BANDS, FRAME_SAMPLES, FrameAnalyzer, FrameStats, HOP_SAMPLES, Shape};
 use crate::audio::vad_weights as weights;
 
@@ -42,6 +44,7 @@ const FLOOR_START_DB: f32 = 10.0;
 /// Streaming voice activity detector at 16 kHz. Decides frame `i`, samples
 /// `[160 i, 160 i + 400)`, once frame `i + 14` is complete.
 pub struct Vad {
+    arch: Arch,
     analyzer: FrameAnalyzer,
     line: Vec<f32>,
     tracker: Tracker,
@@ -66,6 +69,7 @@ impl Vad {
     /// A detector at the start of a stream.
     pub fn new() -> Self {
         Self {
+            arch: Arch::new(),
             analyzer: FrameAnalyzer::new(),
             line: Vec::with_capacity(BLOCK_SAMPLES + FRAME_SAMPLES),
             tracker: Tracker::default(),
@@ -100,7 +104,7 @@ impl Vad {
                 let (stats, shape) = self.analyzer.analyze(&self.line[from..from + FRAME_SAMPLES]);
                 let slot = self.frames as usize % HISTORY_FRAMES;
                 self.stats[slot] = stats;
-                self.projected[slot] = project(&self.tracker.measure(&shape));
+                self.projected[slot] = self.arch.dispatch(Project(&self.tracker.measure(&shape)));
                 self.frames += 1;
                 if self.frames > LOOK_AHEAD_FRAMES {
                     self.decide(sink);
@@ -132,12 +136,7 @@ impl Vad {
             let frame = self.decided.saturating_add_signed(offset).min(last);
             part.copy_from_slice(&self.projected[frame as usize % HISTORY_FRAMES]);
         }
-        let mut logit = weights::OUTPUT_BIAS;
-        for unit in 0..HIDDEN {
-            let sum = dot_i8(&weights::HIDDEN_WEIGHTS[unit], &seen);
-            let active = sum * weights::HIDDEN_SCALES[unit] + weights::HIDDEN_BIASES[unit];
-            logit += weights::OUTPUT_WEIGHTS[unit] * active.max(0.0);
-        }
+        let logit = self.arch.dispatch(Judge(&seen));
         let slot = self.decided as usize % HISTORY_FRAMES;
         self.decided += 1;
         let active = logit > weights::THRESHOLD;
@@ -148,20 +147,43 @@ impl Vad {
 }
 
 /// First layer: measures of one frame, normalized, to [`PROJECTED`] values.
-fn project(measures: &[f32; MEASURES]) -> [f32; PROJECTED] {
-    let mut normal = [0.0; MEASURES];
-    for (i, n) in normal.iter_mut().enumerate() {
-        *n = (measures[i] - weights::MEANS[i]) / weights::DEVIATIONS[i];
+struct Project<'a>(&'a [f32; MEASURES]);
+
+impl WithSimd for Project<'_> {
+    type Output = [f32; PROJECTED];
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [f32; PROJECTED] {
+        let mut normal = [0.0; MEASURES];
+        for (i, n) in normal.iter_mut().enumerate() {
+            *n = (self.0[i] - weights::MEANS[i]) / weights::DEVIATIONS[i];
+        }
+        let mut projected = [0.0; PROJECTED];
+        for (unit, p) in projected.iter_mut().enumerate() {
+            let sum = dot_i8(&weights::FRAME_WEIGHTS[unit], &normal);
+            *p = (sum * weights::FRAME_SCALES[unit] + weights::FRAME_BIASES[unit]).tanh();
+        }
+        projected
     }
-    let mut projected = [0.0; PROJECTED];
-    for (unit, p) in projected.iter_mut().enumerate() {
-        let sum = dot_i8(&weights::FRAME_WEIGHTS[unit], &normal);
-        *p = (sum * weights::FRAME_SCALES[unit] + weights::FRAME_BIASES[unit]).tanh();
-    }
-    projected
 }
 
-#[inline]
+/// Second layer and output: the logit of speech from projected frames.
+struct Judge<'a>(&'a [f32; PROJECTED * OFFSETS.len()]);
+
+impl WithSimd for Judge<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        let mut logit = weights::OUTPUT_BIAS;
+        for unit in 0..HIDDEN {
+            let sum = dot_i8(&weights::HIDDEN_WEIGHTS[unit], self.0);
+            let active = sum * weights::HIDDEN_SCALES[unit] + weights::HIDDEN_BIASES[unit];
+            logit += weights::OUTPUT_WEIGHTS[unit] * active.max(0.0);
+        }
+        logit
+    }
+}
+
+#[inline(always)]
 fn dot_i8(weights: &[i8], values: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0f32; LANES];

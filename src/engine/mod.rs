@@ -9,9 +9,10 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::domain::DurationMs;
-use queue::{Offer, Queue};
+use queue::{Place, Queue};
 
 /// Jobs that may wait, for each thread. At about 50 ms a job this is a wait of under a second.
 pub const WAITING_PER_THREAD: usize = 16;
@@ -76,6 +77,38 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        match self.queue.try_place() {
+            Some(place) => self.give(place, job),
+            None => Err(self.busy()),
+        }
+    }
+
+    /// The same, but when there is no room it waits for some, in order of arrival and at most this
+    /// long; and for the result.
+    pub async fn run_within<T, F>(
+        &self,
+        wait: Duration,
+        job: F,
+    ) -> Result<Result<T, JobFailed>, Busy>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        match tokio::time::timeout(wait, self.queue.place()).await {
+            Ok(Some(place)) => Ok(self.give(place, job)?.await),
+            Ok(None) | Err(_) => Err(self.busy()),
+        }
+    }
+
+    fn give<T, F>(
+        &self,
+        place: Place,
+        job: F,
+    ) -> Result<impl Future<Output = Result<T, JobFailed>> + Send + use<T, F>, Busy>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
         let (answer, result) = tokio::sync::oneshot::channel();
         let work = Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(job))
@@ -83,12 +116,15 @@ impl Engine {
             // The receiver may have gone: a client that hung up. The work is done all the same.
             drop(answer.send(outcome));
         });
-        match self.queue.offer(work) {
-            Offer::Taken => Ok(async move { result.await.unwrap_or(Err(JobFailed::Stopped)) }),
-            Offer::Full { retry_after_ms } => {
-                Err(Busy { queue: QUEUE_NAME, limit: self.queue.limit(), retry_after_ms })
-            }
+        if !self.queue.put(place, work) {
+            return Err(self.busy());
         }
+        Ok(async move { result.await.unwrap_or(Err(JobFailed::Stopped)) })
+    }
+
+    fn busy(&self) -> Busy {
+        let retry_after_ms = self.queue.retry_after_ms();
+        Busy { queue: QUEUE_NAME, limit: self.queue.limit(), retry_after_ms }
     }
 
     /// Jobs waiting now.
@@ -171,6 +207,36 @@ mod tests {
         for (n, job) in waiting.into_iter().enumerate() {
             assert_eq!(block(job.expect("taken")), Ok(n));
         }
+    }
+
+    #[test]
+    fn who_can_wait_gets_a_place_in_turn() {
+        let engine = Engine::start(1, 1).expect("threads");
+        let (open, gate) = mpsc::channel::<()>();
+        let (started, running) = mpsc::channel();
+        let first = engine
+            .submit(move || {
+                started.send(()).expect("test listens");
+                gate.recv().expect("test opens the gate");
+            })
+            .expect("room");
+        running.recv().expect("the first job runs");
+        let second = engine.submit(|| 2).expect("room");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(async {
+            let short = Duration::from_millis(20);
+            let full = engine.run_within(short, || ()).await.err();
+            assert_eq!(full.map(|busy| busy.limit), Some(1));
+            let long = Duration::from_secs(60);
+            let (third, fourth, ()) =
+                tokio::join!(engine.run_within(long, || 3), engine.run_within(long, || 4), async {
+                    open.send(()).expect("the job waits")
+                },);
+            assert_eq!((third, fourth), (Ok(Ok(3)), Ok(Ok(4))));
+            assert_eq!((first.await, second.await), (Ok(()), Ok(2)));
+            engine.shutdown();
+            assert!(engine.run_within(long, || ()).await.is_err());
+        });
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The queue behind the engine's threads.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::DurationMs;
 
@@ -15,19 +17,11 @@ const MAX_RETRY_MS: f64 = 30_000.0;
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// What became of an offered job.
-pub(super) enum Offer {
-    /// It will run.
-    Taken,
-    /// No room, or closed.
-    Full {
-        /// Estimated time until there is room.
-        retry_after_ms: DurationMs,
-    },
-}
+/// The right to put one job in; taken by the job until it runs.
+pub(super) type Place = OwnedSemaphorePermit;
 
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<(Place, Job)>,
     closed: bool,
     mean_job_ms: f64,
 }
@@ -36,6 +30,8 @@ struct State {
 pub(super) struct Queue {
     state: Mutex<State>,
     news: Condvar,
+    /// As many places as jobs may wait; whoever waits for one gets it in order of arrival.
+    places: Arc<Semaphore>,
     limit: usize,
     threads: usize,
 }
@@ -47,7 +43,8 @@ impl Queue {
             closed: false,
             mean_job_ms: FIRST_GUESS_MS,
         };
-        Self { state: Mutex::new(state), news: Condvar::new(), limit, threads }
+        let places = Arc::new(Semaphore::new(limit));
+        Self { state: Mutex::new(state), news: Condvar::new(), places, limit, threads }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -58,20 +55,37 @@ impl Queue {
         self.lock().jobs.len()
     }
 
-    pub(super) fn offer(&self, job: Job) -> Offer {
+    /// A place, if there is one and nobody waits.
+    pub(super) fn try_place(&self) -> Option<Place> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// A place as soon as there is one; none when the queue is closed.
+    pub(super) async fn place(&self) -> Option<Place> {
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
+    /// Estimated time until there is room, in milliseconds.
+    pub(super) fn retry_after_ms(&self) -> DurationMs {
+        let state = self.lock();
+        let ahead = state.jobs.len() as f64 / self.threads as f64;
+        (ahead * state.mean_job_ms).clamp(1.0, MAX_RETRY_MS) as DurationMs
+    }
+
+    /// Puts a job in its place; false when the queue was closed meanwhile.
+    pub(super) fn put(&self, place: Place, job: Job) -> bool {
         let mut state = self.lock();
-        if state.closed || state.jobs.len() >= self.limit {
-            let ahead = state.jobs.len() as f64 / self.threads as f64;
-            let wait = (ahead * state.mean_job_ms).clamp(1.0, MAX_RETRY_MS);
-            return Offer::Full { retry_after_ms: wait as DurationMs };
+        if state.closed {
+            return false;
         }
-        state.jobs.push_back(job);
+        state.jobs.push_back((place, job));
         drop(state);
         self.news.notify_one();
-        Offer::Taken
+        true
     }
 
     pub(super) fn close(&self) {
+        self.places.close();
         self.lock().closed = true;
         self.news.notify_all();
     }
@@ -91,7 +105,9 @@ impl Queue {
     fn take(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some((place, job)) = state.jobs.pop_front() {
+                drop(state);
+                drop(place);
                 return Some(job);
             }
             if state.closed {

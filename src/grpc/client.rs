@@ -192,6 +192,36 @@ impl Client {
         Ok(client.identify(request).await?.into_inner())
     }
 
+    /// Searches for a voice live; `on_update` sees each estimate.
+    pub async fn identify_stream(
+        &self,
+        config: pb::IdentifyStreamConfig,
+        audio: LiveAudio,
+        mut on_update: impl FnMut(pb::IdentificationUpdate),
+    ) -> Result<pb::IdentifyResponse, ClientError> {
+        use pb::identify_stream_request::Message as Sent;
+        use pb::identify_stream_response::Message as Received;
+        let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_DEPTH);
+        let feeder = tokio::spawn(async move {
+            let first = pb::IdentifyStreamRequest { message: Some(Sent::Config(config)) };
+            let wrap = |chunk| pb::IdentifyStreamRequest { message: Some(Sent::Audio(chunk)) };
+            feed(&sender, first, audio, wrap).await;
+        });
+        let mut client = IdentificationServiceClient::new(self.transport.clone());
+        let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
+        let mut answers = client.identify_stream(requests).await?.into_inner();
+        let mut result = None;
+        while let Some(answer) = answers.message().await? {
+            match answer.message {
+                Some(Received::Update(update)) => on_update(update),
+                Some(Received::Result(last)) => result = Some(last),
+                None => {}
+            }
+        }
+        feeder.abort();
+        result.ok_or(ClientError::NoResult)
+    }
+
     /// Lists decisions.
     pub async fn list_decisions(
         &self,

@@ -52,14 +52,18 @@ struct Running(Box<dyn LiveEnrollment>);
 impl Live for Running {
     type Answer = proto::EnrollStreamResponse;
 
-    async fn push(&mut self, chunk: Chunk) -> Result<Step<Self::Answer>, UseCaseError> {
+    async fn push(&mut self, chunks: Vec<Chunk>) -> Result<Step<Self::Answer>, UseCaseError> {
         use proto::enroll_stream_response::Message;
-        Ok(match self.0.push(chunk).await? {
+        Ok(match self.0.push(chunks).await? {
             None => Step::Quiet,
             Some(update) => Step::Update(proto::EnrollStreamResponse {
                 message: Some(Message::Update(convert::enrollment_update(update))),
             }),
         })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        self.0.patience_ms()
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {

@@ -1,11 +1,12 @@
 //! The receiving side of a live stream: first the configuration, then audio, into a queue that holds a
 //! limited span of audio, until the client closes it or a timer does.
 
-use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Status, Streaming};
 
 use crate::grpc::{convert, proto, status};
@@ -13,6 +14,11 @@ use crate::usecase::command::Chunk;
 
 /// Most chunks waiting, however short they are: the backlog limit in chunks of one millisecond.
 const MAX_WAITING_CHUNKS: usize = 2_000;
+/// Longest audio that waits for more before it is handed over, in milliseconds. Ten packets of the
+/// usual length: by then what a hand-over costs is small against what hearing them does.
+const MAX_GATHER_MS: u64 = 200;
+/// Most chunks that wait for more, however short they are.
+const MAX_GATHER_CHUNKS: usize = 100;
 /// Bytes whose duration is asked for, to learn the rate of a stream.
 pub const PROBE_BYTES: usize = 1 << 20;
 /// Until the rate is known: 48 kHz, two channels, four bytes a sample.
@@ -65,10 +71,15 @@ pub struct Inbox<R> {
     started: Instant,
     last_message: Instant,
     client_deadline: Option<Instant>,
-    queue: VecDeque<Chunk>,
+    /// Fires at or before the next deadline; moved only when it fires, not with every message.
+    alarm: Pin<Box<Sleep>>,
+    stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
+    queue: Vec<Chunk>,
     waiting_bytes: u64,
     in_work_bytes: u64,
     probe_ms: u64,
+    /// Audio that is gathered before it is handed over.
+    gather_ms: u64,
     end: Option<End>,
 }
 
@@ -80,16 +91,23 @@ impl<R: StreamRequest> Inbox<R> {
         client_deadline: Option<Instant>,
     ) -> Self {
         let now = Instant::now();
+        let mut stop = settings.stop.clone();
         Self {
             stream,
-            settings,
             started: now,
             last_message: now,
             client_deadline,
-            queue: VecDeque::new(),
+            alarm: Box::pin(sleep_until(now)),
+            stopping: Box::pin(async move {
+                // An error means the sender is gone, which is a stop as well.
+                let _ = stop.wait_for(|&stop| stop).await;
+            }),
+            settings,
+            queue: Vec::new(),
             waiting_bytes: 0,
             in_work_bytes: 0,
             probe_ms: 0,
+            gather_ms: 0,
             end: None,
         }
     }
@@ -135,53 +153,71 @@ impl<R: StreamRequest> Inbox<R> {
         self.end.is_some()
     }
 
-    /// The next chunk; it counts as waiting until [`Inbox::processed`].
-    pub fn pop(&mut self) -> Option<Chunk> {
-        let chunk = self.queue.pop_front()?;
-        self.in_work_bytes = chunk.content.len() as u64;
-        Some(chunk)
+    /// Nothing more will come and nothing waits.
+    pub fn finished(&self) -> bool {
+        self.ended() && self.queue.is_empty()
     }
 
-    /// The chunk last popped was processed; [`PROBE_BYTES`] of this stream last `probe_ms`.
-    pub fn processed(&mut self, probe_ms: u64) {
+    /// The chunks that wait, if they are enough to be worth it; they count as waiting until
+    /// [`Inbox::processed`].
+    pub fn pop(&mut self) -> Option<Vec<Chunk>> {
+        let enough = self.ended()
+            || self.queue.len() >= MAX_GATHER_CHUNKS
+            || span_ms(self.waiting_bytes, self.probe_ms) >= self.gather_ms;
+        if self.queue.is_empty() || !enough {
+            return None;
+        }
+        self.in_work_bytes = self.waiting_bytes;
+        Some(std::mem::take(&mut self.queue))
+    }
+
+    /// The chunks last popped were processed; [`PROBE_BYTES`] of this stream last `probe_ms`, and less
+    /// than `patience_ms` of audio will not bring news.
+    pub fn processed(&mut self, probe_ms: u64, patience_ms: u64) {
         self.waiting_bytes -= std::mem::take(&mut self.in_work_bytes);
         self.probe_ms = probe_ms;
-    }
-
-    /// How long [`PROBE_BYTES`] of this stream last.
-    pub fn set_rate(&mut self, probe_ms: u64) {
-        self.probe_ms = probe_ms;
+        // Far from where the backlog is refused, and not before the rate is known.
+        let most = MAX_GATHER_MS.min(self.settings.max_backlog_ms / 4);
+        self.gather_ms = if probe_ms == 0 { 0 } else { patience_ms.min(most) };
     }
 
     async fn next(&mut self) -> Result<Result<R, End>, Status> {
-        let idle_at = self.last_message + self.settings.idle;
-        let total_at = self.started + self.settings.total;
-        let client_deadline = self.client_deadline;
-        let client_gives_up = async {
-            match client_deadline {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = self.settings.stop.wait_for(|&stop| stop) => Ok(Err(End::Stopping)),
-            () = client_gives_up => {
-                let waited = client_deadline.map(|at| at.duration_since(self.started));
-                Err(status::deadline(waited.unwrap_or_default()))
-            }
-            () = sleep_until(total_at) => Ok(Err(End::Total)),
-            message = timeout_at(idle_at, self.stream.message()) => match message {
-                Err(_) => Ok(Err(End::Idle)),
-                Ok(message) => match message? {
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut self.stopping => return Ok(Err(End::Stopping)),
+                () = &mut self.alarm => {
+                    if let Some(over) = self.over(Instant::now()) {
+                        return over;
+                    }
+                }
+                message = self.stream.message() => return match message? {
                     None => Ok(Err(End::Closed)),
                     Some(message) => {
                         self.last_message = Instant::now();
                         Ok(Ok(message))
                     }
                 },
-            },
+            }
         }
+    }
+
+    /// Which time is up, if any; else the alarm is set to the next.
+    fn over(&mut self, now: Instant) -> Option<Result<Result<R, End>, Status>> {
+        if let Some(at) = self.client_deadline.filter(|at| *at <= now) {
+            return Some(Err(status::deadline(at.duration_since(self.started))));
+        }
+        let total_at = self.started + self.settings.total;
+        if total_at <= now {
+            return Some(Ok(Err(End::Total)));
+        }
+        let idle_at = self.last_message + self.settings.idle;
+        if idle_at <= now {
+            return Some(Ok(Err(End::Idle)));
+        }
+        let next = self.client_deadline.map_or(total_at, |at| at.min(total_at)).min(idle_at);
+        self.alarm.as_mut().reset(next);
+        None
     }
 
     fn store(&mut self, chunk: Chunk) -> Result<(), Status> {
@@ -198,7 +234,7 @@ impl<R: StreamRequest> Inbox<R> {
             ));
         }
         self.waiting_bytes = waiting_bytes;
-        self.queue.push_back(chunk);
+        self.queue.push(chunk);
         Ok(())
     }
 }

@@ -217,8 +217,8 @@ fn routes(
         stop: stopping.clone(),
     };
     let enrollment = enrollment::Service { app: app(), live: live.clone() };
-    let verification = verification::Service { app: app(), live };
-    let identification = identification::Service { app: app() };
+    let verification = verification::Service { app: app(), live: live.clone() };
+    let identification = identification::Service { app: app(), live };
     let subjects = subjects::Service { app: app() };
     let audit = audit::Service { app: app() };
     let models = models::Service { app: app() };

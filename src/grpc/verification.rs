@@ -45,8 +45,8 @@ fn answer(message: Answer) -> proto::VerifyStreamResponse {
 impl Live for Running {
     type Answer = proto::VerifyStreamResponse;
 
-    async fn push(&mut self, chunk: Chunk) -> Result<Step<Self::Answer>, UseCaseError> {
-        Ok(match self.0.push(chunk).await? {
+    async fn push(&mut self, chunks: Vec<Chunk>) -> Result<Step<Self::Answer>, UseCaseError> {
+        Ok(match self.0.push(chunks).await? {
             VerificationStep::Quiet => Step::Quiet,
             VerificationStep::Update(update) => {
                 let update = convert::verification_update(update);
@@ -56,6 +56,10 @@ impl Live for Running {
                 Step::Final(answer(Answer::Result(convert::verification(result))))
             }
         })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        self.0.patience_ms()
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {

@@ -40,6 +40,12 @@ impl EnrollmentSession {
         Self::default()
     }
 
+    /// Net speech that must still come before there is anything to do, in milliseconds: until then audio
+    /// may be heard in one go.
+    pub fn patience_ms(&self, net_speech_ms: u32) -> u32 {
+        self.told_ms.saturating_add(PROGRESS_EVERY_MS).saturating_sub(net_speech_ms)
+    }
+
     /// Takes an event; anything after the end is ignored.
     pub fn step(&mut self, event: EnrollmentEvent) -> Option<EnrollmentEffect> {
         if self.done {

@@ -81,6 +81,20 @@ impl VerificationSession {
         }
     }
 
+    /// Net speech that must still come before there is anything to do, in milliseconds: until then audio
+    /// may be heard in one go. `u32::MAX` when only the end of audio is waited for.
+    pub fn patience_ms(&self) -> u32 {
+        if self.phase != Phase::Listening {
+            return 0;
+        }
+        let progress = match self.comparisons {
+            0 => self.told_ms.saturating_add(PROGRESS_EVERY_MS),
+            _ => u32::MAX,
+        };
+        let next = self.next_comparison_ms().map_or(progress, |next| next.min(progress));
+        if next == u32::MAX { next } else { next.saturating_sub(self.net_speech_ms) }
+    }
+
     /// Whether `Finalize` was given.
     pub fn is_final(&self) -> bool {
         self.phase == Phase::Final
@@ -123,13 +137,17 @@ impl VerificationSession {
         self.net_speech_ms = self.net_speech_ms.max(net_speech_ms);
     }
 
+    /// Net speech at which the next comparison is due.
+    fn next_comparison_ms(&self) -> Option<u32> {
+        match self.comparisons {
+            0 => Some(self.rules.min_net_speech_ms),
+            MAX_LIVE_COMPARISONS => None,
+            _ => Some(self.compared_ms.saturating_add(COMPARE_EVERY_MS)),
+        }
+    }
+
     fn next_comparison(&mut self) -> Option<VerificationEffect> {
-        let next = match self.comparisons {
-            0 => self.rules.min_net_speech_ms,
-            MAX_LIVE_COMPARISONS => return None,
-            _ => self.compared_ms.saturating_add(COMPARE_EVERY_MS),
-        };
-        if self.net_speech_ms < next {
+        if self.net_speech_ms < self.next_comparison_ms()? {
             return None;
         }
         self.comparisons += 1;
@@ -303,6 +321,28 @@ mod tests {
             1 => Just(Scored { llr: None, net_speech_ms: 5_000 }),
             1 => Just(AudioEnded),
         ]
+    }
+
+    /// Hearing up to what it has patience for in one go leaves out nothing that hearing piece by piece
+    /// would bring.
+    #[test]
+    fn patience_never_misses_anything() {
+        for pieces in [[10, 20, 30], [500, 10, 250], [990, 1_000, 10]] {
+            let mut session = VerificationSession::new(VerificationRules::default(), false);
+            let mut net = 0;
+            for piece in pieces.iter().cycle().take(4_000) {
+                let patience = session.patience_ms();
+                net += piece;
+                let effect = session.step(heard(net));
+                assert_eq!(effect.is_some(), *piece >= patience, "{net} {piece} {patience}");
+                if effect == Some(Embed) {
+                    assert_eq!(session.patience_ms(), 0);
+                    session.step(scored(0.0, net));
+                }
+            }
+            assert_eq!(session.patience_ms(), u32::MAX);
+            session.step(AudioEnded);
+        }
     }
 
     proptest! {

@@ -170,6 +170,8 @@ pub struct Identify {
     pub candidates: Candidates,
     /// Ranked candidates to return, 1 to 100.
     pub max_results: usize,
+    /// Streams only: listen to the end even if the evidence suffices earlier.
+    pub no_early_decision: bool,
     /// Idempotency.
     pub key: IdempotencyKey,
 }

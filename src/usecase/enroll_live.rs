@@ -22,6 +22,8 @@ struct Live {
     contribution: Arc<Contribution>,
     /// Progress before this utterance.
     before: Progress,
+    /// Net speech so far, in milliseconds.
+    heard_ms: u32,
 }
 
 /// A repeated request: the answer is known.
@@ -55,15 +57,17 @@ impl Inner {
             session: EnrollmentSession::new(),
             contribution: Arc::new(Contribution { by, request, command: c, voice, captured_at }),
             before,
+            heard_ms: 0,
             inner: self,
         }))
     }
 }
 
 impl LiveEnrollment for Live {
-    fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
         Box::pin(async move {
-            let (quality, full) = self.inner.hear_chunk(&self.audio, chunk).await?;
+            let (quality, full) = self.inner.hear_chunks(&self.audio, chunks).await?;
+            self.heard_ms = quality.net_speech_ms;
             let event = if full {
                 EnrollmentEvent::Full
             } else {
@@ -78,6 +82,10 @@ impl LiveEnrollment for Live {
                 EnrollmentUpdate { progress, quality }
             }))
         })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        u64::from(self.session.patience_ms(self.heard_ms))
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {
@@ -102,8 +110,12 @@ impl LiveEnrollment for Live {
 }
 
 impl LiveEnrollment for Known {
-    fn push(&mut self, _: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        0
     }
 
     fn duration_ms(&self, _: usize) -> u64 {

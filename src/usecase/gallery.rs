@@ -223,7 +223,8 @@ impl Gallery {
         self.read().numbers.contains_key(subject)
     }
 
-    /// Compares a probe with the usable sides of a list, or of everybody. Exact.
+    /// Compares a probe with the usable sides of a list, or of everybody; how sure the nearest are the
+    /// nearest is said in [`crate::scoring::search`].
     pub(super) fn search(
         &self,
         probe: &Side,
@@ -237,11 +238,11 @@ impl Gallery {
         let (mut scratch, mut hits) = (SearchScratch::default(), Vec::new());
         let searched = match list {
             Some(list) => {
-                let known = list.iter().filter_map(|s| state.numbers.get(s).copied());
-                let usable: Vec<u32> = known.filter(|n| state.index.get(n).is_some()).collect();
+                // Those who may not be found now have a number, but are not in the index.
+                let known: Vec<u32> =
+                    list.iter().filter_map(|s| state.numbers.get(s).copied()).collect();
                 let query = probe.unit();
-                state.index.search_among(query, &usable, RERANK, &mut scratch, &mut hits)?;
-                usable.len()
+                state.index.search_among(query, &known, RERANK, &mut scratch, &mut hits)?
             }
             None => {
                 state.index.search(probe.unit(), RERANK, &mut scratch, &mut hits)?;

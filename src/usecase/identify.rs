@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::domain::{AuditKind, Decision, EventScore, Llr, PadStatus, Quality, Reason, SubjectId};
+use crate::domain::{
+    AuditKind, Decision, EventScore, Llr, PadStatus, Quality, Reason, SubjectId, Timestamp,
+};
 use crate::policy::{IdentificationEvidence, Standing, Verdict, admit, decide_identification};
 use crate::scoring::{IdentificationThreshold, Side};
 use crate::store::SubjectSnapshot;
@@ -12,31 +14,40 @@ use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::{Caller, Candidates, Identify, Recording};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
 use crate::usecase::failure::invalid;
-use crate::usecase::gallery::RERANK;
+use crate::usecase::gallery::{Gallery, RERANK};
+use crate::usecase::hear::Speech;
 use crate::usecase::output::{Identification, RankedCandidate};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
 use crate::usecase::verify::{full, shown, standing};
-use crate::usecase::voice::Score;
+use crate::usecase::voice::{Probe, Score};
 
 /// What a search came to.
-struct Search {
-    quality: Quality,
-    searched: usize,
+#[derive(Clone)]
+pub(super) struct Search {
+    pub(super) quality: Quality,
+    pub(super) searched: usize,
     /// Best first.
-    ranked: Vec<(SubjectId, Score)>,
+    pub(super) ranked: Vec<(SubjectId, Score)>,
+}
+
+impl Search {
+    /// Nobody was compared.
+    pub(super) fn nobody(quality: Quality) -> Self {
+        Self { quality, searched: 0, ranked: Vec::new() }
+    }
 }
 
 /// Everything a decision is made from.
-struct Question {
-    by: Caller,
-    request: Request,
-    max_results: usize,
-    voice: VoiceParts,
+pub(super) struct Question {
+    pub(super) by: Caller,
+    pub(super) request: Request,
+    pub(super) max_results: usize,
+    pub(super) voice: VoiceParts,
 }
 
 /// What a role may see of an answer.
-fn for_role(mut answer: Identification, by: &Caller) -> Identification {
+pub(super) fn for_role(mut answer: Identification, by: &Caller) -> Identification {
     if !sees_fine_scores(by.role) {
         answer.threshold = None;
     }
@@ -67,18 +78,12 @@ impl Inner {
         let (now, model) = (self.now(), voice.clone());
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
-            .hear(&voice, audio, least, move |speech| {
-                let mut search =
-                    Search { quality: speech.quality, searched: 0, ranked: Vec::new() };
-                if search.quality.net_speech_ms >= least {
-                    let probe = model.probe(&speech.frames, &search.quality)?;
-                    let probe = model.probe_side(&probe)?;
-                    let list = list.as_deref();
-                    let found = gallery.search(&probe, list, now)?;
-                    search.searched = found.searched;
-                    search.ranked = rank(&model, &probe, found.nearest);
+            .hear(&voice, audio, least, move |Speech { frames, quality }| {
+                if quality.net_speech_ms < least {
+                    return Ok(Search::nobody(quality));
                 }
-                Ok(search)
+                let probe = model.probe(&frames, &quality)?;
+                look(&model, &gallery, list.as_deref(), (&probe, quality), now)
             })
             .await?;
         let question = Question { by, request, max_results: c.max_results, voice };
@@ -86,7 +91,7 @@ impl Inner {
     }
 
     /// A checked list without repetitions; `None` for everybody.
-    fn candidates(&self, c: &Identify) -> Result<Option<Vec<SubjectId>>, UseCaseError> {
+    pub(super) fn candidates(&self, c: &Identify) -> Result<Option<Vec<SubjectId>>, UseCaseError> {
         if !(1..=RERANK).contains(&c.max_results) {
             let problem = format!("must be from 1 to {RERANK}, {} came", c.max_results);
             return Err(invalid("max_results", problem));
@@ -105,7 +110,7 @@ impl Inner {
     }
 
     /// A remembered answer without those who were erased or opted out since.
-    fn still_known(
+    pub(super) fn still_known(
         &self,
         mut answer: Identification,
         by: &Caller,
@@ -117,16 +122,12 @@ impl Inner {
 
     /// Decides and audits. Whoever would be named is read from the store first, and the commit holds
     /// that nothing changed since.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         question: &Question,
         mut search: Search,
     ) -> Result<Identification, UseCaseError> {
-        let rules = &self.parts.policy.identification;
-        let threshold = match search.searched {
-            0 => None,
-            n => Some(question.voice.back_end.identification_threshold(n, rules.fpir)?),
-        };
+        let threshold = self.threshold(question, &search)?;
         let mut tries = 0;
         while tries < MAX_TRIES {
             let mut verdict = self.verdict(&search, threshold.as_ref());
@@ -155,7 +156,24 @@ impl Inner {
         Err(UseCaseError::Conflict)
     }
 
-    fn verdict(&self, search: &Search, threshold: Option<&IdentificationThreshold>) -> Verdict {
+    /// The threshold for as many as were searched; none when nobody was.
+    pub(super) fn threshold(
+        &self,
+        question: &Question,
+        search: &Search,
+    ) -> Result<Option<IdentificationThreshold>, UseCaseError> {
+        let fpir = self.parts.policy.identification.fpir;
+        match search.searched {
+            0 => Ok(None),
+            n => Ok(Some(question.voice.back_end.identification_threshold(n, fpir)?)),
+        }
+    }
+
+    pub(super) fn verdict(
+        &self,
+        search: &Search,
+        threshold: Option<&IdentificationThreshold>,
+    ) -> Verdict {
         let evidence = IdentificationEvidence {
             best: search.ranked.first().map(|(_, score)| score.llr),
             threshold: threshold.map(|t| Llr(t.llr)),
@@ -226,6 +244,20 @@ fn locked_is_not_accepted(verdict: &mut Verdict, locked: bool) {
     }
 }
 
+/// Searches for the voice of speech frames.
+pub(super) fn look(
+    voice: &VoiceParts,
+    gallery: &Gallery,
+    list: Option<&[SubjectId]>,
+    (probe, quality): (&Probe, Quality),
+    now: Timestamp,
+) -> Result<Search, UseCaseError> {
+    let probe = voice.probe_side(probe)?;
+    let found = gallery.search(&probe, list, now)?;
+    let ranked = rank(voice, &probe, found.nearest);
+    Ok(Search { quality, searched: found.searched, ranked })
+}
+
 /// Re-ranks the nearest by calibrated evidence.
 fn rank(
     voice: &VoiceParts,
@@ -238,7 +270,7 @@ fn rank(
     ranked
 }
 
-fn ranked(found: &[(SubjectId, Score)], most: usize) -> Vec<RankedCandidate> {
+pub(super) fn ranked(found: &[(SubjectId, Score)], most: usize) -> Vec<RankedCandidate> {
     let numbered = (1..).zip(found.iter().take(most));
     let shown = numbered.map(|(rank, (subject, score))| RankedCandidate {
         subject: subject.clone(),
@@ -248,7 +280,7 @@ fn ranked(found: &[(SubjectId, Score)], most: usize) -> Vec<RankedCandidate> {
     shown.collect()
 }
 
-fn content(c: &Identify, list: Option<&[SubjectId]>) -> Content {
+pub(super) fn content(c: &Identify, list: Option<&[SubjectId]>) -> Content {
     let mut content = Content::new().text(&c.max_results.to_string());
     match list {
         None => content = content.flag(true),

@@ -11,12 +11,11 @@ use crate::usecase::core::Inner;
 use crate::usecase::hear::{Capture, HearError, Keep, Speech, Vad, hear_recording};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
+use crate::usecase::voice::Probe;
 
-/// How long a chunk of a live call waits for a place in the engine, in tries of [`WAIT_STEP`]. A call
-/// must not break off because of a short crowd; the edge bounds the audio that waits meanwhile.
-const MAX_WAITS: u32 = 40;
-/// Time between two tries.
-const WAIT_STEP: Duration = Duration::from_millis(25);
+/// How long a chunk of a live call waits for a place in the engine. A call must not break off because
+/// of a short crowd; the edge bounds the audio that waits meanwhile.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Bytes of a WAV sample before its header is known: 16-bit.
 const GUESSED_SAMPLE_BYTES: u64 = 2;
 /// Rate of a WAV stream before its header is known, in Hz: the lowest, so that a backlog is rather
@@ -115,31 +114,23 @@ impl Inner {
     pub(super) async fn on_live<T, F>(&self, audio: &LiveAudio, job: F) -> Result<T, UseCaseError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Capture) -> Result<T, UseCaseError> + Send + Clone + 'static,
+        F: FnOnce(&mut Capture) -> Result<T, UseCaseError> + Send + 'static,
     {
-        let mut waits = 0;
-        loop {
-            let capture = Arc::clone(&audio.capture);
-            let job = job.clone();
-            let locked = move || job(&mut capture.lock().unwrap_or_else(PoisonError::into_inner));
-            match self.parts.engine.submit(locked) {
-                Ok(result) => return result.await?,
-                Err(busy) if waits == MAX_WAITS => return Err(busy.into()),
-                Err(_) => waits += 1,
-            }
-            tokio::time::sleep(WAIT_STEP).await;
-        }
+        let capture = Arc::clone(&audio.capture);
+        let locked = move || job(&mut capture.lock().unwrap_or_else(PoisonError::into_inner));
+        self.parts.engine.run_within(MAX_WAIT, locked).await??
     }
 
-    /// Hears a chunk; the quality so far and whether no more speech is kept.
-    pub(super) async fn hear_chunk(
+    /// Hears chunks; the quality so far and whether no more speech is kept.
+    pub(super) async fn hear_chunks(
         &self,
         audio: &LiveAudio,
-        chunk: Chunk,
+        chunks: Vec<Chunk>,
     ) -> Result<(Quality, bool), UseCaseError> {
-        let chunk = Arc::new(chunk);
         self.on_live(audio, move |capture| {
-            capture.push(chunk.sequence, &chunk.content)?;
+            for chunk in &chunks {
+                capture.push(chunk.sequence, &chunk.content)?;
+            }
             Ok((capture.quality(), capture.is_full()))
         })
         .await
@@ -172,4 +163,17 @@ impl LiveAudio {
         let rate = u64::from(self.format.sample_rate_hz.unwrap_or(GUESSED_RATE_HZ).max(1));
         (bytes as u64 * 1_000).div_ceil(sample_bytes * channels * rate)
     }
+}
+
+/// The speech of a live recording so far as a probe: `all` of it, or for an estimate what is computed.
+pub(super) fn streamed(
+    capture: &mut Capture,
+    quality: &Quality,
+    all: bool,
+) -> Result<Probe, UseCaseError> {
+    let stream = capture
+        .stream()
+        .ok_or_else(|| UseCaseError::Internal("a live comparison has no stream".into()))?;
+    let embedding = if all { stream.embedding() } else { stream.estimate() };
+    Ok(Probe::new(embedding.map_err(UseCaseError::Internal)?, quality))
 }

@@ -23,6 +23,7 @@ pub mod fit_backend;
 mod gallery;
 pub mod hear;
 mod identify;
+mod identify_live;
 pub mod install_model;
 pub mod item;
 mod listen;
@@ -163,6 +164,13 @@ pub mod port {
             c: Identify,
             audio: Recording,
         ) -> Reply<'a, Identification>;
+        /// Searches for a voice live.
+        fn identify_stream<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: Identify,
+            format: AudioFormat,
+        ) -> Reply<'a, Box<dyn LiveIdentification>>;
 
         /// Lists decisions, newest first.
         fn decisions<'a>(
@@ -184,9 +192,11 @@ pub mod port {
 
     /// An enrollment by live audio. The edge pushes chunks in order and finishes once.
     pub trait LiveEnrollment: Send {
-        /// Takes a chunk; an update when there is news. The edge enforces the backlog limit (2,000 ms
+        /// Takes chunks; an update when there is news. The edge enforces the backlog limit (2,000 ms
         /// of audio received and not yet pushed) with [`LiveEnrollment::duration_ms`].
-        fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>>;
+        fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>>;
+        /// How much more audio must come before there can be news, in milliseconds.
+        fn patience_ms(&self) -> u64;
         /// Length of a chunk of this many bytes in this stream's format, in milliseconds.
         fn duration_ms(&self, bytes: usize) -> u64;
         /// End of audio: the outcome.
@@ -205,11 +215,35 @@ pub mod port {
 
     /// A verification by live audio.
     pub trait LiveVerification: Send {
-        /// Takes a chunk.
-        fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep>;
+        /// Takes chunks.
+        fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, VerificationStep>;
+        /// How much more audio must come before there can be news, in milliseconds.
+        fn patience_ms(&self) -> u64;
         /// Length of a chunk of this many bytes in this stream's format, in milliseconds.
         fn duration_ms(&self, bytes: usize) -> u64;
         /// End of audio, or time ran out: the final decision.
         fn finish(self: Box<Self>) -> Reply<'static, Verification>;
+    }
+
+    /// What a pushed chunk led to.
+    pub enum IdentificationStep {
+        /// Nothing new.
+        Quiet,
+        /// An estimate.
+        Update(IdentificationUpdate),
+        /// The evidence suffices: final and audited; push no more.
+        Final(Identification),
+    }
+
+    /// An identification by live audio.
+    pub trait LiveIdentification: Send {
+        /// Takes chunks.
+        fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, IdentificationStep>;
+        /// How much more audio must come before there can be news, in milliseconds.
+        fn patience_ms(&self) -> u64;
+        /// Length of a chunk of this many bytes in this stream's format, in milliseconds.
+        fn duration_ms(&self, bytes: usize) -> u64;
+        /// End of audio, or time ran out: the final decision.
+        fn finish(self: Box<Self>) -> Reply<'static, Identification>;
     }
 }

@@ -193,6 +193,27 @@ pub struct Identification {
     pub versions: Versions,
 }
 
+/// An estimate of who it is on the way; not audited.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdentificationUpdate {
+    /// What the decision would be if the audio ended now.
+    pub decision: Decision,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// Best first; empty until something could be compared.
+    pub candidates: Vec<RankedCandidate>,
+    /// Voiceprints searched.
+    pub searched: u32,
+    /// More than the calibration data supports.
+    pub extrapolated: bool,
+    /// Quality so far.
+    pub quality: Quality,
+    /// Presentation attack detection.
+    pub pad: PadStatus,
+    /// Versions.
+    pub versions: Versions,
+}
+
 /// A subject as shown.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SubjectInfo {

@@ -12,12 +12,12 @@ use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, Chunk, Verify};
 use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::hear::Keep;
-use crate::usecase::listen::{LiveAudio, nothing_heard};
+use crate::usecase::listen::{LiveAudio, nothing_heard, streamed};
 use crate::usecase::output::{Verification, VerificationUpdate};
 use crate::usecase::port::{LiveVerification, Reply, VerificationStep};
 use crate::usecase::request::Content;
 use crate::usecase::verify::{Claim, Evidence, for_role, full, shown};
-use crate::usecase::voice::{Probe, Score};
+use crate::usecase::voice::Score;
 
 /// A claim on its way to a decision.
 struct Live {
@@ -115,12 +115,7 @@ impl Live {
         let compared = self
             .inner
             .on_live(&self.audio, move |capture| {
-                let stream = capture.stream().ok_or_else(|| {
-                    UseCaseError::Internal("a live verification has no stream".into())
-                })?;
-                let embedding = if all { stream.embedding() } else { stream.estimate() };
-                let embedding = embedding.map_err(UseCaseError::Internal)?;
-                let side = voice.probe_side(&Probe::new(embedding, &quality))?;
+                let side = voice.probe_side(&streamed(capture, &quality, all)?)?;
                 let score = voice.score(&template, &side);
                 Ok((side, score))
             })
@@ -152,14 +147,14 @@ impl Live {
         }
     }
 
-    async fn take(&mut self, chunk: Chunk) -> Result<VerificationStep, UseCaseError> {
+    async fn take(&mut self, chunks: Vec<Chunk>) -> Result<VerificationStep, UseCaseError> {
         if self.concluded {
             return Ok(VerificationStep::Quiet);
         }
         if self.template.is_none() {
             return Ok(VerificationStep::Final(self.conclude(false).await?));
         }
-        self.quality = self.inner.hear_chunk(&self.audio, chunk).await?.0;
+        self.quality = self.inner.hear_chunks(&self.audio, chunks).await?.0;
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
         if effect == Some(VerificationEffect::Embed) {
@@ -191,8 +186,15 @@ impl Live {
 }
 
 impl LiveVerification for Live {
-    fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep> {
-        Box::pin(self.take(chunk))
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, VerificationStep> {
+        Box::pin(self.take(chunks))
+    }
+
+    fn patience_ms(&self) -> u64 {
+        match self.template {
+            Some(_) => u64::from(self.session.patience_ms()),
+            None => 0,
+        }
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {
@@ -222,9 +224,13 @@ impl Drop for Live {
 }
 
 impl LiveVerification for Known {
-    fn push(&mut self, _: Chunk) -> Reply<'_, VerificationStep> {
+    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, VerificationStep> {
         let answer = self.0.clone();
         Box::pin(async move { Ok(VerificationStep::Final(answer)) })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        0
     }
 
     fn duration_ms(&self, _: usize) -> u64 {

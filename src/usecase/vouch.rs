@@ -11,7 +11,9 @@ use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::gallery::Galleries;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
-use crate::usecase::port::{Application, LiveEnrollment, LiveVerification, Reply};
+use crate::usecase::port::{
+    Application, LiveEnrollment, LiveIdentification, LiveVerification, Reply,
+};
 
 /// The one implementation of [`Application`].
 #[derive(Clone)]
@@ -177,6 +179,16 @@ impl Application for Vouch {
         audio: Recording,
     ) -> Reply<'a, Identification> {
         act!(self, by, identify(c, audio))
+    }
+
+    fn identify_stream<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: Identify,
+        format: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveIdentification>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(inner.identify_stream(by.clone(), c, format))
     }
 
     fn decisions<'a>(

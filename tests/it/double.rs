@@ -22,6 +22,8 @@ pub mod manner {
     pub const PANIC: &str = "panic-subject";
     /// Streams: the third chunk gives the final decision.
     pub const EARLY: &str = "early-subject";
+    /// Streams: a second of audio is needed for news.
+    pub const PATIENT: &str = "patient-subject";
     /// The store is not available.
     pub const STORE_DOWN: &str = "store-down-subject";
     /// The engine is full.
@@ -43,6 +45,8 @@ pub struct Counts {
     pub ended: AtomicUsize,
     /// Chunks taken by live objects.
     pub pushed: AtomicUsize,
+    /// How often, one or several at once.
+    pub batches: AtomicUsize,
     /// Live objects finished.
     pub finished: AtomicUsize,
     /// Live objects dropped without being finished.
@@ -135,6 +139,23 @@ fn verification(total_ms: u32) -> Verification {
     }
 }
 
+fn identification(searched: u32, total_ms: u32) -> Identification {
+    Identification {
+        decision: Decision::NoMatch,
+        reasons: vec![Reason::BelowIdentificationThreshold],
+        candidates: vec![],
+        searched,
+        threshold: None,
+        fpir: 0.01,
+        extrapolated: false,
+        supported_candidates: 500,
+        quality: quality(total_ms),
+        pad: PadStatus::NotEvaluated,
+        decision_id: decision_id(),
+        versions: versions(),
+    }
+}
+
 fn progress(net_speech_ms: u32) -> Progress {
     Progress { net_speech_ms, required_ms: 20_000, utterances: 1, required_utterances: 3 }
 }
@@ -203,13 +224,20 @@ impl LiveDouble {
         }
     }
 
-    async fn take(&mut self, chunk: Chunk) {
-        if self.subject == manner::SLOW {
-            tokio::time::sleep(SLOW_PUSH).await;
+    async fn take(&mut self, chunks: Vec<Chunk>) {
+        for chunk in &chunks {
+            if self.subject == manner::SLOW {
+                tokio::time::sleep(SLOW_PUSH).await;
+            }
+            self.bytes += chunk.content.len();
         }
-        self.bytes += chunk.content.len();
-        self.chunks += 1;
-        self.counts.pushed.fetch_add(1, Ordering::SeqCst);
+        self.chunks += chunks.len();
+        self.counts.pushed.fetch_add(chunks.len(), Ordering::SeqCst);
+        self.counts.batches.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn patience(&self) -> u64 {
+        if self.subject == manner::PATIENT { 1_000 } else { 0 }
     }
 
     fn total_ms(&self) -> u32 {
@@ -231,10 +259,10 @@ impl Drop for LiveDouble {
 }
 
 impl LiveVerification for LiveDouble {
-    fn push(&mut self, chunk: Chunk) -> Reply<'_, VerificationStep> {
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, VerificationStep> {
         Box::pin(async move {
-            self.take(chunk).await;
-            if self.subject == manner::EARLY && self.chunks == 3 {
+            self.take(chunks).await;
+            if self.subject == manner::EARLY && self.chunks >= 3 {
                 self.end();
                 return Ok(VerificationStep::Final(verification(self.total_ms())));
             }
@@ -250,6 +278,10 @@ impl LiveVerification for LiveDouble {
         })
     }
 
+    fn patience_ms(&self) -> u64 {
+        self.patience()
+    }
+
     fn duration_ms(&self, bytes: usize) -> u64 {
         bytes as u64 / 32
     }
@@ -262,15 +294,57 @@ impl LiveVerification for LiveDouble {
     }
 }
 
-impl LiveEnrollment for LiveDouble {
-    fn push(&mut self, chunk: Chunk) -> Reply<'_, Option<EnrollmentUpdate>> {
+impl LiveIdentification for LiveDouble {
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, IdentificationStep> {
         Box::pin(async move {
-            self.take(chunk).await;
+            self.take(chunks).await;
+            let candidate = RankedCandidate {
+                subject: SubjectId::parse("s-7").unwrap(),
+                rank: 1,
+                score: ShownScore { band: ScoreBand::High, llr: None, raw: None },
+            };
+            Ok(IdentificationStep::Update(IdentificationUpdate {
+                decision: Decision::NoMatch,
+                reasons: vec![Reason::BelowIdentificationThreshold],
+                candidates: vec![candidate],
+                searched: 99,
+                extrapolated: true,
+                quality: quality(self.total_ms()),
+                pad: PadStatus::NotEvaluated,
+                versions: versions(),
+            }))
+        })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        self.patience()
+    }
+
+    fn duration_ms(&self, bytes: usize) -> u64 {
+        bytes as u64 / 32
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, Identification> {
+        Box::pin(async move {
+            self.end();
+            Ok(identification(99, self.total_ms()))
+        })
+    }
+}
+
+impl LiveEnrollment for LiveDouble {
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
+        Box::pin(async move {
+            self.take(chunks).await;
             Ok(Some(EnrollmentUpdate {
                 progress: progress(self.total_ms()),
                 quality: quality(self.total_ms()),
             }))
         })
+    }
+
+    fn patience_ms(&self) -> u64 {
+        self.patience()
     }
 
     fn duration_ms(&self, bytes: usize) -> u64 {
@@ -447,21 +521,20 @@ impl Application for Double {
             Candidates::List(ids) => u32::try_from(ids.len()).unwrap(),
             Candidates::WholeTenant => 99,
         };
-        let found = Identification {
-            decision: Decision::NoMatch,
-            reasons: vec![Reason::BelowIdentificationThreshold],
-            candidates: vec![],
-            searched,
-            threshold: None,
-            fpir: 0.01,
-            extrapolated: false,
-            supported_candidates: 500,
-            quality: quality(5_000),
-            pad: PadStatus::NotEvaluated,
-            decision_id: decision_id(),
-            versions: versions(),
-        };
-        self.unary(None, found)
+        self.unary(None, identification(searched, 5_000))
+    }
+
+    fn identify_stream<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: Identify,
+        _: AudioFormat,
+    ) -> Reply<'a, Box<dyn LiveIdentification>> {
+        let nobody = SubjectId::parse("nobody").unwrap();
+        Box::pin(async move {
+            let live = LiveDouble::new(&nobody, &self.counts);
+            Ok(Box::new(live) as Box<dyn LiveIdentification>)
+        })
     }
 
     fn decisions<'a>(

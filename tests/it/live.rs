@@ -10,6 +10,7 @@ use tonic::Code;
 use vouch::grpc::ServerSettings;
 use vouch::grpc::proto;
 use vouch::grpc::proto::enrollment_service_client::EnrollmentServiceClient;
+use vouch::grpc::proto::identification_service_client::IdentificationServiceClient;
 use vouch::grpc::proto::verification_service_client::VerificationServiceClient;
 
 use crate::double::manner;
@@ -125,6 +126,74 @@ async fn a_full_backlog_is_processed() {
     drop(sender);
     let (updates, result) = read(&mut answers).await;
     assert_eq!((updates, result.unwrap().quality.unwrap().total_ms), (2, 2_000));
+}
+
+#[tokio::test]
+async fn what_cannot_bring_news_is_handed_over_together() {
+    let server = server::start(settings()).await;
+    let mut client = server.verification().await;
+    let (sender, mut answers) = open(&mut client).await;
+    sender.send(config(manner::PATIENT)).await.unwrap();
+    // Nine packets wait for the tenth, 200 ms; the last ones for the end.
+    for _ in 0..9 {
+        sender.send(audio(20)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.app.count(|c| &c.pushed), 0);
+    for _ in 0..4 {
+        sender.send(audio(20)).await.unwrap();
+    }
+    until("ten packets are heard", || server.app.count(|c| &c.pushed) >= 10).await;
+    drop(sender);
+    let (_, result) = read(&mut answers).await;
+    assert_eq!(result.unwrap().quality.unwrap().total_ms, 260);
+    assert_eq!(server.app.count(|c| &c.pushed), 13);
+    assert!(server.app.count(|c| &c.batches) <= 3);
+}
+
+fn identify(message: proto::identify_stream_request::Message) -> proto::IdentifyStreamRequest {
+    proto::IdentifyStreamRequest { message: Some(message) }
+}
+
+#[tokio::test]
+async fn a_live_search_tells_candidates_and_ends_with_a_result() {
+    use proto::identify_stream_config::Candidates;
+    use proto::identify_stream_request::Message as Sent;
+    use proto::identify_stream_response::Message as Received;
+    let server = server::start(settings()).await;
+    let config = |subject_ids: Vec<String>| {
+        let list = proto::CandidateList { subject_ids };
+        identify(Sent::Config(proto::IdentifyStreamConfig {
+            audio: Some(server::pcm16()),
+            candidates: Some(Candidates::CandidateList(list)),
+            max_results: 5,
+            idempotency_key: "i-1".into(),
+            no_early_decision: false,
+        }))
+    };
+    let chunk = || proto::AudioChunk { sequence: 0, content: vec![0; 300 * 32] };
+    let mut client = IdentificationServiceClient::new(server.channel().await);
+    let messages = vec![config(vec!["s-7".into()]), identify(Sent::Audio(chunk()))];
+    let request = keyed(tokio_stream::iter(messages));
+    let mut answers = client.identify_stream(request).await.unwrap().into_inner();
+    let mut updates = Vec::new();
+    let result = loop {
+        match answers.message().await.unwrap().unwrap().message.unwrap() {
+            Received::Update(update) => updates.push(update),
+            Received::Result(result) => break result,
+        }
+    };
+    assert_eq!(updates[0].candidates[0].subject_id, "s-7");
+    assert!(updates[0].extrapolated);
+    assert_eq!((result.searched, result.decision_id.as_str()), (99, "d-1"));
+    assert_eq!(result.quality.unwrap().total_ms, 300);
+
+    let request = keyed(tokio_stream::iter(vec![config(vec!["not an id".into()])]));
+    let mut answers = client.identify_stream(request).await.unwrap().into_inner();
+    let status = answers.message().await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let field = "config.candidate_list.subject_ids[0]";
+    assert!(status.message().starts_with(field), "{}", status.message());
 }
 
 #[tokio::test]

@@ -234,13 +234,30 @@ pub fn verification_update(value: output::VerificationUpdate) -> proto::Verifica
     }
 }
 
+fn candidate(value: output::RankedCandidate) -> proto::Candidate {
+    proto::Candidate {
+        subject_id: value.subject.into(),
+        rank: value.rank,
+        score: Some(score(value.score)),
+    }
+}
+
+/// An estimate of who it is on the way.
+pub fn identification_update(value: output::IdentificationUpdate) -> proto::IdentificationUpdate {
+    proto::IdentificationUpdate {
+        decision: decision(value.decision) as i32,
+        reasons: reasons(&value.reasons),
+        candidates: value.candidates.into_iter().map(candidate).collect(),
+        searched: value.searched,
+        extrapolated: value.extrapolated,
+        quality: Some(quality(value.quality)),
+        pad_status: pad(value.pad),
+        versions: Some(versions(&value.versions)),
+    }
+}
+
 /// A final identification.
 pub fn identification(value: output::Identification) -> proto::IdentifyResponse {
-    let candidate = |c: output::RankedCandidate| proto::Candidate {
-        subject_id: c.subject.into(),
-        rank: c.rank,
-        score: Some(score(c.score)),
-    };
     proto::IdentifyResponse {
         decision: decision(value.decision) as i32,
         reasons: reasons(&value.reasons),

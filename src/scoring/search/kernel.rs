@@ -1,38 +1,8 @@
-//! The scan: bounds for a block at a time, full comparison of the few that reach the threshold.
+//! Integer sums of a block of codes with the widest registers there are, and exact scalar products.
 
 use pulp::{Arch, Scalar, Simd, WithSimd};
 
-use super::code::{Codes, LANES, LINES_PER_SUM, Line, QueryCode, Scales};
-use super::fine::FineCodes;
-use super::top::Top;
-
-/// Vectors that wait for full comparison: enough that their reads from memory overlap.
-const PENDING: usize = 64;
-
-/// Places in memory read in turn: one stream of reads alone leaves the memory idle half the time.
-const STREAMS: usize = 4;
-
-/// One search over all codes.
-pub(super) struct Scan<'a, K> {
-    pub(super) codes: &'a Codes,
-    pub(super) fine: &'a FineCodes,
-    pub(super) rows: &'a [f32],
-    pub(super) keys: &'a [K],
-    pub(super) query: &'a [f32],
-    pub(super) query_code: &'a QueryCode,
-    pub(super) top: &'a mut Top,
-}
-
-/// Runs a search with the widest registers there are.
-pub(super) fn scan<K: Ord>(arch: Arch, scan: Scan<'_, K>) {
-    match arch {
-        #[cfg(target_arch = "x86_64")]
-        Arch::V4(simd) => Simd::vectorize(simd, Run(simd, scan)),
-        #[cfg(target_arch = "x86_64")]
-        Arch::V3(simd) => Simd::vectorize(simd, Run(simd, scan)),
-        other => other.dispatch(Run(Scalar, scan)),
-    }
-}
+use super::code::{LANES, LINES_PER_SUM, Line};
 
 /// Scalar product, the same bits on every machine: fixed lanes, no fused operations.
 pub(super) fn dot(arch: Arch, a: &[f32], b: &[f32]) -> f32 {
@@ -50,98 +20,31 @@ impl WithSimd for Dot<'_> {
 }
 
 #[inline(always)]
-fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
     let mut lanes = [0.0f32; 32];
-    let (a32, b32) = (a.chunks_exact(32), b.chunks_exact(32));
-    let rest = a32.remainder().iter().zip(b32.remainder());
-    for (x, y) in a32.zip(b32) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += x * y;
-        }
+    for (x, y) in a.iter().zip(b) {
+        lanes = std::array::from_fn(|n| lanes[n] + x[n] * y[n]);
     }
-    for (lane, (x, y)) in lanes.iter_mut().zip(rest) {
-        *lane += x * y;
+    if !a_rest.is_empty() {
+        // Apart, so that the lanes above stay in registers.
+        let (mut x, mut y) = ([0.0f32; 32], [0.0f32; 32]);
+        x.iter_mut().zip(a_rest).for_each(|(x, a)| *x = *a);
+        y.iter_mut().zip(b_rest).for_each(|(y, b)| *y = *b);
+        lanes = std::array::from_fn(|n| lanes[n] + x[n] * y[n]);
     }
-    let mut width = 16;
-    while width > 0 {
-        for n in 0..width {
-            lanes[n] += lanes[n + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+    let [sum] = halve(halve::<4, 2>(halve::<8, 4>(halve::<16, 8>(halve::<32, 16>(lanes)))));
+    sum
 }
 
-struct Run<'a, T, K>(T, Scan<'a, K>);
-
-impl<T: Kernel, K: Ord> WithSimd for Run<'_, T, K> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self(kernel, mut scan) = self;
-        let mut pending = [(0u32, 0.0f32); PENDING + LANES];
-        let mut waiting = 0;
-        let mut threshold = f32::NEG_INFINITY;
-        let blocks = scan.codes.blocks();
-        let stride = blocks.div_ceil(STREAMS);
-        let order = (0..stride).flat_map(|n| (n..blocks).step_by(stride));
-        for n in order {
-            let (lines, scales) = scan.codes.block(n);
-            let sums = kernel.sums(lines, &scan.query_code.lines);
-            let bounds = bounds(sums, scales, scan.query_code);
-            let reached = bounds.iter().fold(false, |any, b| any | (*b >= threshold));
-            if !reached {
-                continue;
-            }
-            for (lane, &bound) in bounds.iter().enumerate() {
-                // An empty lane has bound negative infinity, as has the threshold at first.
-                if bound >= threshold && bound > f32::NEG_INFINITY {
-                    pending[waiting] = ((n * LANES + lane) as u32, bound);
-                    waiting += 1;
-                }
-            }
-            if waiting >= PENDING {
-                scan.compare(&pending[..waiting]);
-                waiting = 0;
-                threshold = scan.top.threshold();
-            }
-        }
-        scan.compare(&pending[..waiting]);
-    }
-}
-
-/// Upper bounds of the 16 cosines of a block.
+/// Adds the upper half of the lanes to the lower.
 #[inline(always)]
-fn bounds(sums: [i32; LANES], scales: &Scales, query: &QueryCode) -> [f32; LANES] {
-    let mut bounds = [0.0f32; LANES];
-    for (n, bound) in bounds.iter_mut().enumerate() {
-        let estimate = scales.step[n] * (sums[n] as f32 * query.step - query.offset);
-        *bound = estimate + scales.rest[n] * query.norm + query.slack;
-    }
-    bounds
-}
-
-impl<K: Ord> Scan<'_, K> {
-    /// Full comparison of slots whose bound reached the threshold of its time.
-    #[inline(always)]
-    fn compare(&mut self, pending: &[(u32, f32)]) {
-        let dim = self.query.len();
-        for &(slot, bound) in pending {
-            if bound < self.top.threshold() {
-                continue;
-            }
-            if self.fine.bound(slot as usize, self.query_code) < self.top.threshold() {
-                continue;
-            }
-            let start = slot as usize * dim;
-            let score = dot_inline(self.query, &self.rows[start..start + dim]);
-            self.top.offer(score, slot, self.keys);
-        }
-    }
+fn halve<const N: usize, const H: usize>(lanes: [f32; N]) -> [f32; H] {
+    std::array::from_fn(|n| lanes[n] + lanes[n + H])
 }
 
 /// Integer sums of a block: for each of its 16 vectors, codes times the query's codes.
-trait Kernel: Copy {
+pub(super) trait Kernel: Copy {
     fn sums(self, lines: &[Line], query: &[[i32; 2]]) -> [i32; LANES];
 }
 
@@ -216,11 +119,4 @@ impl Kernel for pulp::x86::V3 {
         }
         pulp::cast(sums)
     }
-}
-
-/// Upper bound of the first vector's cosine.
-#[cfg(test)]
-pub(super) fn coarse_bound(codes: &Codes, query: &QueryCode) -> f32 {
-    let (lines, scales) = codes.block(0);
-    bounds(Scalar.sums(lines, &query.lines), scales, query)[0]
 }

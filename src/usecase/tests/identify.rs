@@ -49,7 +49,7 @@ async fn a_list_bounds_who_can_be_found() {
     assert_eq!(nobody.reasons[0], Reason::NoTemplate);
     let by = world.by(Role::Client);
     for candidates in [list(&[]), Candidates::List(vec![id("anna"); 1_001])] {
-        let c = Identify { candidates, max_results: 10, key: world.key() };
+        let c = Identify { candidates, max_results: 10, no_early_decision: true, key: world.key() };
         let refused = world.vouch.identify(&by, c, recording(speak(ANNA, 12.0))).await;
         assert!(matches!(refused, Err(UseCaseError::InvalidArgument { .. })));
     }
@@ -145,7 +145,12 @@ async fn a_list_of_one_is_no_way_around_the_lock() {
 async fn a_repeated_request_does_not_name_the_erased() {
     let world = three().await;
     let by = world.by(Role::Admin);
-    let c = Identify { candidates: Candidates::WholeTenant, max_results: 10, key: world.key() };
+    let c = Identify {
+        candidates: Candidates::WholeTenant,
+        max_results: 10,
+        no_early_decision: true,
+        key: world.key(),
+    };
     let audio = || recording(speak(ANNA, 12.0));
     let first = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
     let again = world.vouch.identify(&by, c.clone(), audio()).await.unwrap();
@@ -169,6 +174,7 @@ async fn a_restart_finds_the_same() {
         let c = Identify {
             candidates: Candidates::WholeTenant,
             max_results: 1,
+            no_early_decision: true,
             key: IdempotencyKey::parse(&format!("restart-{subject}")).unwrap(),
         };
         let by = again.by(Role::Client);

@@ -29,7 +29,7 @@ async fn push_all(
 ) -> (usize, Option<(usize, Verification)>) {
     let mut updates = 0;
     for (number, chunk) in chunks(content).enumerate() {
-        match live.push(chunk).await.unwrap() {
+        match live.push(vec![chunk]).await.unwrap() {
             VerificationStep::Quiet => {}
             VerificationStep::Update(update) => {
                 updates += 1;
@@ -200,9 +200,9 @@ async fn packets_that_are_lost_or_repeated_are_reported() {
         if number == 10 {
             continue;
         }
-        live.push(chunk.clone()).await.unwrap();
+        live.push(vec![chunk.clone()]).await.unwrap();
         if number == 20 {
-            live.push(chunk).await.unwrap();
+            live.push(vec![chunk]).await.unwrap();
         }
     }
     let answer = live.finish().await.unwrap();
@@ -233,7 +233,7 @@ async fn a_live_enrollment_tells_its_progress_and_is_kept_when_finished() {
     let mut live = world.vouch.enroll_stream(&by, c.clone(), format()).await.unwrap();
     let mut told = Vec::new();
     for chunk in chunks(&speak(ANNA, 10.0)) {
-        if let Some(update) = live.push(chunk).await.unwrap() {
+        if let Some(update) = live.push(vec![chunk]).await.unwrap() {
             told.push(update.progress.net_speech_ms);
         }
     }
@@ -245,7 +245,7 @@ async fn a_live_enrollment_tells_its_progress_and_is_kept_when_finished() {
     // Repeated: the same answer, nothing added.
     let mut again = world.vouch.enroll_stream(&by, c, format()).await.unwrap();
     for chunk in chunks(&speak(ANNA, 1.0)) {
-        assert!(again.push(chunk).await.unwrap().is_none());
+        assert!(again.push(vec![chunk]).await.unwrap().is_none());
     }
     assert_eq!(again.finish().await.unwrap(), answer);
     let status = world.vouch.enrollment(&by, id("anna")).await.unwrap();
@@ -262,7 +262,7 @@ async fn a_caller_who_drops_a_live_enrollment_leaves_nothing() {
     let c = world.enroll_command("anna");
     let mut live = world.vouch.enroll_stream(&by, c, format()).await.unwrap();
     for chunk in chunks(&speak(ANNA, 10.0)) {
-        live.push(chunk).await.unwrap();
+        live.push(vec![chunk]).await.unwrap();
     }
     drop(live);
     tokio::task::yield_now().await;

@@ -5,6 +5,7 @@ mod world;
 
 mod enroll;
 mod identify;
+mod identify_live;
 mod live;
 mod subjects;
 mod verify;

@@ -397,7 +397,7 @@ impl World {
         candidates: Candidates,
         content: Vec<u8>,
     ) -> Identification {
-        let c = Identify { candidates, max_results: 10, key: self.key() };
+        let c = Identify { candidates, max_results: 10, no_early_decision: true, key: self.key() };
         let by = self.by(Role::Admin);
         let answer = self.vouch.identify(&by, c, recording(content)).await.unwrap();
         self.is_audited(&answer.decision_id, Some(answer.decision)).await;
