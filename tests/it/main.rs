@@ -16,4 +16,5 @@ mod logs;
 mod recordings;
 mod server;
 mod stop;
+mod texts;
 mod tls;
