@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vouch::audio::{AudioLimits, decode_file, listen, QualityLimits};
+use vouch::audio::{AudioLimits, QualityLimits, decode_file, listen};
 
 fuzz_target!(|data: &[u8]| {
     let limits = AudioLimits { max_seconds: 10, max_bytes: 1 << 20, max_chunk_bytes: 1 << 16 };

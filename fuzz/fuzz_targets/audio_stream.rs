@@ -5,10 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use vouch::audio::{AudioLimits, StreamDecoder};
 use vouch::domain::{AudioEncoding, AudioFormat};
 
-fn run<'a>(
-    format: AudioFormat,
-    chunks: impl Iterator<Item = &'a [u8]>,
-) -> (Vec<f32>, bool) {
+fn run<'a>(format: AudioFormat, chunks: impl Iterator<Item = &'a [u8]>) -> (Vec<f32>, bool) {
     let limits = AudioLimits { max_seconds: 10, max_bytes: 1 << 20, max_chunk_bytes: 1 << 16 };
     let mut out = Vec::new();
     let Ok(mut decoder) = StreamDecoder::new(format, limits) else { return (out, false) };

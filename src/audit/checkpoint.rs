@@ -77,7 +77,7 @@ impl CheckpointFile {
         }
         let mut file = options.open(path).map_err(&error)?;
         let text = read_all(&mut file, path)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let whole = whole_lines(&text);
         let checkpoints = parse(&text[..whole], path)?;
         if whole < text.len() {
             file.set_len(whole as u64).map_err(&error)?;
@@ -115,8 +115,20 @@ impl CheckpointFile {
 pub fn read_checkpoints(path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
     let mut file = File::open(path).map_err(file_error(path))?;
     let text = read_all(&mut file, path)?;
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    parse(&text[..whole], path)
+    parse_checkpoints(&text, path)
+}
+
+/// Reads the text of a checkpoint file; an unfinished last line is ignored. `path` is for the error.
+///
+/// # Errors
+/// [`AuditError::BadLine`].
+pub fn parse_checkpoints(text: &str, path: &Path) -> Result<Vec<Checkpoint>, AuditError> {
+    parse(&text[..whole_lines(text)], path)
+}
+
+/// Length of the text up to the end of its last whole line, in bytes.
+fn whole_lines(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |end| end + 1)
 }
 
 fn read_all(file: &mut File, path: &Path) -> Result<String, AuditError> {

@@ -14,7 +14,7 @@ mod verify;
 mod tests;
 
 pub use anchor::{AnchorPolicy, Anchors};
-pub use checkpoint::{Checkpoint, CheckpointFile, read_checkpoints};
+pub use checkpoint::{Checkpoint, CheckpointFile, parse_checkpoints, read_checkpoints};
 pub use export::{export_chain, export_decisions};
 pub use verify::{Finding, Problem, Report, verify};
 

@@ -20,7 +20,7 @@ pub enum Decision {
     OptedOut,
     /// Template past its expiry.
     Expired,
-    /// Too many failed attempts.
+    /// Too many unsuccessful attempts.
     Locked,
 }
 
@@ -82,8 +82,8 @@ reasons! {
     OptedOut => "the subject opted out",
     /// Template past its expiry.
     TemplateExpired => "the voiceprint has expired: enroll again",
-    /// Failed attempts reached the limit.
-    TooManyAttempts => "too many failed attempts",
+    /// Unsuccessful attempts reached a limit.
+    TooManyAttempts => "too many unsuccessful attempts",
     /// More candidates than the calibration supports.
     Extrapolated => "more candidates than the calibration data supports",
     /// Best candidate below the threshold for this many candidates.

@@ -4,31 +4,16 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use crate::domain::DecisionId;
 use crate::grpc::call::{self, run};
-use crate::grpc::convert;
+use crate::grpc::convert::{self, requests};
 use crate::grpc::proto;
 use crate::grpc::proto::audit_service_server::AuditService;
-use crate::usecase::command::{DecisionFilter, ExplainDecision};
 use crate::usecase::port::Application;
 
 /// The service.
 pub struct Service {
     /// The application.
     pub app: Arc<dyn Application>,
-}
-
-fn filter(request: proto::ListDecisionsRequest) -> convert::Read<DecisionFilter> {
-    Ok(DecisionFilter {
-        subject: convert::optional_subject_id(&request.subject_id, "subject_id")?,
-        from: convert::optional_timestamp(request.from, "from")?,
-        until: convert::optional_timestamp(request.until, "until")?,
-        decision: convert::decision_filter(request.decision, "decision")?,
-        reason: convert::reason_filter(request.reason, "reason")?,
-        kind: convert::kind_filter(request.kind, "kind")?,
-        page_size: convert::page_size(request.page_size, "page_size")?,
-        page_token: convert::page_token(request.page_token, "page_token")?,
-    })
 }
 
 #[tonic::async_trait]
@@ -39,7 +24,7 @@ impl AuditService for Service {
     ) -> Result<Response<proto::ListDecisionsResponse>, Status> {
         let call = call::of(&request)?;
         let versions = call::versions(&self.app, &call);
-        let filter = filter(request.into_inner())?;
+        let filter = requests::list_decisions(request.into_inner())?;
         let page = run(&self.app, call, |app, by| app.decisions(by, filter)).await?;
         Ok(Response::new(proto::ListDecisionsResponse {
             decisions: page.items.into_iter().map(convert::decision_record).collect(),
@@ -54,9 +39,7 @@ impl AuditService for Service {
     ) -> Result<Response<proto::ExplainDecisionResponse>, Status> {
         let call = call::of(&request)?;
         let versions = call::versions(&self.app, &call);
-        let id = &request.get_ref().decision_id;
-        let command =
-            ExplainDecision { decision: convert::id(id, "decision_id", DecisionId::parse)? };
+        let command = requests::explain_decision(request.into_inner())?;
         let (decision, explanation) =
             run(&self.app, call, |app, by| app.explain(by, command)).await?;
         Ok(Response::new(proto::ExplainDecisionResponse {

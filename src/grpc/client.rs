@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::grpc::proto as pb;
 use pb::audit_service_client::AuditServiceClient;
@@ -123,24 +125,21 @@ impl Client {
     ) -> Result<pb::EnrollmentResult, ClientError> {
         use pb::enroll_stream_request::Message as Sent;
         use pb::enroll_stream_response::Message as Received;
-        let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_DEPTH);
-        let feeder = tokio::spawn(async move {
-            let first = pb::EnrollStreamRequest { message: Some(Sent::Config(config)) };
-            let wrap = |chunk| pb::EnrollStreamRequest { message: Some(Sent::Audio(chunk)) };
-            feed(&sender, first, audio, wrap).await;
-        });
         let mut client = EnrollmentServiceClient::new(self.transport.clone());
-        let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
-        let mut answers = client.enroll_stream(requests).await?.into_inner();
         let mut result = None;
-        while let Some(answer) = answers.message().await? {
-            match answer.message {
+        let wrap = |message| pb::EnrollStreamRequest { message: Some(message) };
+        converse(
+            wrap(Sent::Config(config)),
+            audio,
+            move |chunk| wrap(Sent::Audio(chunk)),
+            |requests| async move { client.enroll_stream(requests).await },
+            |answer: pb::EnrollStreamResponse| match answer.message {
                 Some(Received::Update(update)) => on_update(update),
                 Some(Received::Result(last)) => result = Some(last),
                 None => {}
-            }
-        }
-        feeder.abort();
+            },
+        )
+        .await?;
         result.ok_or(ClientError::NoResult)
     }
 
@@ -162,24 +161,21 @@ impl Client {
     ) -> Result<pb::VerificationResult, ClientError> {
         use pb::verify_stream_request::Message as Sent;
         use pb::verify_stream_response::Message as Received;
-        let (sender, receiver) = tokio::sync::mpsc::channel(STREAM_DEPTH);
-        let feeder = tokio::spawn(async move {
-            let first = pb::VerifyStreamRequest { message: Some(Sent::Config(config)) };
-            let wrap = |chunk| pb::VerifyStreamRequest { message: Some(Sent::Audio(chunk)) };
-            feed(&sender, first, audio, wrap).await;
-        });
         let mut client = VerificationServiceClient::new(self.transport.clone());
-        let requests = tokio_stream::wrappers::ReceiverStream::new(receiver);
-        let mut answers = client.verify_stream(requests).await?.into_inner();
         let mut result = None;
-        while let Some(answer) = answers.message().await? {
-            match answer.message {
+        let wrap = |message| pb::VerifyStreamRequest { message: Some(message) };
+        converse(
+            wrap(Sent::Config(config)),
+            audio,
+            move |chunk| wrap(Sent::Audio(chunk)),
+            |requests| async move { client.verify_stream(requests).await },
+            |answer: pb::VerifyStreamResponse| match answer.message {
                 Some(Received::Update(update)) => on_update(update),
                 Some(Received::Result(last)) => result = Some(last),
                 None => {}
-            }
-        }
-        feeder.abort();
+            },
+        )
+        .await?;
         result.ok_or(ClientError::NoResult)
     }
 
@@ -242,10 +238,33 @@ impl Client {
     }
 }
 
+/// One live call from the first message to the last answer: a task of its own feeds the stream that
+/// `open` starts, `take` sees every answer.
+async fn converse<Q, A, F>(
+    first: Q,
+    audio: LiveAudio,
+    wrap: impl Fn(pb::AudioChunk) -> Q + Send + Sync + 'static,
+    open: impl FnOnce(ReceiverStream<Q>) -> F,
+    mut take: impl FnMut(A),
+) -> Result<(), ClientError>
+where
+    Q: Send + 'static,
+    F: Future<Output = Result<Response<Streaming<A>>, Status>>,
+{
+    let (sender, receiver) = mpsc::channel(STREAM_DEPTH);
+    let feeder = tokio::spawn(async move { feed(&sender, first, audio, wrap).await });
+    let mut answers = open(ReceiverStream::new(receiver)).await?.into_inner();
+    while let Some(answer) = answers.message().await? {
+        take(answer);
+    }
+    feeder.abort();
+    Ok(())
+}
+
 /// Sends the configuration, then packets numbered from 1 at their pace, until done or until the server
 /// has stopped listening (an early decision).
 async fn feed<T>(
-    sender: &tokio::sync::mpsc::Sender<T>,
+    sender: &mpsc::Sender<T>,
     first: T,
     audio: LiveAudio,
     wrap: impl Fn(pb::AudioChunk) -> T,

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::domain::VoiceprintId;
 use crate::grpc::call::{self, run};
-use crate::grpc::convert::{self, Read};
+use crate::grpc::convert::{self, requests};
 use crate::grpc::inbox::{LiveSettings, Part, StreamRequest};
 use crate::grpc::live::{self, Answers, Live, Step};
 use crate::grpc::proto;
 use crate::grpc::proto::enrollment_service_server::EnrollmentService;
 use crate::usecase::UseCaseError;
-use crate::usecase::command::{Chunk, DeleteVoiceprint, Enroll, OnSubject};
+use crate::usecase::command::Chunk;
 use crate::usecase::port::{Application, LiveEnrollment};
 
 /// The service.
@@ -21,17 +20,6 @@ pub struct Service {
     pub app: Arc<dyn Application>,
     /// Timers and limits of streams.
     pub live: LiveSettings,
-}
-
-fn config(value: Option<proto::EnrollmentConfig>, field: &str) -> Read<Enroll> {
-    let config = convert::required(value, field)?;
-    let at = |name: &str| format!("{field}.{name}");
-    Ok(Enroll {
-        subject: convert::subject_id(&config.subject_id, &at("subject_id"))?,
-        authorization: convert::authorization(config.authorization, &at("authorization"))?,
-        reenroll: config.reenroll,
-        key: convert::idempotency_key(&config.idempotency_key, &at("idempotency_key"))?,
-    })
 }
 
 impl StreamRequest for proto::EnrollStreamRequest {
@@ -88,9 +76,7 @@ impl EnrollmentService for Service {
         request: Request<proto::EnrollUtteranceRequest>,
     ) -> Result<Response<proto::EnrollUtteranceResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = config(request.config, "config")?;
-        let audio = convert::recording(request.audio, "audio")?;
+        let (command, audio) = requests::enroll_utterance(request.into_inner())?;
         let outcome = run(&self.app, call, |app, by| app.enroll(by, command, audio)).await?;
         Ok(Response::new(proto::EnrollUtteranceResponse {
             result: Some(convert::enrollment(outcome)),
@@ -104,8 +90,7 @@ impl EnrollmentService for Service {
         let call = call::of(&request)?;
         let (app, opener) = (Arc::clone(&self.app), call.clone());
         let open = move |message: proto::EnrollStreamConfig| async move {
-            let command = config(message.enrollment, "config.enrollment")?;
-            let format = convert::audio_format(message.audio, "config.audio")?;
+            let (command, format) = requests::enroll_stream(message)?;
             run(&app, opener, move |app, by| app.enroll_stream(by, command, format))
                 .await
                 .map(Running)
@@ -120,7 +105,7 @@ impl EnrollmentService for Service {
         request: Request<proto::GetEnrollmentRequest>,
     ) -> Result<Response<proto::GetEnrollmentResponse>, Status> {
         let call = call::of(&request)?;
-        let subject = convert::subject_id(&request.get_ref().subject_id, "subject_id")?;
+        let subject = requests::get_enrollment(request.into_inner())?;
         let status = run(&self.app, call, |app, by| app.enrollment(by, subject)).await?;
         Ok(Response::new(proto::GetEnrollmentResponse {
             state: convert::enrollment_state(status.state),
@@ -134,11 +119,7 @@ impl EnrollmentService for Service {
         request: Request<proto::CancelEnrollmentRequest>,
     ) -> Result<Response<proto::CancelEnrollmentResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = OnSubject {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::cancel_enrollment(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.cancel_enrollment(by, command)).await?;
         Ok(Response::new(proto::CancelEnrollmentResponse {
             utterances_dropped: done.value,
@@ -153,7 +134,7 @@ impl EnrollmentService for Service {
     ) -> Result<Response<proto::ListVoiceprintsResponse>, Status> {
         let call = call::of(&request)?;
         let versions = call::versions(&self.app, &call);
-        let subject = convert::subject_id(&request.get_ref().subject_id, "subject_id")?;
+        let subject = requests::list_voiceprints(request.into_inner())?;
         let found = run(&self.app, call, |app, by| app.voiceprints(by, subject)).await?;
         Ok(Response::new(proto::ListVoiceprintsResponse {
             voiceprints: found.into_iter().map(convert::voiceprint).collect(),
@@ -166,12 +147,7 @@ impl EnrollmentService for Service {
         request: Request<proto::DeleteVoiceprintRequest>,
     ) -> Result<Response<proto::DeleteVoiceprintResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = DeleteVoiceprint {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            voiceprint: convert::id(&request.voiceprint_id, "voiceprint_id", VoiceprintId::parse)?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::delete_voiceprint(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.delete_voiceprint(by, command)).await?;
         Ok(Response::new(proto::DeleteVoiceprintResponse {
             decision_id: done.decision_id.into(),
@@ -184,8 +160,7 @@ impl EnrollmentService for Service {
         request: Request<proto::RenewVoiceprintsRequest>,
     ) -> Result<Response<proto::RenewVoiceprintsResponse>, Status> {
         let call = call::of(&request)?;
-        let key = &request.get_ref().idempotency_key;
-        let key = convert::idempotency_key(key, "idempotency_key")?;
+        let key = requests::renew_voiceprints(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.renew_voiceprints(by, key)).await?;
         let (voiceprints_renewed, rotation_generation) = done.value;
         Ok(Response::new(proto::RenewVoiceprintsResponse {

@@ -20,6 +20,7 @@ use tower::Layer;
 
 use crate::grpc::call::{Call, Places, RequestId};
 use crate::grpc::connection::ConnectionInfo;
+use crate::grpc::frames::Messages;
 use crate::grpc::{proto, status};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
@@ -38,19 +39,22 @@ pub struct Guard {
     app: Arc<dyn Application>,
     calls: Arc<Semaphore>,
     request_timeout: Duration,
+    max_message_bytes: usize,
     open_reflection: bool,
     methods: HashSet<String>,
 }
 
 impl Guard {
-    /// At most as many calls as `calls` has permits.
+    /// At most as many calls as `calls` has permits, each message at most `max_message_bytes` long.
     pub fn new(
         app: Arc<dyn Application>,
         calls: Arc<Semaphore>,
         request_timeout: Duration,
+        max_message_bytes: usize,
         open_reflection: bool,
     ) -> Self {
-        Self { app, calls, request_timeout, open_reflection, methods: methods() }
+        let methods = methods();
+        Self { app, calls, request_timeout, max_message_bytes, open_reflection, methods }
     }
 
     fn open(&self, path: &str) -> bool {
@@ -136,6 +140,18 @@ fn client_timeout(headers: &http::HeaderMap) -> Option<Duration> {
     }
 }
 
+/// Reads bytes as the value of each header above; whether any of them means something.
+pub fn read_headers(value: &[u8]) -> bool {
+    let Ok(value) = http::HeaderValue::from_bytes(value) else {
+        return false;
+    };
+    let names = ["authorization", "x-api-key", "grpc-timeout"].map(http::HeaderName::from_static);
+    let with =
+        |name: &http::HeaderName| http::HeaderMap::from_iter([(name.clone(), value.clone())]);
+    let key = names[..2].iter().any(|name| api_key(&with(name)).is_some());
+    key || client_timeout(&with(&names[2])).is_some()
+}
+
 /// Puts a [`Guard`] around the services.
 #[derive(Clone)]
 pub struct GuardLayer(pub Arc<Guard>);
@@ -188,7 +204,11 @@ where
     let id = line.id;
     let response = match admit(&guard, &mut request, &mut line).await {
         Err(refusal) => refusal.into_http(),
-        Ok(limit) => within(limit, inner, request).await,
+        Ok(limit) => {
+            let max = guard.max_message_bytes;
+            let request = request.map(|body| Body::new(Messages::new(body, max)));
+            within(limit, inner, request).await
+        }
     };
     line.watch(response, id)
 }

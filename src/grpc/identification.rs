@@ -5,23 +5,15 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::grpc::call::{self, run};
-use crate::grpc::convert::{self, Read};
+use crate::grpc::convert::{self, requests};
 use crate::grpc::inbox::{LiveSettings, Part, StreamRequest};
 use crate::grpc::live::{self, Answers, Live, Step};
 use crate::grpc::proto;
 use crate::grpc::proto::identification_service_server::IdentificationService;
 use crate::grpc::proto::identify_stream_response::Message as Answer;
-use crate::grpc::status::BadField;
 use crate::usecase::UseCaseError;
-use crate::usecase::command::{Candidates, Chunk, Identify};
+use crate::usecase::command::Chunk;
 use crate::usecase::port::{Application, IdentificationStep, LiveIdentification};
-
-/// Most candidates of a list.
-pub const MAX_CANDIDATES: usize = 1_000;
-/// Most ranked candidates returned.
-pub const MAX_RESULTS: u32 = 100;
-/// Ranked candidates returned when the request does not say.
-pub const DEFAULT_RESULTS: u32 = 10;
 
 /// The service.
 pub struct Service {
@@ -80,49 +72,6 @@ impl Live for Running {
     }
 }
 
-/// The candidates of a stream in the words of a request.
-fn of_stream(
-    value: proto::identify_stream_config::Candidates,
-) -> proto::identify_request::Candidates {
-    use proto::identify_request::Candidates as Unary;
-    use proto::identify_stream_config::Candidates as Stream;
-    match value {
-        Stream::CandidateList(list) => Unary::CandidateList(list),
-        Stream::WholeTenant(all) => Unary::WholeTenant(all),
-    }
-}
-
-/// `before` is what precedes the field's name: nothing, or `config.`.
-fn candidates(
-    value: Option<proto::identify_request::Candidates>,
-    before: &str,
-) -> Read<Candidates> {
-    use proto::identify_request::Candidates as P;
-    let list = match convert::required(value, &format!("{before}candidates"))? {
-        P::WholeTenant(proto::WholeTenant {}) => return Ok(Candidates::WholeTenant),
-        P::CandidateList(list) => list.subject_ids,
-    };
-    let field = format!("{before}candidate_list.subject_ids");
-    if list.is_empty() || list.len() > MAX_CANDIDATES {
-        let problem = format!("needs 1 to {MAX_CANDIDATES}, got {}", list.len());
-        return Err(BadField::new(field, problem));
-    }
-    let parse = |(i, id): (usize, &String)| convert::subject_id(id, &format!("{field}[{i}]"));
-    let ids = list.iter().enumerate().map(parse).collect::<Read<_>>()?;
-    Ok(Candidates::List(ids))
-}
-
-fn max_results(value: u32, field: &str) -> Read<usize> {
-    match value {
-        0 => Ok(DEFAULT_RESULTS as usize),
-        1..=MAX_RESULTS => Ok(value as usize),
-        _ => {
-            let problem = format!("at most {MAX_RESULTS}, got {value}");
-            Err(BadField::new(field, problem))
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl IdentificationService for Service {
     type IdentifyStreamStream = Answers<proto::IdentifyStreamResponse>;
@@ -132,14 +81,7 @@ impl IdentificationService for Service {
         request: Request<proto::IdentifyRequest>,
     ) -> Result<Response<proto::IdentifyResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = Identify {
-            candidates: candidates(request.candidates, "")?,
-            max_results: max_results(request.max_results, "max_results")?,
-            no_early_decision: true,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
-        let audio = convert::recording(request.audio, "audio")?;
+        let (command, audio) = requests::identify(request.into_inner())?;
         let found = run(&self.app, call, |app, by| app.identify(by, command, audio)).await?;
         Ok(Response::new(convert::identification(found)))
     }
@@ -151,14 +93,7 @@ impl IdentificationService for Service {
         let call = call::of(&request)?;
         let (app, opener) = (Arc::clone(&self.app), call.clone());
         let open = move |config: proto::IdentifyStreamConfig| async move {
-            let key = &config.idempotency_key;
-            let command = Identify {
-                candidates: candidates(config.candidates.map(of_stream), "config.")?,
-                max_results: max_results(config.max_results, "config.max_results")?,
-                no_early_decision: config.no_early_decision,
-                key: convert::idempotency_key(key, "config.idempotency_key")?,
-            };
-            let format = convert::audio_format(config.audio, "config.audio")?;
+            let (command, format) = requests::identify_stream(config)?;
             run(&app, opener, move |app, by| app.identify_stream(by, command, format))
                 .await
                 .map(Running)

@@ -9,6 +9,9 @@ pub mod client;
 mod connection;
 pub mod convert;
 mod enrollment;
+mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod health;
 mod identification;

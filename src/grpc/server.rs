@@ -135,6 +135,7 @@ impl Server {
             Arc::clone(&self.app),
             Arc::clone(&calls),
             Duration::from_millis(settings.request_timeout_ms),
+            settings.max_message_bytes,
             self.address.ip().is_loopback(),
         );
         let (reporter, health_service) = tonic_health::server::health_reporter();

@@ -53,6 +53,8 @@ pub mod reason {
     pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// The server is stopping.
     pub const STOPPING: &str = "STOPPING";
+    /// A message is longer than the server reads; the metadata has `limit_bytes` and `got_bytes`.
+    pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
     /// Messages of a stream in the wrong order.
     pub const STREAM_ORDER: &str = "STREAM_ORDER";
 }
@@ -111,6 +113,18 @@ pub fn stream_order(problem: &str) -> Status {
 pub fn busy(what: &str, after: Duration) -> Status {
     let message = format!("busy: {what} is full, retry in {} ms", after.as_millis());
     retry(Code::ResourceExhausted, reason::BUSY, message, after)
+}
+
+/// A message is longer than the server reads. Without a time to come back: it will not become shorter.
+pub fn message_too_large(got_bytes: u32, limit_bytes: usize) -> Status {
+    let message = format!("a message of {got_bytes} bytes came, at most {limit_bytes} are read");
+    let numbers = HashMap::from([
+        ("limit_bytes".to_owned(), limit_bytes.to_string()),
+        ("got_bytes".to_owned(), got_bytes.to_string()),
+    ]);
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason::MESSAGE_TOO_LARGE, ERROR_DOMAIN, numbers);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
 /// The call took longer than allowed.

@@ -5,33 +5,15 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::grpc::call::{self, run};
-use crate::grpc::convert;
+use crate::grpc::convert::{self, requests};
 use crate::grpc::proto;
 use crate::grpc::proto::subject_service_server::SubjectService;
-use crate::usecase::command::{
-    CreateSubject, OnSubject, RecordConsent, SetOptOut, WithdrawConsent,
-};
 use crate::usecase::port::Application;
 
 /// The service.
 pub struct Service {
     /// The application.
     pub app: Arc<dyn Application>,
-}
-
-fn record_consent(request: proto::RecordConsentRequest) -> convert::Read<RecordConsent> {
-    let consent = convert::required(request.consent, "consent")?;
-    Ok(RecordConsent {
-        subject: convert::subject_id(&request.subject_id, "subject_id")?,
-        notice_id: convert::text(consent.notice_id, "consent.notice_id")?,
-        notice_version: convert::text(consent.notice_version, "consent.notice_version")?,
-        purpose: convert::purpose(consent.purpose, "consent.purpose")?,
-        channel: convert::text(consent.channel, "consent.channel")?,
-        collector: convert::text(consent.collector, "consent.collector")?,
-        given_at: convert::optional_timestamp(consent.given_at, "consent.given_at")?,
-        expires_at: convert::optional_timestamp(consent.expires_at, "consent.expires_at")?,
-        key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-    })
 }
 
 #[tonic::async_trait]
@@ -41,11 +23,7 @@ impl SubjectService for Service {
         request: Request<proto::CreateSubjectRequest>,
     ) -> Result<Response<proto::CreateSubjectResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = CreateSubject {
-            subject: convert::optional_subject_id(&request.subject_id, "subject_id")?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::create_subject(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.create_subject(by, command)).await?;
         Ok(Response::new(proto::CreateSubjectResponse {
             subject: Some(convert::subject(done.value)),
@@ -60,7 +38,7 @@ impl SubjectService for Service {
     ) -> Result<Response<proto::GetSubjectResponse>, Status> {
         let call = call::of(&request)?;
         let versions = call::versions(&self.app, &call);
-        let subject = convert::subject_id(&request.get_ref().subject_id, "subject_id")?;
+        let subject = requests::get_subject(request.into_inner())?;
         let found = run(&self.app, call, |app, by| app.get_subject(by, subject)).await?;
         Ok(Response::new(proto::GetSubjectResponse {
             subject: Some(convert::subject(found)),
@@ -74,9 +52,7 @@ impl SubjectService for Service {
     ) -> Result<Response<proto::ListSubjectsResponse>, Status> {
         let call = call::of(&request)?;
         let versions = call::versions(&self.app, &call);
-        let request = request.into_inner();
-        let size = convert::page_size(request.page_size, "page_size")?;
-        let token = convert::page_token(request.page_token, "page_token")?;
+        let (size, token) = requests::list_subjects(request.into_inner())?;
         let page = run(&self.app, call, move |app, by| app.list_subjects(by, size, token)).await?;
         Ok(Response::new(proto::ListSubjectsResponse {
             subjects: page.items.into_iter().map(convert::subject).collect(),
@@ -90,7 +66,7 @@ impl SubjectService for Service {
         request: Request<proto::RecordConsentRequest>,
     ) -> Result<Response<proto::RecordConsentResponse>, Status> {
         let call = call::of(&request)?;
-        let command = record_consent(request.into_inner())?;
+        let command = requests::record_consent(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.record_consent(by, command)).await?;
         let (record, current) = done.value;
         Ok(Response::new(proto::RecordConsentResponse {
@@ -105,12 +81,7 @@ impl SubjectService for Service {
         request: Request<proto::WithdrawConsentRequest>,
     ) -> Result<Response<proto::WithdrawConsentResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = WithdrawConsent {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            purpose: convert::purpose(request.purpose, "purpose")?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::withdraw_consent(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.withdraw_consent(by, command)).await?;
         Ok(Response::new(proto::WithdrawConsentResponse {
             withdrawn: done.value,
@@ -124,12 +95,7 @@ impl SubjectService for Service {
         request: Request<proto::SetOptOutRequest>,
     ) -> Result<Response<proto::SetOptOutResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = SetOptOut {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            opted_out: request.opted_out,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::set_opt_out(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.set_opt_out(by, command)).await?;
         Ok(Response::new(proto::SetOptOutResponse {
             decision_id: done.decision_id.into(),
@@ -142,11 +108,7 @@ impl SubjectService for Service {
         request: Request<proto::EraseSubjectRequest>,
     ) -> Result<Response<proto::EraseSubjectResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = OnSubject {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-        };
+        let command = requests::erase_subject(request.into_inner())?;
         let done = run(&self.app, call, |app, by| app.erase_subject(by, command)).await?;
         let (state, receipt) = convert::erasure(done.value);
         Ok(Response::new(proto::EraseSubjectResponse {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::grpc::call::{self, run};
-use crate::grpc::convert;
+use crate::grpc::convert::{self, requests};
 use crate::grpc::inbox::{LiveSettings, Part, StreamRequest};
 use crate::grpc::live::{self, Answers, Live, Step};
 use crate::grpc::proto;
 use crate::grpc::proto::verification_service_server::VerificationService;
 use crate::grpc::proto::verify_stream_response::Message as Answer;
 use crate::usecase::UseCaseError;
-use crate::usecase::command::{Chunk, Verify};
+use crate::usecase::command::Chunk;
 use crate::usecase::port::{Application, LiveVerification, VerificationStep};
 
 /// The service.
@@ -81,13 +81,7 @@ impl VerificationService for Service {
         request: Request<proto::VerifyRequest>,
     ) -> Result<Response<proto::VerifyResponse>, Status> {
         let call = call::of(&request)?;
-        let request = request.into_inner();
-        let command = Verify {
-            subject: convert::subject_id(&request.subject_id, "subject_id")?,
-            key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
-            no_early_decision: true,
-        };
-        let audio = convert::recording(request.audio, "audio")?;
+        let (command, audio) = requests::verify(request.into_inner())?;
         let result = run(&self.app, call, |app, by| app.verify(by, command, audio)).await?;
         Ok(Response::new(proto::VerifyResponse { result: Some(convert::verification(result)) }))
     }
@@ -99,13 +93,7 @@ impl VerificationService for Service {
         let call = call::of(&request)?;
         let (app, opener) = (Arc::clone(&self.app), call.clone());
         let open = move |config: proto::VerifyStreamConfig| async move {
-            let key = &config.idempotency_key;
-            let command = Verify {
-                subject: convert::subject_id(&config.subject_id, "config.subject_id")?,
-                key: convert::idempotency_key(key, "config.idempotency_key")?,
-                no_early_decision: config.no_early_decision,
-            };
-            let format = convert::audio_format(config.audio, "config.audio")?;
+            let (command, format) = requests::verify_stream(config)?;
             run(&app, opener, move |app, by| app.verify_stream(by, command, format))
                 .await
                 .map(Running)

@@ -8,7 +8,7 @@ use crate::policy::Verdict;
 pub struct Standing {
     /// Why there is no proof of consent, if there is none. `None` for a subject that does not exist.
     pub refused: Option<ConsentRefusal>,
-    /// Failed attempts reached the limit.
+    /// Unsuccessful attempts reached a limit.
     pub locked: bool,
     /// A voiceprint exists.
     pub has_template: bool,

@@ -99,21 +99,37 @@ impl Default for EnrollmentRules {
     }
 }
 
-/// When a subject is locked.
+/// When a subject is locked. NIST SP 800-63B permits 5 failed biometric attempts in a row without
+/// presentation attack detection and 10 with it, then a delay that grows, or another factor. `limit`
+/// holds to that for rejections; set `unsuccessful_limit` to 5 as well to count what was stepped up
+/// like a rejection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttemptRules {
-    /// Failed attempts within the window that lock.
+    /// Rejections since the last acceptance that lock.
     pub limit: u32,
-    /// A failure counts with the one before it if it comes within this time, in milliseconds.
+    /// Comparisons since the last acceptance that lock, whether rejected or stepped up for an LLR
+    /// between the thresholds. Larger: a genuine caller on a bad line is stepped up now and then, an
+    /// impostor near the thresholds every time.
+    pub unsuccessful_limit: u32,
+    /// After this time without an unsuccessful attempt all is forgotten, in milliseconds.
     pub window_ms: DurationMs,
-    /// How long the lock holds, in milliseconds.
+    /// How long the first lock holds, in milliseconds; each further one without an acceptance in
+    /// between twice as long as the one before.
     pub lock_ms: DurationMs,
+    /// Longest lock, in milliseconds.
+    pub max_lock_ms: DurationMs,
 }
 
 impl Default for AttemptRules {
     fn default() -> Self {
-        Self { limit: 5, window_ms: 60 * MINUTE_MS, lock_ms: 30 * MINUTE_MS }
+        Self {
+            limit: 5,
+            unsuccessful_limit: 10,
+            window_ms: DAY_MS,
+            lock_ms: 30 * MINUTE_MS,
+            max_lock_ms: DAY_MS,
+        }
     }
 }
 
@@ -174,11 +190,7 @@ impl VoicePolicy {
     pub fn checked(self) -> Result<Self, PolicyError> {
         self.check_verification()?;
         self.check_enrollment()?;
-        let a = &self.attempts;
-        within("attempts.limit", f64::from(a.limit), 1.0, 100.0)?;
-        let day = DAY_MS as f64;
-        within("attempts.window_ms", a.window_ms as f64, 1_000.0, 30.0 * day)?;
-        within("attempts.lock_ms", a.lock_ms as f64, 1_000.0, 30.0 * day)?;
+        self.check_attempts()?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
         within(
@@ -204,6 +216,17 @@ impl VoicePolicy {
             min_speech,
             60_000.0,
         )
+    }
+
+    fn check_attempts(&self) -> Result<(), PolicyError> {
+        let a = &self.attempts;
+        let (limit, unsuccessful) = (f64::from(a.limit), f64::from(a.unsuccessful_limit));
+        let (lock, month) = (a.lock_ms as f64, 30.0 * DAY_MS as f64);
+        within("attempts.limit", limit, 1.0, 100.0)?;
+        within("attempts.unsuccessful_limit", unsuccessful, limit, 1_000.0)?;
+        within("attempts.window_ms", a.window_ms as f64, 1_000.0, month)?;
+        within("attempts.lock_ms", lock, 1_000.0, month)?;
+        within("attempts.max_lock_ms", a.max_lock_ms as f64, lock, month)
     }
 
     fn check_enrollment(&self) -> Result<(), PolicyError> {
@@ -247,7 +270,7 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_named() {
         type Change = fn(&mut VoicePolicy);
-        let cases: [(&str, Change); 8] = [
+        let cases: [(&str, Change); 10] = [
             ("verification.accept_llr", |p| p.verification.accept_llr = Llr(-3.0)),
             ("verification.reject_llr", |p| p.verification.reject_llr = Llr(f64::NAN)),
             ("verification.min_net_speech_ms", |p| p.verification.min_net_speech_ms = 0),
@@ -256,6 +279,8 @@ mod tests {
             }),
             ("enrollment.max_clipped_share", |p| p.enrollment.max_clipped_share = 1.5),
             ("attempts.limit", |p| p.attempts.limit = 0),
+            ("attempts.unsuccessful_limit", |p| p.attempts.unsuccessful_limit = 4),
+            ("attempts.max_lock_ms", |p| p.attempts.max_lock_ms = p.attempts.lock_ms - 1),
             ("identification.fpir", |p| p.identification.fpir = 0.0),
             ("identification.max_candidates", |p| p.identification.max_candidates = 1_001),
         ];

@@ -8,6 +8,9 @@ use crate::domain::{
     Timestamp, UtteranceId, VoiceprintId,
 };
 
+/// Unsuccessful attempts: policy computes the next state, the store keeps it.
+pub use crate::policy::Attempts;
+
 /// Most entries on one page.
 pub const MAX_PAGE_SIZE: u32 = 1_000;
 
@@ -107,17 +110,6 @@ pub struct Voiceprint {
     pub utterances: Vec<EnrolledUtterance>,
 }
 
-/// Failed attempts. Policy computes the next state, the store keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Attempts {
-    /// Failures since the last success.
-    pub failed: u32,
-    /// Time of the last failure.
-    pub last_failed_at: Option<Timestamp>,
-    /// Locked until then.
-    pub locked_until: Option<Timestamp>,
-}
-
 /// Everything about one subject, as of one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubjectSnapshot {
@@ -136,7 +128,7 @@ pub struct SubjectSnapshot {
     pub enrollment: Option<PendingEnrollment>,
     /// The voiceprint.
     pub voiceprint: Option<Voiceprint>,
-    /// Failed attempts.
+    /// Unsuccessful attempts and the lock.
     pub attempts: Attempts,
 }
 

@@ -171,7 +171,7 @@ pub enum Effect {
         /// When it ends, if it does.
         expires_at: Option<Timestamp>,
     },
-    /// Puts the counter of failed attempts. Needs an expected version, or a failure could be lost.
+    /// Puts the counter of unsuccessful attempts. Needs an expected version, or a failure could be lost.
     SetAttempts(Attempts),
     /// Destroys the subject's key and every row about it, and empties its audit records. Must be
     /// the only effect ([`Applied::erasure`]).

@@ -1,8 +1,8 @@
 //! What the edges ask for. Tenant and role come with the [`Caller`], never from a field.
 
 use crate::domain::{
-    ApiKeyId, AudioFormat, Authorization, Decision, DecisionId, Purpose, Reason, Role, SubjectId,
-    TenantId, Timestamp, VoiceprintId,
+    ApiKeyId, AudioFormat, AuditKind, Authorization, Decision, DecisionId, Purpose, Reason, Role,
+    SubjectId, TenantId, Timestamp, VoiceprintId,
 };
 
 /// An authenticated caller.
@@ -190,7 +190,7 @@ pub struct DecisionFilter {
     /// With this reason among its reasons.
     pub reason: Option<Reason>,
     /// Of this kind.
-    pub kind: Option<super::output::ActKind>,
+    pub kind: Option<AuditKind>,
     /// 1 to 1000.
     pub page_size: usize,
     /// Where the page before ended.

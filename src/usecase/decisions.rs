@@ -1,49 +1,19 @@
 //! The record of decisions: list, explain, head.
 
-use crate::domain::{AuditKind, EventScore, Versions};
+use crate::domain::{EventScore, Versions};
 use crate::store::{self, DecisionRecord};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::{Caller, DecisionFilter, ExplainDecision};
 use crate::usecase::core::Inner;
 use crate::usecase::explain::explanation;
-use crate::usecase::output::{ActKind, AuditHead, DecisionInfo, Page};
+use crate::usecase::output::{AuditHead, DecisionInfo, Page};
 use crate::usecase::subjects::page_request;
 use crate::usecase::verify::{full, shown};
 use crate::usecase::voice::Score;
 
 /// Actor of acts without an API key: the server itself and the command line.
 pub const SERVER_ACTOR: &str = "server";
-
-impl From<AuditKind> for ActKind {
-    fn from(kind: AuditKind) -> Self {
-        match kind {
-            AuditKind::Subject => Self::Subject,
-            AuditKind::Consent => Self::Consent,
-            AuditKind::Enrollment => Self::Enrollment,
-            AuditKind::Verification => Self::Verification,
-            AuditKind::Identification => Self::Identification,
-            AuditKind::Erasure => Self::Erasure,
-            AuditKind::Template => Self::Template,
-            AuditKind::Key => Self::Key,
-        }
-    }
-}
-
-impl From<ActKind> for AuditKind {
-    fn from(kind: ActKind) -> Self {
-        match kind {
-            ActKind::Subject => Self::Subject,
-            ActKind::Consent => Self::Consent,
-            ActKind::Enrollment => Self::Enrollment,
-            ActKind::Verification => Self::Verification,
-            ActKind::Identification => Self::Identification,
-            ActKind::Erasure => Self::Erasure,
-            ActKind::Template => Self::Template,
-            ActKind::Key => Self::Key,
-        }
-    }
-}
 
 fn info(record: &DecisionRecord, by: &Caller) -> DecisionInfo {
     let fine = sees_fine_scores(by.role);
@@ -55,7 +25,7 @@ fn info(record: &DecisionRecord, by: &Caller) -> DecisionInfo {
         id: record.id.clone(),
         sequence: record.sequence,
         decided_at: record.at,
-        kind: record.kind.into(),
+        kind: record.kind,
         act: event.map_or_else(String::new, |e| e.act.clone()),
         subject: event.and_then(|e| e.subject.clone()),
         decision: record.decision,
@@ -87,7 +57,7 @@ impl Inner {
             until: filter.until,
             decision: filter.decision,
             reason: filter.reason,
-            kind: filter.kind.map(Into::into),
+            kind: filter.kind,
         };
         let store = &self.parts.store;
         let page = store.decisions(&by.tenant, &wanted, request).await?;

@@ -22,6 +22,11 @@ pub(super) fn explanation(record: &DecisionRecord, fine: bool) -> Vec<String> {
     if let Some(decision) = record.decision {
         sentences.push(format!("The decision is {}.", name(decision)));
     }
+    if let Some(until) = event.details.get("locked_until") {
+        sentences.push(format!(
+            "It was one unsuccessful attempt too many: the subject is locked until {until}."
+        ));
+    }
     sentences.extend(about_versions(event));
     if event.reasons.contains(&Reason::PadNotEvaluated) {
         sentences.push(

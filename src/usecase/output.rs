@@ -1,8 +1,9 @@
 //! What the edges get back. Fine scores are already removed where the role may not see them.
 
 use crate::domain::{
-    ArtifactRef, Authorization, ConsentRecord, Decision, DecisionId, LicenseClass, Llr, PadStatus,
-    Quality, RawScore, Reason, ReceiptId, ScoreBand, SubjectId, Timestamp, Versions, VoiceprintId,
+    ArtifactRef, AuditKind, Authorization, ConsentRecord, Decision, DecisionId, LicenseClass, Llr,
+    PadStatus, Quality, RawScore, Reason, ReceiptId, ScoreBand, SubjectId, Timestamp, Versions,
+    VoiceprintId,
 };
 
 /// Strength of evidence as the caller may see it.
@@ -260,28 +261,6 @@ pub enum Erasure {
     Done(Receipt),
 }
 
-/// Kinds of audited acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActKind {
-    /// Subject created, opted out or in.
-    Subject,
-    /// Consent given or withdrawn.
-    Consent,
-    /// Enrollment contribution.
-    Enrollment,
-    /// 1:1 decision.
-    Verification,
-    /// 1:N decision.
-    Identification,
-    /// Erasure.
-    Erasure,
-    /// Template deleted or renewed.
-    Template,
-    /// API key or tenant act.
-    Key,
-}
-
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
@@ -301,7 +280,7 @@ pub struct DecisionInfo {
     /// When.
     pub decided_at: Timestamp,
     /// What kind of act.
-    pub kind: ActKind,
+    pub kind: AuditKind,
     /// The act in words.
     pub act: String,
     /// Who, unless erased or without a subject.

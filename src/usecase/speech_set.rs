@@ -79,7 +79,8 @@ pub fn read(folder: &Path) -> Result<Vec<Recording>, SpeechSetError> {
     parse(&text)
 }
 
-fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
+/// Reads the text of a manifest.
+pub fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
     let mut lines = text.lines().enumerate();
     let header: BTreeMap<&str, usize> = lines
         .next()

@@ -6,11 +6,9 @@ use crate::domain::{
     ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus, Purpose,
     Quality, Timestamp,
 };
-use crate::policy::{
-    Attempts, Standing, Verdict, VerificationEvidence, admit, decide_verification,
-};
+use crate::policy::{Standing, Verdict, VerificationEvidence, admit, decide_verification};
 use crate::scoring::Side;
-use crate::store::{self, Effect, SubjectSnapshot};
+use crate::store::{Effect, SubjectSnapshot};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::{Caller, Recording, Verify};
@@ -46,18 +44,6 @@ impl Evidence {
     }
 }
 
-impl From<store::Attempts> for Attempts {
-    fn from(a: store::Attempts) -> Self {
-        Self { failed: a.failed, last_failed_at: a.last_failed_at, locked_until: a.locked_until }
-    }
-}
-
-impl From<Attempts> for store::Attempts {
-    fn from(a: Attempts) -> Self {
-        Self { failed: a.failed, last_failed_at: a.last_failed_at, locked_until: a.locked_until }
-    }
-}
-
 /// Where a subject stands with the model in force; an unknown subject has no template.
 pub(super) fn standing(
     snapshot: Option<&SubjectSnapshot>,
@@ -79,7 +65,7 @@ pub(super) fn standing(
     let print = snapshot.voiceprint.as_ref();
     let standing = Standing {
         refused: consent.as_ref().err().copied(),
-        locked: Attempts::from(snapshot.attempts).is_locked(now),
+        locked: snapshot.attempts.is_locked(now),
         has_template: print.is_some(),
         model_matches: print.is_some_and(|p| p.extractor == *model),
         expired: print.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),
@@ -207,7 +193,7 @@ impl Inner {
         event.details.insert("min_net_speech_ms".to_owned(), least);
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
-            draft.effects = self.count_attempt(snapshot, decision, draft.at);
+            self.count_attempt(&mut draft, snapshot, decision);
         }
         let answer = Verification {
             decision,
@@ -235,17 +221,16 @@ impl Inner {
         Ok(Some(claim.voice.score(&template, side)))
     }
 
-    fn count_attempt(
-        &self,
-        snapshot: &SubjectSnapshot,
-        decision: Decision,
-        now: Timestamp,
-    ) -> Vec<Effect> {
-        let before = Attempts::from(snapshot.attempts);
-        let after = before.after(decision.into(), now, &self.parts.policy.attempts);
+    /// Counts the attempt; a lock that it begins stands in its record.
+    fn count_attempt(&self, draft: &mut Draft, snapshot: &SubjectSnapshot, decision: Decision) {
+        let before = snapshot.attempts;
+        let after = before.after(decision.into(), draft.at, &self.parts.policy.attempts);
         if after == before {
-            return Vec::new();
+            return;
         }
-        vec![Effect::SetAttempts(after.into())]
+        draft.effects.push(Effect::SetAttempts(after));
+        if let Some(until) = after.locked_until.filter(|until| draft.at < *until) {
+            draft.event.details.insert("locked_until".to_owned(), until.to_string());
+        }
     }
 }

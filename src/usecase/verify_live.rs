@@ -158,6 +158,11 @@ impl Live {
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
         if effect == Some(VerificationEffect::Embed) {
+            // Locked or withdrawn by now: no more estimates, or calls begun side by side before a lock
+            // would be a way around it.
+            if self.inner.refusal(&self.claim).await?.is_some() {
+                return Ok(VerificationStep::Final(self.conclude(false).await?));
+            }
             effect = self.compare(false).await?;
         }
         match effect {

@@ -188,7 +188,7 @@ fn decision_info(id: DecisionId) -> DecisionInfo {
         id,
         sequence: 7,
         decided_at: Timestamp::from_unix_ms(1_500),
-        kind: ActKind::Verification,
+        kind: AuditKind::Verification,
         act: "verification".into(),
         subject: None,
         decision: Some(Decision::Reject),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::Code;
+use tonic_types::StatusExt;
 use vouch::grpc::{ServeError, Server, ServerSettings};
 
 use crate::double::{Double, SLOW, manner};
@@ -17,9 +18,33 @@ async fn a_message_over_the_limit_is_refused() {
     let mut client = server.verification().await;
     assert!(client.verify(keyed(verify("s-1", 1_000))).await.is_ok());
     let status = client.verify(keyed(verify("s-1", 3_000))).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
-    assert!(status.message().contains("65536"), "{}", status.message());
+    too_large(&status, 96_000);
     assert_eq!(server.app.count(|c| &c.begun), 1);
+    assert!(client.verify(keyed(verify("s-1", 1_000))).await.is_ok(), "the connection goes on");
+}
+
+/// Says the limit of 64 KiB and what came: this much audio and a few bytes of fields.
+fn too_large(status: &tonic::Status, audio_bytes: usize) {
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(!has_retry(status));
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.reason, "MESSAGE_TOO_LARGE");
+    assert_eq!(info.metadata["limit_bytes"], "65536");
+    let got: usize = info.metadata["got_bytes"].parse().unwrap();
+    assert!((audio_bytes..audio_bytes + 200).contains(&got), "{got}");
+    assert!(status.message().contains("65536") && status.message().contains(&got.to_string()));
+}
+
+#[tokio::test]
+async fn a_message_of_a_stream_over_the_limit_ends_it() {
+    let server = server::start(ServerSettings { max_message_bytes: 64 * 1024, ..settings() }).await;
+    let mut client = server.verification().await;
+    let (sender, mut answers) = server::open(&mut client).await;
+    sender.send(server::config("s-1")).await.unwrap();
+    sender.send(server::audio(100)).await.unwrap();
+    sender.send(server::audio(3_000)).await.unwrap();
+    let (_, outcome) = server::read(&mut answers).await;
+    too_large(&outcome.unwrap_err(), 96_000);
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn skipped(test: &str, mend: &str) {
+/// Says so loudly.
+pub fn skipped(test: &str, mend: &str) {
     // Past the runner's capture, so that it is seen.
     let _ = std::io::stderr().write_all(format!("SKIPPED {test}: {mend}\n").as_bytes());
 }

@@ -18,7 +18,7 @@ const LIVE_SPEEDUP: u32 = 2;
 const PACKET_MS: u32 = 20;
 /// Genuine attempts per folder.
 const GENUINE_TESTS: usize = 3;
-/// Attempts of one stranger until the subject must be locked; the policy's limit is lower.
+/// Attempts of one stranger until the subject must be locked; the policy's limits are lower.
 const MAX_LOCKOUT_ATTEMPTS: usize = 12;
 
 /// Why the demonstration stopped.
@@ -322,7 +322,7 @@ impl<'a, W: Write> Script<'a, W> {
     }
 
     async fn lock_out(&mut self) -> Result<(), ScriptError> {
-        // Only rejections count as failures, so the one whose voice is least like the stranger's.
+        // Rejections lock sooner than step-ups, so the one whose voice is least like the stranger's.
         let by_llr = |(_, a): &(usize, &f64), (_, b): &(usize, &f64)| a.total_cmp(b);
         let least_alike = self.stranger_llr.iter().enumerate().min_by(by_llr).map_or(0, |(i, _)| i);
         let target = &self.enrolled()[least_alike];

@@ -1,12 +1,12 @@
 //! Requests: proto to domain, checked.
 
 use crate::domain::{
-    AudioEncoding, AudioFormat, Authorization, Decision, Purpose, Reason, SubjectId, Timestamp,
+    AudioEncoding, AudioFormat, AuditKind, Authorization, Decision, Purpose, Reason, SubjectId,
+    Timestamp,
 };
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
 use crate::usecase::command::{Chunk, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LEN, Recording};
-use crate::usecase::output::ActKind;
 
 /// Most items of a page.
 pub const MAX_PAGE_SIZE: u32 = 1000;
@@ -166,18 +166,18 @@ pub fn decision_filter(value: i32, field: &str) -> Read<Option<Decision>> {
 }
 
 /// A kind of act to filter by; UNSPECIFIED is all.
-pub fn kind_filter(value: i32, field: &str) -> Read<Option<ActKind>> {
+pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
     use proto::AuditKind as P;
     Ok(match known::<P>(value, field)? {
         P::Unspecified => None,
-        P::Subject => Some(ActKind::Subject),
-        P::Consent => Some(ActKind::Consent),
-        P::Enrollment => Some(ActKind::Enrollment),
-        P::Verification => Some(ActKind::Verification),
-        P::Identification => Some(ActKind::Identification),
-        P::Erasure => Some(ActKind::Erasure),
-        P::Template => Some(ActKind::Template),
-        P::Key => Some(ActKind::Key),
+        P::Subject => Some(AuditKind::Subject),
+        P::Consent => Some(AuditKind::Consent),
+        P::Enrollment => Some(AuditKind::Enrollment),
+        P::Verification => Some(AuditKind::Verification),
+        P::Identification => Some(AuditKind::Identification),
+        P::Erasure => Some(AuditKind::Erasure),
+        P::Template => Some(AuditKind::Template),
+        P::Key => Some(AuditKind::Key),
     })
 }
 

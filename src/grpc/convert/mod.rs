@@ -3,6 +3,7 @@
 
 mod inbound;
 mod outbound;
+pub mod requests;
 
 pub use inbound::*;
 pub use outbound::*;

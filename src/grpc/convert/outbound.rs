@@ -1,8 +1,8 @@
 //! Answers: domain to proto.
 
 use crate::domain::{
-    Authorization, Bandwidth, ConsentRecord, Decision, LicenseClass, PadStatus, Purpose, Quality,
-    Reason, ScoreBand, Timestamp, Versions,
+    AuditKind, Authorization, Bandwidth, ConsentRecord, Decision, LicenseClass, PadStatus, Purpose,
+    Quality, Reason, ScoreBand, Timestamp, Versions,
 };
 use crate::grpc::proto;
 use crate::usecase::output;
@@ -85,8 +85,8 @@ pub fn pad(value: PadStatus) -> i32 {
 }
 
 /// A kind of act.
-pub fn kind(value: output::ActKind) -> proto::AuditKind {
-    use output::ActKind as K;
+pub fn kind(value: AuditKind) -> proto::AuditKind {
+    use AuditKind as K;
     use proto::AuditKind as P;
     match value {
         K::Subject => P::Subject,

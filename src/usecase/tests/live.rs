@@ -153,6 +153,27 @@ async fn a_withdrawal_during_the_call_holds() {
 }
 
 #[tokio::test]
+async fn a_lock_during_the_call_ends_its_estimates() {
+    let world = World::new().await;
+    world.enrolled("anna", ANNA).await;
+    let mut c = world.verify_command("anna");
+    c.no_early_decision = true;
+    let mut live = open(&world, c).await;
+    let (updates, early) = push_all(&mut live, &speak(ANNA, 9.0)).await;
+    assert!(updates > 0 && early.is_none());
+    for _ in 0..5 {
+        let answer = world.verify("anna", speak(BERT, 12.0)).await;
+        assert_eq!(answer.decision, Decision::Reject);
+    }
+    let asked = world.asked();
+    let (_, early) = push_all(&mut live, &speak(ANNA, 9.0)).await;
+    let (_, answer) = early.expect("refused at the next comparison");
+    assert_eq!(answer.decision, Decision::Locked);
+    assert!(answer.score.is_none());
+    assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test]
 async fn hanging_up_after_a_comparison_uses_an_attempt() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;

@@ -4,7 +4,7 @@ use super::world::*;
 use crate::domain::*;
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
-use crate::usecase::output::{ActKind, Erasure};
+use crate::usecase::output::Erasure;
 use crate::usecase::port::Application;
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn decisions_are_listed_by_kind_and_reason() {
     world.verify("anna", speak(BERT, 12.0)).await;
     let by = world.by(Role::Auditor);
     let filter = DecisionFilter {
-        kind: Some(ActKind::Verification),
+        kind: Some(AuditKind::Verification),
         page_size: 100,
         ..DecisionFilter::default()
     };

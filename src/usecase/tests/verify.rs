@@ -113,6 +113,48 @@ async fn failed_attempts_lock_and_the_lock_runs_out() {
 }
 
 #[tokio::test]
+async fn step_ups_without_end_lock_too() {
+    let mut policy = VoicePolicy::default();
+    policy.verification.accept_llr = Llr(30.0);
+    let rules = policy.attempts.clone();
+    let world = World::with(Setting { policy, ..Setting::default() }).await;
+    world.enrolled("anna", ANNA).await;
+    let mut last = None;
+    for _ in 0..rules.unsuccessful_limit {
+        let answer = world.verify("anna", speak(ANNA, 12.0)).await;
+        assert_eq!(answer.decision, Decision::StepUp);
+        last = Some(answer.decision_id);
+    }
+    let asked = world.asked();
+    let answer = world.verify("anna", speak(ANNA, 12.0)).await;
+    assert_eq!(answer.decision, Decision::Locked);
+    assert_eq!(world.asked(), asked);
+    let c = ExplainDecision { decision: last.unwrap() };
+    let (_, sentences) = world.vouch.explain(&world.by(Role::Auditor), c).await.unwrap();
+    assert!(sentences.join("\n").contains("the subject is locked until 2023-11-14T"));
+    // Without an acceptance in between the next lock is twice as long.
+    world.clock.forward(rules.lock_ms as i64);
+    for _ in 0..rules.unsuccessful_limit {
+        assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::StepUp);
+    }
+    world.clock.forward(rules.lock_ms as i64);
+    assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::Locked);
+    world.clock.forward(rules.lock_ms as i64);
+    assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::StepUp);
+}
+
+#[tokio::test]
+async fn too_little_speech_never_locks() {
+    let world = World::new().await;
+    world.enrolled("anna", ANNA).await;
+    for _ in 0..VoicePolicy::default().attempts.unsuccessful_limit + 2 {
+        let answer = world.verify("anna", speak(BERT, 2.0)).await;
+        assert_eq!(answer.decision, Decision::Inconclusive);
+    }
+    assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::Accept);
+}
+
+#[tokio::test]
 async fn an_acceptance_forgets_failures() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;

@@ -126,7 +126,13 @@ async fn a_version_that_moved_on_is_a_conflict_and_writes_nothing() {
     let f = Fixture::new().await;
     f.enroll("anna", 5).await;
     let version = f.snapshot("anna").await.version;
-    let locked = Attempts { failed: 3, last_failed_at: Some(at(5)), locked_until: Some(at(9)) };
+    let locked = Attempts {
+        failed: 3,
+        unsuccessful: 7,
+        last_failed_at: Some(at(5)),
+        locked_until: Some(at(9)),
+        locks: 2,
+    };
     let attempt = |expected| {
         let mut t = f.transaction(Some("anna"), vec![Effect::SetAttempts(locked)]);
         t.subject = Some(SubjectTarget { id: subject("anna"), expected_version: expected });

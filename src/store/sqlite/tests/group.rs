@@ -56,7 +56,7 @@ async fn count_up(f: &Fixture, id: &str) -> u64 {
         let attempts = Attempts {
             failed: snapshot.attempts.failed + 1,
             last_failed_at: Some(at(7)),
-            locked_until: None,
+            ..snapshot.attempts
         };
         let mut t = f.transaction(Some(id), vec![Effect::SetAttempts(attempts)]);
         t.subject =

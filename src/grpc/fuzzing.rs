@@ -1,0 +1,278 @@
+//! A door for fuzzing and property tests to what a stranger's bytes reach first. No part of the
+//! interface.
+
+use prost::Message;
+
+use crate::grpc::convert::{self, Read, requests};
+use crate::grpc::inbox::{Part, StreamRequest};
+use crate::grpc::{guard, proto};
+
+/// Bytes as a message, read as its service reads it; `None` when they are no such message.
+type Reader = fn(&[u8]) -> Option<Read<()>>;
+
+/// Every request with fields.
+const READERS: [Reader; 21] = [
+    |bytes| whole(bytes, requests::create_subject),
+    |bytes| whole(bytes, requests::get_subject),
+    |bytes| whole(bytes, requests::list_subjects),
+    |bytes| whole(bytes, requests::record_consent),
+    |bytes| whole(bytes, requests::withdraw_consent),
+    |bytes| whole(bytes, requests::set_opt_out),
+    |bytes| whole(bytes, requests::erase_subject),
+    |bytes| whole(bytes, requests::enroll_utterance),
+    |bytes| live::<proto::EnrollStreamRequest, _>(bytes, requests::enroll_stream),
+    |bytes| whole(bytes, requests::get_enrollment),
+    |bytes| whole(bytes, requests::cancel_enrollment),
+    |bytes| whole(bytes, requests::list_voiceprints),
+    |bytes| whole(bytes, requests::delete_voiceprint),
+    |bytes| whole(bytes, requests::renew_voiceprints),
+    |bytes| whole(bytes, requests::verify),
+    |bytes| live::<proto::VerifyStreamRequest, _>(bytes, requests::verify_stream),
+    |bytes| whole(bytes, requests::identify),
+    |bytes| live::<proto::IdentifyStreamRequest, _>(bytes, requests::identify_stream),
+    |bytes| whole(bytes, requests::list_decisions),
+    |bytes| whole(bytes, requests::explain_decision),
+    headers,
+];
+
+fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
+where
+    M: Message + Default,
+{
+    let message = M::decode(bytes).ok()?;
+    Some(read(message).map(drop))
+}
+
+fn live<M, T>(bytes: &[u8], read: impl FnOnce(M::Config) -> Read<T>) -> Option<Read<()>>
+where
+    M: Message + Default + StreamRequest,
+{
+    Some(match M::decode(bytes).ok()?.part() {
+        Part::Config(config) => read(config).map(drop),
+        Part::Audio(chunk) => {
+            convert::chunk(chunk);
+            Ok(())
+        }
+        Part::Empty => Ok(()),
+    })
+}
+
+/// The bytes as the value of each header the guard reads.
+fn headers(bytes: &[u8]) -> Option<Read<()>> {
+    guard::read_headers(bytes).then_some(Ok(()))
+}
+
+/// Reads bytes as a request: the first byte says which, the rest is the message. `None` when they are
+/// no such message, else what the service would say to it.
+pub fn request(bytes: &[u8]) -> Option<Read<()>> {
+    let (kind, message) = bytes.split_first()?;
+    READERS[usize::from(*kind) % READERS.len()](message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One message of each kind that is read without complaint.
+    fn good() -> Vec<Vec<u8>> {
+        let subject_id = || "caller-7".to_owned();
+        let idempotency_key = || "k-1".to_owned();
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 5_000_000 });
+        let config = || {
+            Some(proto::AudioConfig {
+                encoding: proto::AudioEncoding::PcmS16le as i32,
+                sample_rate_hz: 16_000,
+                channels: 2,
+                channel: Some(1),
+            })
+        };
+        let audio = || Some(proto::Audio { config: config(), content: vec![1, 2, 3, 4] });
+        let enrollment = || {
+            Some(proto::EnrollmentConfig {
+                subject_id: subject_id(),
+                idempotency_key: idempotency_key(),
+                authorization: Some(proto::Authorization {
+                    agent: "agent-7".into(),
+                    factor: "otp".into(),
+                }),
+                reenroll: true,
+            })
+        };
+        let enroll_stream = proto::EnrollStreamConfig { enrollment: enrollment(), audio: config() };
+        let verify_stream = proto::VerifyStreamConfig {
+            subject_id: subject_id(),
+            audio: config(),
+            idempotency_key: idempotency_key(),
+            no_early_decision: true,
+        };
+        let consent = proto::Consent {
+            notice_id: "notice".into(),
+            notice_version: "3".into(),
+            purpose: proto::ConsentPurpose::VoiceAuthentication as i32,
+            channel: "call".into(),
+            collector: "agent-7".into(),
+            given_at: at(1_700_000_000),
+            expires_at: at(1_800_000_000),
+        };
+        use proto::enroll_stream_request::Message as Enroll;
+        use proto::identify_stream_request::Message as Identify;
+        use proto::verify_stream_request::Message as Verify;
+        let list = proto::CandidateList { subject_ids: vec![subject_id(), "caller-8".into()] };
+        let identify_stream = proto::IdentifyStreamConfig {
+            audio: config(),
+            candidates: Some(proto::identify_stream_config::Candidates::CandidateList(
+                list.clone(),
+            )),
+            max_results: 5,
+            idempotency_key: idempotency_key(),
+            no_early_decision: false,
+        };
+        let (subject_id, idempotency_key) = (subject_id(), idempotency_key());
+        let messages: Vec<Vec<u8>> = vec![
+            proto::CreateSubjectRequest {
+                subject_id: subject_id.clone(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::GetSubjectRequest { subject_id: subject_id.clone() }.encode_to_vec(),
+            proto::ListSubjectsRequest { page_size: 7, page_token: "41".into() }.encode_to_vec(),
+            proto::RecordConsentRequest {
+                subject_id: subject_id.clone(),
+                consent: Some(consent),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::WithdrawConsentRequest {
+                subject_id: subject_id.clone(),
+                purpose: proto::ConsentPurpose::VoiceAuthentication as i32,
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::SetOptOutRequest {
+                subject_id: subject_id.clone(),
+                opted_out: true,
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::EraseSubjectRequest {
+                subject_id: subject_id.clone(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::EnrollUtteranceRequest { config: enrollment(), audio: audio() }.encode_to_vec(),
+            proto::EnrollStreamRequest { message: Some(Enroll::Config(enroll_stream)) }
+                .encode_to_vec(),
+            proto::GetEnrollmentRequest { subject_id: subject_id.clone() }.encode_to_vec(),
+            proto::CancelEnrollmentRequest {
+                subject_id: subject_id.clone(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::ListVoiceprintsRequest { subject_id: subject_id.clone() }.encode_to_vec(),
+            proto::DeleteVoiceprintRequest {
+                subject_id: subject_id.clone(),
+                voiceprint_id: "print-1".into(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::RenewVoiceprintsRequest { idempotency_key: idempotency_key.clone() }
+                .encode_to_vec(),
+            proto::VerifyRequest {
+                subject_id: subject_id.clone(),
+                audio: audio(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::VerifyStreamRequest { message: Some(Verify::Config(verify_stream)) }
+                .encode_to_vec(),
+            proto::IdentifyRequest {
+                audio: audio(),
+                candidates: Some(proto::identify_request::Candidates::CandidateList(list)),
+                max_results: 5,
+                idempotency_key,
+            }
+            .encode_to_vec(),
+            proto::IdentifyStreamRequest { message: Some(Identify::Config(identify_stream)) }
+                .encode_to_vec(),
+            proto::ListDecisionsRequest {
+                subject_id,
+                from: at(0),
+                until: at(1),
+                decision: proto::Decision::Reject as i32,
+                reason: proto::Reason::VoiceMismatch as i32,
+                kind: proto::AuditKind::Verification as i32,
+                page_size: 1_000,
+                page_token: "9".into(),
+            }
+            .encode_to_vec(),
+            proto::ExplainDecisionRequest { decision_id: "d-1".into() }.encode_to_vec(),
+            b"250m".to_vec(),
+        ];
+        let numbered = messages.into_iter().enumerate();
+        numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
+    }
+
+    #[test]
+    fn every_kind_of_request_has_a_message_it_reads() {
+        let good = good();
+        assert_eq!(good.len(), READERS.len());
+        for bytes in good {
+            assert_eq!(request(&bytes), Some(Ok(())), "kind {}", bytes[0]);
+        }
+    }
+
+    #[test]
+    #[ignore = "writes the hand-made seeds of the fuzz target `requests` anew"]
+    fn write_seeds() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/requests");
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        for bytes in good() {
+            let path = format!("{folder}/good-{:02}", bytes[0]);
+            std::fs::write(path, bytes).expect("the seed can be written");
+        }
+    }
+
+    /// What a service says to wrong bytes names a field and stays short, whatever came.
+    fn sound(bytes: &[u8]) -> Result<(), TestCaseError> {
+        if let Some(Err(bad)) = request(bytes) {
+            prop_assert!(!bad.field.is_empty() && bad.field.len() < 64, "{bad}");
+            prop_assert!(!bad.problem.is_empty() && bad.problem.len() < 200, "{bad}");
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..200)
+        ) {
+            sound(&bytes)?;
+        }
+
+        #[test]
+        fn a_damaged_request_is_read_or_refused(
+            which in 0..READERS.len(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in prop::option::of(any::<prop::sample::Index>()),
+            doubled: bool,
+        ) {
+            let mut bytes = good().swap_remove(which);
+            if doubled {
+                // Fields that come twice are merged.
+                let again = bytes[1..].to_vec();
+                bytes.extend(again);
+            }
+            for (index, value) in damage {
+                let at = 1 + index.index(bytes.len() - 1);
+                bytes[at] = value;
+            }
+            if let Some(index) = cut {
+                bytes.truncate(index.index(bytes.len()) + 1);
+            }
+            sound(&bytes)?;
+        }
+    }
+}
