@@ -11,11 +11,14 @@ use vouch::config::Config;
 use vouch::crypto::{MasterKey, SystemEntropy};
 use vouch::domain::{ArtifactRef, Authorization, Purpose, Role, SubjectId, TenantId};
 use vouch::engine::Engine;
+use vouch::features::Frontend;
 use vouch::store::sqlite::SqliteStore;
 use vouch::usecase::command::{
     Caller, CreateSubject, Enroll, IdempotencyKey, RecordConsent, Recording,
 };
+use vouch::usecase::extractor_pool::ExtractorPool;
 use vouch::usecase::model_dir::models_dir_from_environment;
+use vouch::usecase::parts::{ExtractError, ExtractStream};
 use vouch::usecase::port::Application as _;
 use vouch::usecase::{Anchors, Extract, Parts, VoiceParts, Vouch, back_end, install_model};
 
@@ -27,6 +30,7 @@ struct Directions {
     artifact: ArtifactRef,
     dim: usize,
     count: AtomicU64,
+    front_end: Frontend,
 }
 
 impl Extract for Directions {
@@ -34,10 +38,35 @@ impl Extract for Directions {
         self.artifact.clone()
     }
 
-    fn embed(&self, _: &[f32]) -> Result<Vec<f32>, Box<dyn std::error::Error + Send + Sync>> {
+    fn front_end(&self) -> &Frontend {
+        &self.front_end
+    }
+
+    fn stream(self: Arc<Self>) -> Box<dyn ExtractStream> {
+        Box::new(NotLive)
+    }
+
+    fn embed(&self, _: &[f32]) -> Result<Vec<f32>, ExtractError> {
         let seed = self.count.fetch_add(1, Ordering::Relaxed) as f32;
         let wave = |i: usize| ((i * i) as f32 * 0.37 + seed * (i as f32 + 1.0) * 1.3).sin();
         Ok((0..self.dim).map(wave).collect())
+    }
+}
+
+/// Nobody enrolls live here.
+struct NotLive;
+
+impl ExtractStream for NotLive {
+    fn push(&mut self, _: &[f32]) -> Result<(), ExtractError> {
+        Err("recordings only".into())
+    }
+
+    fn estimate(&self) -> Result<Vec<f32>, ExtractError> {
+        Err("recordings only".into())
+    }
+
+    fn embedding(&self) -> Result<Vec<f32>, ExtractError> {
+        Err("recordings only".into())
     }
 }
 
@@ -62,7 +91,9 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
     let models = install_model::list(&dir);
     let status = models.into_iter().find(|s| s.manifest.id == *id && s.installed);
     let manifest = status.unwrap_or_else(|| panic!("run `vouch model install {id}`")).manifest;
+    let network = ExtractorPool::new(install_model::load(id, &dir).unwrap()).unwrap();
     let extractor = Directions {
+        front_end: network.front_end().clone(),
         artifact: manifest.artifact(),
         dim: manifest.dimensions,
         count: AtomicU64::new(0),
@@ -82,6 +113,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
             extractor: Arc::new(extractor),
             back_end: Arc::new(back_end::load(id, &dir).unwrap()),
         }),
+        pinned: Vec::new(),
         configured_model: id.clone(),
         models: Vec::new(),
         policy,

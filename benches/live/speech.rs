@@ -2,7 +2,8 @@
 
 use vouch::audio::{AudioLimits, QualityLimits, decode_file, g711, listen};
 use vouch::domain::{AudioEncoding, AudioFormat};
-use vouch::usecase::hear::{Capture, front_end};
+use vouch::features::{FbankSpec, Frontend};
+use vouch::usecase::hear::{Capture, Keep};
 
 /// Bytes of a packet of 20 ms.
 const PACKET: usize = 160;
@@ -27,10 +28,11 @@ pub fn speech(seconds: usize) -> Speech {
     let bytes: Vec<u8> = word.iter().copied().cycle().take(seconds * 8_000).collect();
     let packets: Vec<Vec<u8>> = bytes.chunks(PACKET).map(<[u8]>::to_vec).collect();
     let mut capture = Capture::new(
-        &front_end().unwrap(),
+        &Frontend::fbank(FbankSpec::new(16_000)).unwrap(),
         telephone(),
         AudioLimits::default(),
         QualityLimits::default(),
+        Keep::Frames,
     )
     .unwrap();
     let mut net_ms = Vec::new();

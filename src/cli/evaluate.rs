@@ -3,7 +3,7 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
-use crate::cli::model::{DEFAULT_MODEL, ModelArgs};
+use crate::cli::model::ModelArgs;
 use crate::cli::{CliError, Done};
 use crate::usecase::back_end;
 use crate::usecase::evaluate::enrollment::{self, EnrollmentOptions};
@@ -209,6 +209,9 @@ fn tell_failed(failed: &[String]) -> Done {
     if failed.is_empty() { Done::All } else { Done::Some }
 }
 
+/// Model of the baseline when none is named: the strongest public one.
+const BASELINE_MODEL: &str = "campplus";
+
 /// A baseline with what it must own.
 enum BaselineParts {
     None,
@@ -222,7 +225,7 @@ impl BaselineParts {
         let (model, system) = match args.baseline.as_deref() {
             Some("none") => return Ok(Self::None),
             Some(text) => parse_baseline(text)?,
-            None => (DEFAULT_MODEL.to_owned(), System::Plain),
+            None => (BASELINE_MODEL.to_owned(), System::Plain),
         };
         if args.baseline_scores.is_some() {
             return Ok(Self::Earlier(model, system));

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(one.snr_db, Some(12.3));
         assert_eq!(loaded[&other].as_ref().ok().unwrap().snr_db, None);
         for wrong in [Origin { seed: 2, ..origin() }, Origin { model: "n@1".into(), seed: 1 }] {
-            let refused = load(&path, &wrong).unwrap_err();
+            let refused = load(&path, &wrong).err().unwrap();
             assert!(refused.to_string().contains("a cache of"), "{refused}");
         }
         std::fs::write(&path, b"nonsense").unwrap();

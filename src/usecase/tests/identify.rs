@@ -225,6 +225,7 @@ async fn a_tenant_keeps_its_model_when_another_is_configured() {
     let c = Identify {
         candidates: Candidates::WholeTenant,
         max_results: 1,
+        no_early_decision: true,
         key: key("found-by-the-same-model"),
     };
     let found = again.vouch.identify(&by, c, recording(speak(BERT, 12.0))).await.unwrap();
