@@ -159,15 +159,26 @@ async fn a_lock_during_the_call_ends_its_estimates() {
     let mut c = world.verify_command("anna");
     c.no_early_decision = true;
     let mut live = open(&world, c).await;
-    let (updates, early) = push_all(&mut live, &speak(ANNA, 9.0)).await;
+    let (content, half) = (speak(ANNA, 18.0), 90);
+    let (updates, early) = push_all(&mut live, &content[..half * CHUNK]).await;
     assert!(updates > 0 && early.is_none());
     for _ in 0..5 {
         let answer = world.verify("anna", speak(BERT, 12.0)).await;
         assert_eq!(answer.decision, Decision::Reject);
     }
     let asked = world.asked();
-    let (_, early) = push_all(&mut live, &speak(ANNA, 9.0)).await;
-    let (_, answer) = early.expect("refused at the next comparison");
+    let mut last = None;
+    for chunk in chunks(&content).skip(half) {
+        match live.push(chunk).await.unwrap() {
+            VerificationStep::Quiet => {}
+            VerificationStep::Update(update) => panic!("an estimate after the lock: {update:?}"),
+            VerificationStep::Final(answer) => {
+                last = Some(answer);
+                break;
+            }
+        }
+    }
+    let answer = last.expect("refused at the next comparison");
     assert_eq!(answer.decision, Decision::Locked);
     assert!(answer.score.is_none());
     assert_eq!(world.asked(), asked);
