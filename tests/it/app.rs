@@ -129,7 +129,8 @@ async fn the_built_in_model_serves_from_the_first_start() {
         assert_eq!(known.versions.unwrap().model, default.id);
         let mut voice = VerificationServiceClient::connect(uri).await.unwrap();
         let answer = voice.verify(with_key(verify("nobody", 500), &key)).await.unwrap();
-        assert_eq!(answer.into_inner().decision, proto::Decision::NotEnrolled as i32);
+        let result = answer.into_inner().result.unwrap();
+        assert_eq!(result.decision, proto::Decision::NotEnrolled as i32);
     })
     .await
     .unwrap();
