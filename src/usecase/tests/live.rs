@@ -169,7 +169,7 @@ async fn a_lock_during_the_call_ends_its_estimates() {
     let asked = world.asked();
     let mut last = None;
     for chunk in chunks(&content).skip(half) {
-        match live.push(chunk).await.unwrap() {
+        match live.push(vec![chunk]).await.unwrap() {
             VerificationStep::Quiet => {}
             VerificationStep::Update(update) => panic!("an estimate after the lock: {update:?}"),
             VerificationStep::Final(answer) => {
