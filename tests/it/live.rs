@@ -47,8 +47,10 @@ async fn an_early_decision_ends_the_stream() {
     let mut client = server.verification().await;
     let (sender, mut answers) = open(&mut client).await;
     sender.send(config(manner::EARLY)).await.unwrap();
-    for _ in 0..3 {
+    for n in 0..3 {
         sender.send(audio(100)).await.unwrap();
+        // What waits at the same time would be heard together.
+        until("the chunk is heard", || server.app.count(|c| &c.pushed) > n).await;
     }
     let (updates, result) = read(&mut answers).await;
     assert_eq!((updates, result.unwrap().quality.unwrap().total_ms), (2, 300));
