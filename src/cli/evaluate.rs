@@ -3,6 +3,7 @@
 use std::io::stdout;
 use std::path::PathBuf;
 
+use crate::cli::evaluate_age;
 use crate::cli::model::ModelArgs;
 use crate::cli::{CliError, Done};
 use crate::usecase::back_end;
@@ -22,6 +23,8 @@ pub struct Args {
 enum What {
     /// Verification by voice, plain cosine against the back-end.
     Voice(VoiceArgs),
+    /// Age and age class by voice.
+    Age(evaluate_age::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,6 +80,7 @@ enum ByArg {
 pub fn run(args: Args) -> Result<Done, CliError> {
     match args.what {
         What::Voice(args) => voice(args),
+        What::Age(args) => evaluate_age::run(args),
     }
 }
 

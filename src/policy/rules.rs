@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
+use crate::policy::AgeRules;
 
 /// One day, in milliseconds.
 const DAY_MS: DurationMs = 86_400_000;
@@ -147,6 +148,8 @@ pub struct VoicePolicy {
     pub attempts: AttemptRules,
     /// 1:N.
     pub identification: IdentificationRules,
+    /// Age class; no input of any other decision.
+    pub age: AgeRules,
 }
 
 impl Default for VoicePolicy {
@@ -157,12 +160,18 @@ impl Default for VoicePolicy {
             enrollment: EnrollmentRules::default(),
             attempts: AttemptRules::default(),
             identification: IdentificationRules::default(),
+            age: AgeRules::default(),
         }
     }
 }
 
 /// `Ok` when `low <= value <= high`; NaN is outside.
-fn within(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), PolicyError> {
+pub(super) fn within(
+    field: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+) -> Result<(), PolicyError> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
@@ -174,6 +183,7 @@ impl VoicePolicy {
     pub fn checked(self) -> Result<Self, PolicyError> {
         self.check_verification()?;
         self.check_enrollment()?;
+        self.age.check()?;
         let a = &self.attempts;
         within("attempts.limit", f64::from(a.limit), 1.0, 100.0)?;
         let day = DAY_MS as f64;

@@ -26,6 +26,7 @@ impl From<AuditKind> for ActKind {
             AuditKind::Erasure => Self::Erasure,
             AuditKind::Template => Self::Template,
             AuditKind::Key => Self::Key,
+            AuditKind::Categorization => Self::Categorization,
         }
     }
 }
@@ -41,6 +42,7 @@ impl From<ActKind> for AuditKind {
             ActKind::Erasure => Self::Erasure,
             ActKind::Template => Self::Template,
             ActKind::Key => Self::Key,
+            ActKind::Categorization => Self::Categorization,
         }
     }
 }

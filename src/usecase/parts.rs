@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::policy::VoicePolicy;
 use crate::scoring::BackEnd;
 use crate::store::Store;
+use crate::usecase::age_head::AgeHeads;
 use crate::usecase::output::ModelInfo;
 
 /// Time as an argument.
@@ -43,6 +44,8 @@ pub struct VoiceParts {
     pub extractor: Arc<dyn Extract>,
     /// Its back-end with calibration.
     pub back_end: Arc<BackEnd>,
+    /// Its age heads.
+    pub age: AgeHeads,
 }
 
 /// Everything [`Vouch`](super::Vouch) is made of.

@@ -16,6 +16,8 @@ pub struct Recording {
     pub seconds: f64,
     /// `F`, `M`, other, or empty when unknown.
     pub gender: String,
+    /// Years or a band of years (`34`, `30-39`), or empty when unknown.
+    pub age: String,
 }
 
 /// Why there is no speech set.
@@ -36,7 +38,7 @@ pub enum SpeechSetError {
 pub const MANIFEST: &str = "manifest.tsv";
 
 /// Reads `manifest.tsv` of a folder: tab-separated, with columns corpus, speaker, file, seconds,
-/// gender and any others.
+/// gender, where it has one age, and any others.
 pub fn read(folder: &Path) -> Result<Vec<Recording>, SpeechSetError> {
     let path = folder.join(MANIFEST);
     let text = std::fs::read_to_string(&path)
@@ -64,6 +66,7 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
         column("seconds")?,
         column("gender")?,
     ];
+    let age = header.get("age").copied();
     let mut recordings = Vec::new();
     for (number, line) in lines {
         let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
@@ -71,6 +74,7 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
             let text = fields.get(i).copied();
             text.ok_or(SpeechSetError::Line(number + 1))
         };
+        let optional = |i: Option<usize>| i.map_or(Ok(""), field).map(str::to_owned);
         let seconds = field(seconds)?.parse::<f64>();
         recordings.push(Recording {
             corpus: field(corpus)?.to_owned(),
@@ -78,6 +82,7 @@ fn parse(text: &str) -> Result<Vec<Recording>, SpeechSetError> {
             file: field(file)?.to_owned(),
             seconds: seconds.map_err(|_| SpeechSetError::Line(number + 1))?,
             gender: field(gender)?.to_owned(),
+            age: optional(age)?,
         });
     }
     Ok(recordings)
@@ -109,6 +114,7 @@ mod tests {
         let set = parse(text).unwrap();
         assert_eq!(set.len(), 3);
         assert_eq!((set[0].seconds, set[1].gender.as_str()), (1.5, ""));
+        assert_eq!((set[0].age.as_str(), set[1].age.as_str()), ("", "9"));
         let speakers = by_speaker(&set);
         assert_eq!(speakers[0].len(), 2);
         assert_eq!(speakers[1][0].file, "b.wav");

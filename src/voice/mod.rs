@@ -3,6 +3,7 @@
 //! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an
 //! [`Embedding`].
 
+pub mod age;
 mod campplus;
 mod convert;
 mod embedding;
@@ -11,6 +12,7 @@ mod extractor;
 mod kernel;
 mod manifest;
 
+pub use age::{AgeError, AgeHead, AgeHeadInfo, AgeInput};
 pub use convert::checkpoint_to_safetensors;
 pub use embedding::Embedding;
 pub use error::VoiceError;

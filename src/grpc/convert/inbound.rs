@@ -178,6 +178,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<ActKind>> {
         P::Erasure => Some(ActKind::Erasure),
         P::Template => Some(ActKind::Template),
         P::Key => Some(ActKind::Key),
+        P::Categorization => Some(ActKind::Categorization),
     })
 }
 
@@ -212,6 +213,9 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::EnrollmentInProgress => Some(Reason::EnrollmentInProgress),
         P::Administrative => Some(Reason::Administrative),
         P::ErasurePending => Some(Reason::ErasurePending),
+        P::AgeIntervalWide => Some(Reason::AgeIntervalWide),
+        P::AgeUncertain => Some(Reason::AgeUncertain),
+        P::SeniorLikely => Some(Reason::SeniorLikely),
     })
 }
 

@@ -1,8 +1,10 @@
 //! Domain to proto and back. Every match is exhaustive, and an UNSPECIFIED or unknown enum value is
 //! refused with the path of its field.
 
+mod age;
 mod inbound;
 mod outbound;
 
+pub use age::*;
 pub use inbound::*;
 pub use outbound::*;

@@ -157,6 +157,7 @@ mod tests {
             file: format!("{i}.wav"),
             seconds: *seconds,
             gender: String::new(),
+            age: String::new(),
         };
         files.iter().enumerate().map(recording).collect()
     }

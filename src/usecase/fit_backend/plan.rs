@@ -58,6 +58,7 @@ mod tests {
                 file: format!("{seconds}.wav"),
                 seconds,
                 gender: String::new(),
+                age: String::new(),
             };
             let items = pieces(&recording, 3);
             assert_eq!(items, pieces(&recording, 3));

@@ -18,6 +18,7 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                 file: format!("s{speaker}/{take}.wav"),
                 seconds: 9.0,
                 gender: String::new(),
+                age: String::new(),
             };
             for item in pieces(&recording, 1) {
                 let narrow = item.channel == Channel::Line;
@@ -115,6 +116,7 @@ fn the_population_has_the_language() {
             file: file.into(),
             seconds: 1.0,
             gender: String::new(),
+            age: String::new(),
         })
     };
     assert_eq!(of("c/s/common_voice_sv-SE_20729765.wav"), "c/sv-SE");

@@ -14,6 +14,7 @@ use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
 use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
+use crate::usecase::age_head::AgeHeads;
 use crate::usecase::command::*;
 use crate::usecase::hear::{BINS, Vad, front_end, hear_recording};
 use crate::usecase::output::*;
@@ -192,6 +193,7 @@ pub(super) struct Setting {
     pub(super) installed: bool,
     pub(super) model: ArtifactRef,
     pub(super) pairs: u64,
+    pub(super) age: AgeHeads,
     pub(super) store: Option<Arc<TestStore>>,
 }
 
@@ -202,6 +204,7 @@ impl Default for Setting {
             installed: true,
             model: ArtifactRef::new("color", 1),
             pairs: 100_000,
+            age: AgeHeads::default(),
             store: None,
         }
     }
@@ -239,6 +242,7 @@ impl World {
         let voice = VoiceParts {
             extractor: color.clone(),
             back_end: Arc::new(back_end(&setting.model, setting.pairs)),
+            age: setting.age,
         };
         let parts = Parts {
             store: store.clone(),
