@@ -13,7 +13,8 @@ pub mod time;
 pub mod version;
 
 pub use age::{
-    AgeClass, AgeClassSetting, AgeEstimate, AgeYears, ConfidenceBand, RoutingHint, RoutingQueue,
+    ADULT_YEARS, AgeClass, AgeClassSetting, AgeEstimate, AgeYears, ConfidenceBand, RoutingHint,
+    RoutingQueue, SENIOR_YEARS,
 };
 pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};

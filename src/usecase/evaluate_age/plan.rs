@@ -22,6 +22,13 @@ const OVERLAP_MS: u32 = 15;
 /// Finds the frames with speech, one every 10 ms.
 pub type FindSpeech<'a> = &'a (dyn Fn(&Samples) -> Result<Vec<bool>, EmbedError> + Sync);
 
+/// Where a recording is cut for each point of the curve, in milliseconds of audio; `None` where it has less
+/// speech.
+pub type Cuts = Vec<Option<u32>>;
+
+/// Finds the cuts of a file under a condition; see [`cuts`].
+pub type FindCuts<'a> = &'a (dyn Fn(&str, Condition) -> Result<Cuts, EmbedError> + Sync);
+
 /// A piece of audio of a person of known age.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Piece {
@@ -56,7 +63,7 @@ pub fn plan(
     recordings: &[Recording],
     corpora: &[String],
     conditions: &[Condition],
-    cut: &(dyn Fn(&str, Condition) -> Result<Vec<Option<u32>>, EmbedError> + Sync),
+    cut: FindCuts<'_>,
 ) -> Result<(Vec<Piece>, Vec<String>), EvaluateAgeError> {
     let known: Vec<(&Recording, Age)> = recordings
         .iter()
@@ -132,7 +139,7 @@ pub fn cuts(
     path: &Path,
     condition: Condition,
     seed: u64,
-) -> Result<Vec<Option<u32>>, EmbedError> {
+) -> Result<Cuts, EmbedError> {
     let whole = embed.decode(path)?;
     let heard = match condition.channel() {
         Channel::Phone => phone::call(&whole, seed)?,
