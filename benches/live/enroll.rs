@@ -112,6 +112,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
         voice: Some(VoiceParts {
             extractor: Arc::new(extractor),
             back_end: Arc::new(back_end::load(id, &dir).unwrap()),
+            age: Default::default(),
         }),
         pinned: Vec::new(),
         configured_model: id.clone(),

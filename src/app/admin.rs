@@ -10,12 +10,15 @@ use super::{AppError, entropy, master_key, open_store};
 use crate::audit::{self, Report};
 use crate::config::{Config, clock};
 use crate::crypto::{MintedKey, VerifyKey, random};
-use crate::domain::{ApiKeyId, AuditKind, DecisionId, Event, Role, TenantId, Timestamp};
+use crate::domain::{
+    AgeClassSetting, ApiKeyId, AuditKind, DecisionId, Event, Reason, Role, TenantId, Timestamp,
+};
 use crate::store::sqlite::{SqliteStore, inspect};
 use crate::store::{
     ApiKeyInfo, AuditDraft, Commits as _, DecisionFilter, Directory as _, Effect, TenantInfo,
     Transaction,
 };
+use crate::usecase::age;
 
 /// A new API key: the only moment its text is known.
 pub struct NewKey {
@@ -41,6 +44,27 @@ pub async fn tenants(config: &Config) -> Result<Vec<TenantInfo>, AppError> {
     let tenants = store.tenants();
     store.close().await;
     Ok(tenants)
+}
+
+/// Enables the age class for a tenant, under the notice that tells callers about it, or disables it.
+pub async fn set_age_class(
+    config: &Config,
+    tenant: &str,
+    setting: Option<AgeClassSetting>,
+) -> Result<(), AppError> {
+    let tenant = TenantId::parse(tenant)?;
+    let store = open_store(config, &master_key::find(config)?).await?;
+    let act = match &setting {
+        Some(_) => age::ACT_ENABLED,
+        None => age::ACT_DISABLED,
+    };
+    let mut event = Event::new(AuditKind::Categorization, act);
+    event.reasons = vec![Reason::Administrative];
+    event.details.extend(setting.iter().flat_map(age::setting_details));
+    let effect = Effect::SetAgeClass(setting.map(Box::new));
+    let done = commit_event(&store, &tenant, vec![effect], event).await;
+    store.close().await;
+    done
 }
 
 /// Creates an API key; the first key of the first tenant creates the tenant as well.
@@ -181,17 +205,22 @@ async fn commit(
     effects: Vec<Effect>,
     act: &str,
 ) -> Result<(), AppError> {
+    commit_event(store, tenant, effects, Event::new(AuditKind::Key, act)).await
+}
+
+async fn commit_event(
+    store: &SqliteStore,
+    tenant: &TenantId,
+    effects: Vec<Effect>,
+    event: Event,
+) -> Result<(), AppError> {
     let at = clock::now();
     let transaction = Transaction {
         tenant: tenant.clone(),
         idempotency: None,
         subject: None,
         effects,
-        audit: AuditDraft {
-            decision: DecisionId::new(at, random(entropy().as_ref())),
-            at,
-            event: Event::new(AuditKind::Key, act),
-        },
+        audit: AuditDraft { decision: DecisionId::new(at, random(entropy().as_ref())), at, event },
     };
     store.commit(transaction).await?;
     Ok(())

@@ -4,7 +4,7 @@
 pub mod admin;
 mod master_key;
 pub mod serve;
-mod voice;
+pub mod voice;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

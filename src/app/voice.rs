@@ -7,11 +7,13 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::domain::{ArtifactRef, LicenseClass};
 use crate::usecase::VoiceParts;
+use crate::usecase::age;
+use crate::usecase::age_head::{self, AgeHeadError, AgeHeads};
 use crate::usecase::back_end;
 use crate::usecase::extractor_pool::ExtractorPool;
 use crate::usecase::install_model;
 use crate::usecase::model_dir::models_dir_from_environment;
-use crate::usecase::output::ModelInfo;
+use crate::usecase::output::{AgeHeadRef, ModelInfo};
 
 /// What is installed.
 pub struct Installed {
@@ -64,7 +66,8 @@ pub fn find(config: &Config, pinned: &HashSet<ArtifactRef>) -> Installed {
     Installed { voice, pinned: others, models }
 }
 
-type Why = Box<dyn std::error::Error + Send + Sync>;
+/// Why something cannot be used.
+pub type Why = Box<dyn std::error::Error + Send + Sync>;
 
 fn load(config: &Config, id: &str, dir: &Path, models: &[ModelInfo]) -> Result<VoiceParts, Why> {
     let known = models.iter().find(|m| m.artifact.id == id);
@@ -76,7 +79,8 @@ fn load(config: &Config, id: &str, dir: &Path, models: &[ModelInfo]) -> Result<V
     let extractor = ExtractorPool::new(install_model::load(id, dir)?)?;
     let back_end = back_end::load(id, dir)?;
     allowed(config, &back_end.reference().to_string(), back_end.info().license)?;
-    Ok(VoiceParts { extractor: Arc::new(extractor), back_end: Arc::new(back_end) })
+    let age = age_heads(config, &known.artifact, dir);
+    Ok(VoiceParts { extractor: Arc::new(extractor), back_end: Arc::new(back_end), age })
 }
 
 fn allowed(config: &Config, name: &str, class: LicenseClass) -> Result<(), Why> {
@@ -86,4 +90,43 @@ fn allowed(config: &Config, name: &str, class: LicenseClass) -> Result<(), Why> 
             Err(format!("{name} is of license class {class:?}, models.license is open").into())
         }
     }
+}
+
+/// The age head of the configured model, to be shown before a tenant enables it.
+///
+/// # Errors
+/// No such model or head, or one whose license class is not allowed.
+pub fn age_head(config: &Config, class: LicenseClass) -> Result<AgeHeadRef, Why> {
+    let dir = models_dir_from_environment(config.models.dir.clone());
+    let id = &config.models.default;
+    let known = install_model::list(&dir).into_iter().find(|m| m.manifest.id == *id);
+    let known = known.ok_or_else(|| format!("no model is called {id}"))?;
+    let head = age_head::load(&known.manifest.artifact(), &dir, class)?;
+    allowed(config, &head.reference().to_string(), class)?;
+    Ok(age::shown_head(&head))
+}
+
+/// The age heads of a model. One that is not there is no news; one that cannot be used goes to the log, as
+/// does every one of license class `research` that is.
+fn age_heads(config: &Config, model: &ArtifactRef, dir: &Path) -> AgeHeads {
+    let get = |class| {
+        let head = match age_head::load(model, dir, class) {
+            Err(AgeHeadError::Missing { .. }) => return None,
+            Err(why) => {
+                tracing::warn!(target: "vouch::app", %model, %why, "no age head");
+                return None;
+            }
+            Ok(head) => head,
+        };
+        let name = head.reference().to_string();
+        if let Err(why) = allowed(config, &name, class) {
+            tracing::info!(target: "vouch::app", %why, "age head left out");
+            return None;
+        }
+        if class == LicenseClass::Research {
+            tracing::info!(target: "vouch::app", head = name, "age head of license class research");
+        }
+        Some(Arc::new(head))
+    };
+    AgeHeads { open: get(LicenseClass::Open), research: get(LicenseClass::Research) }
 }

@@ -3,6 +3,7 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
+use crate::cli::evaluate_age;
 use crate::cli::model::ModelArgs;
 use crate::cli::{CliError, Done};
 use crate::usecase::back_end;
@@ -31,6 +32,8 @@ enum What {
     Enrollment(EnrollmentArgs),
     /// Tables of earlier results as Markdown, or into a model's card.
     Tables(TablesArgs),
+    /// Age and age class by voice.
+    Age(evaluate_age::Args),
 }
 
 /// What both measurements need.
@@ -136,6 +139,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         What::Voice(args) => voice(args),
         What::Enrollment(args) => measure_enrollment(args),
         What::Tables(args) => write_tables(&args),
+        What::Age(args) => evaluate_age::run(args),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Args {
 enum Action {
     /// Makes a key and prints it, this once, on stdout.
     Create {
-        /// What it may do: client, agent, analyst, reviewer, auditor, privacy or admin.
+        /// What it may do: client, agent, analyst, reviewer, auditor, privacy, admin or router.
         #[arg(long, value_parser = role)]
         role: Role,
         /// What people call it, at most 64 bytes.

@@ -4,11 +4,13 @@
 //! `pub fn run(args: Args) -> Result<Done, CliError>`, a variant in [`Command`], a line in
 //! [`dispatch`].
 
+pub mod age;
 pub mod audit;
 pub mod calibrate;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;
+pub mod evaluate_age;
 pub mod features;
 pub mod key;
 pub mod model;
@@ -40,6 +42,8 @@ pub enum Command {
     Model(model::Args),
     /// Raw voice embeddings of files.
     Embed(embed::Args),
+    /// Age classes of files, as JSON lines.
+    Age(age::Args),
     /// Scores of a list of trials, as TSV.
     Score(score::Args),
     /// Accuracy on a set of recordings.
@@ -103,6 +107,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Embed(args) => embed::run(args),
+        Command::Age(args) => age::run(args),
         Command::Features(args) => features::run(args),
         Command::Key(args) => key::run(args),
         Command::Tenant(args) => tenant::run(args),

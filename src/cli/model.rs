@@ -4,6 +4,8 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CliError, Done};
+use crate::domain::{ArtifactRef, LicenseClass};
+use crate::usecase::age_head::{self, AgeHeadError};
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::fit_backend::{self, FitBackEndOptions};
 use crate::usecase::hear::Vad;
@@ -117,6 +119,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                     manifest.description
                 )
                 .map_err(CliError::failed)?;
+                list_age_heads(&manifest.artifact(), &dir, &mut out)?;
             }
         }
         Action::Install { id, from } => {
@@ -138,6 +141,23 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         }
     }
     Ok(Done::All)
+}
+
+/// One line for each age head of a model, also for one that cannot be used.
+fn list_age_heads(model: &ArtifactRef, dir: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    for class in [LicenseClass::Open, LicenseClass::Research] {
+        let line = match age_head::load(model, dir, class) {
+            Ok(head) => {
+                let data = head.info().data.join(", ");
+                let name = head.reference();
+                format!("{name}\tinstalled\t-\t{class:?}\tage head for {model}, fitted on {data}")
+            }
+            Err(AgeHeadError::Missing { .. }) => continue,
+            Err(why) => format!("-\tunusable\t-\t{class:?}\tage head for {model}: {why}"),
+        };
+        writeln!(out, "{line}").map_err(CliError::failed)?;
+    }
+    Ok(())
 }
 
 fn fit(

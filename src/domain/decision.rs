@@ -100,6 +100,12 @@ reasons! {
     Administrative => "administrative act",
     /// Old pages may still stand in the log.
     ErasurePending => "erasure waits for the database log to be truncated",
+    /// The interval around the estimated age is too wide for a class.
+    AgeIntervalWide => "the age can only be told roughly",
+    /// No age class is likely enough.
+    AgeUncertain => "the age lies too near to a limit between classes",
+    /// Likely enough 65 or older for a routing hint.
+    SeniorLikely => "the voice may be that of a senior",
 }
 
 /// Whether presentation attack detection looked at the input.

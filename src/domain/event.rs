@@ -27,6 +27,9 @@ pub enum AuditKind {
     Template,
     /// A tenant or an API key was created or revoked, a key rotated.
     Key,
+    /// A caller was categorized by age, or that was enabled or disabled. No verification is recorded
+    /// under this kind, and no categorization under another.
+    Categorization,
 }
 
 impl AuditKind {
@@ -40,6 +43,7 @@ impl AuditKind {
         AuditKind::Erasure,
         AuditKind::Template,
         AuditKind::Key,
+        AuditKind::Categorization,
     ];
 }
 

@@ -1,5 +1,6 @@
 //! The words of the product: ids, time, scores, decisions, consent, quality. Plain data, no I/O.
 
+pub mod age;
 pub mod audio_format;
 pub mod consent;
 pub mod decision;
@@ -11,6 +12,10 @@ pub mod score;
 pub mod time;
 pub mod version;
 
+pub use age::{
+    ADULT_YEARS, AgeClass, AgeClassSetting, AgeEstimate, AgeYears, ConfidenceBand, RoutingHint,
+    RoutingQueue, SENIOR_YEARS,
+};
 pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};

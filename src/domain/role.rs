@@ -18,6 +18,8 @@ pub enum Role {
     Privacy,
     /// Everything within the tenant.
     Admin,
+    /// Routes calls: asks for the age class of a caller, and nothing else.
+    Router,
 }
 
 impl Role {
@@ -30,6 +32,7 @@ impl Role {
         Role::Auditor,
         Role::Privacy,
         Role::Admin,
+        Role::Router,
     ];
 
     /// The name in configuration, on the command line and in the store.
@@ -42,6 +45,7 @@ impl Role {
             Role::Auditor => "auditor",
             Role::Privacy => "privacy",
             Role::Admin => "admin",
+            Role::Router => "router",
         }
     }
 

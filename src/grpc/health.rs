@@ -9,24 +9,26 @@ use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::grpc::proto::age_service_server::AgeServiceServer;
 use crate::grpc::proto::audit_service_server::AuditServiceServer;
 use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
 use crate::grpc::proto::model_service_server::ModelServiceServer;
 use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
-use crate::grpc::{audit, enrollment, identification, models, subjects, verification};
+use crate::grpc::{age, audit, enrollment, identification, models, subjects, verification};
 use crate::usecase::port::Application;
 
 /// How often the application is asked.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// Names whose health follows the models as well.
-const VOICE: [&str; 4] = [
+const VOICE: [&str; 5] = [
     "",
     EnrollmentServiceServer::<enrollment::Service>::NAME,
     VerificationServiceServer::<verification::Service>::NAME,
     IdentificationServiceServer::<identification::Service>::NAME,
+    AgeServiceServer::<age::Service>::NAME,
 ];
 
 /// Names whose health does not.

@@ -3,6 +3,7 @@
 //! A call passes [`guard`] (request id, limits, API key, deadline, log line), then one of the services,
 //! which read it with [`convert`], ask the application, and answer. Live streams run in [`live`].
 
+mod age;
 mod audit;
 pub mod call;
 pub mod client;

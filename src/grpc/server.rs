@@ -15,6 +15,7 @@ use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use crate::grpc::connection::Incoming;
 use crate::grpc::guard::{Guard, GuardLayer};
 use crate::grpc::inbox::LiveSettings;
+use crate::grpc::proto::age_service_server::AgeServiceServer;
 use crate::grpc::proto::audit_service_server::AuditServiceServer;
 use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
@@ -23,7 +24,7 @@ use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
 use crate::grpc::settings::{OutOfRange, ServerSettings, TlsSettings};
 use crate::grpc::{
-    audit, enrollment, health, identification, models, proto, subjects, verification,
+    age, audit, enrollment, health, identification, models, proto, subjects, verification,
 };
 use crate::usecase::port::Application;
 
@@ -223,6 +224,7 @@ fn routes(
     let subjects = subjects::Service { app: app() };
     let audit = audit::Service { app: app() };
     let models = models::Service { app: app() };
+    let age = age::Service { app: app() };
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -236,6 +238,7 @@ fn routes(
         .add_service(SubjectServiceServer::new(subjects).max_decoding_message_size(max))
         .add_service(AuditServiceServer::new(audit).max_decoding_message_size(max))
         .add_service(ModelServiceServer::new(models).max_decoding_message_size(max))
+        .add_service(AgeServiceServer::new(age).max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

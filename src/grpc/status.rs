@@ -37,6 +37,10 @@ pub mod reason {
     pub const OPTED_OUT: &str = "OPTED_OUT";
     /// No voice model is installed.
     pub const MODEL_MISSING: &str = "MODEL_MISSING";
+    /// The tenant has not enabled the age class.
+    pub const AGE_CLASS_DISABLED: &str = "AGE_CLASS_DISABLED";
+    /// There is no age head for the model in force.
+    pub const AGE_HEAD_MISSING: &str = "AGE_HEAD_MISSING";
     /// Another request changed the subject.
     pub const CONFLICT: &str = "CONFLICT";
     /// A queue or a limit on calls is full.
@@ -181,6 +185,12 @@ pub fn status(error: &UseCaseError) -> Status {
         UseCaseError::ModelMissing { .. } => {
             info(Code::FailedPrecondition, reason::MODEL_MISSING, text)
         }
+        UseCaseError::AgeClassDisabled => {
+            info(Code::FailedPrecondition, reason::AGE_CLASS_DISABLED, text)
+        }
+        UseCaseError::AgeHeadMissing { .. } => {
+            info(Code::FailedPrecondition, reason::AGE_HEAD_MISSING, text)
+        }
         UseCaseError::Conflict => info(Code::Aborted, reason::CONFLICT, text),
         UseCaseError::Busy { retry_after_ms, .. } => retry(
             Code::ResourceExhausted,
@@ -276,6 +286,12 @@ mod tests {
                 E::ModelMissing { model: "campplus".into() },
                 Code::FailedPrecondition,
                 reason::MODEL_MISSING,
+            ),
+            (E::AgeClassDisabled, Code::FailedPrecondition, reason::AGE_CLASS_DISABLED),
+            (
+                E::AgeHeadMissing { model: "campplus".into(), class: "open" },
+                Code::FailedPrecondition,
+                reason::AGE_HEAD_MISSING,
             ),
             (E::Conflict, Code::Aborted, reason::CONFLICT),
             (

@@ -2,6 +2,7 @@
 //! is an argument.
 
 pub mod admission;
+pub mod age;
 pub mod attempts;
 pub mod enrollment;
 pub mod identification;
@@ -9,6 +10,7 @@ pub mod rules;
 pub mod verification;
 
 pub use admission::{Standing, admit};
+pub use age::{AgeRules, AgeVerdict, classify_age};
 pub use attempts::{Attempts, Outcome};
 pub use enrollment::{Judgement, UtteranceEvidence, judge_utterance};
 pub use identification::{IdentificationEvidence, decide_identification};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
+use crate::policy::AgeRules;
 
 /// One day, in milliseconds.
 const DAY_MS: DurationMs = 86_400_000;
@@ -163,6 +164,8 @@ pub struct VoicePolicy {
     pub attempts: AttemptRules,
     /// 1:N.
     pub identification: IdentificationRules,
+    /// Age class; no input of any other decision.
+    pub age: AgeRules,
 }
 
 impl Default for VoicePolicy {
@@ -173,12 +176,18 @@ impl Default for VoicePolicy {
             enrollment: EnrollmentRules::default(),
             attempts: AttemptRules::default(),
             identification: IdentificationRules::default(),
+            age: AgeRules::default(),
         }
     }
 }
 
 /// `Ok` when `low <= value <= high`; NaN is outside.
-fn within(field: &'static str, value: f64, low: f64, high: f64) -> Result<(), PolicyError> {
+pub(super) fn within(
+    field: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+) -> Result<(), PolicyError> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
@@ -191,6 +200,7 @@ impl VoicePolicy {
         self.check_verification()?;
         self.check_enrollment()?;
         self.check_attempts()?;
+        self.age.check()?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
         within(

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::domain::{
-    ApiKeyId, ArtifactRef, AuditKind, Authorization, Bandwidth, ConsentId, ConsentRecord, Decision,
-    DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId, Role, SubjectId, TenantId,
-    Timestamp, UtteranceId, VoiceprintId,
+    AgeClassSetting, ApiKeyId, ArtifactRef, AuditKind, Authorization, Bandwidth, ConsentId,
+    ConsentRecord, Decision, DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId, Role,
+    SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 
 /// Unsuccessful attempts: policy computes the next state, the store keeps it.
@@ -210,6 +210,8 @@ pub struct TenantInfo {
     pub extractor: Option<ArtifactRef>,
     /// The rotation in force.
     pub rotation: RotationInfo,
+    /// Under which notice callers may be categorized by age; absent while that is disabled.
+    pub age_class: Option<AgeClassSetting>,
 }
 
 /// Position and hash of the last record of the chain; sequence 0 and zeros when there is none.

@@ -2,9 +2,9 @@
 
 use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
-    ApiKeyId, ArtifactRef, Authorization, Bandwidth, ConsentProof, ConsentRecord, DecisionId,
-    DurationMs, EnrollmentId, Event, Purpose, Quality, ReceiptId, Role, SubjectId, TenantId,
-    Timestamp, UtteranceId, VoiceprintId,
+    AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, ConsentProof, ConsentRecord,
+    DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality, ReceiptId, Role, SubjectId,
+    TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, Embedding, Erasure};
 
@@ -182,6 +182,8 @@ pub enum Effect {
     /// Pins the extractor of the tenant's coming enrollments. Voiceprints made with another one stay
     /// until they are replaced.
     PinExtractor(ArtifactRef),
+    /// Enables the age class for the tenant, or disables it.
+    SetAgeClass(Option<Box<AgeClassSetting>>),
     /// Wraps the store's root key under another master key; the old one no longer opens the store.
     RotateMasterKey(MasterKey),
     /// Stores every embedding of the tenant anew under a fresh rotation ([`Applied::renewed`]).

@@ -30,12 +30,17 @@ pub enum Right {
     ReadAudit,
     /// List models.
     ReadModels,
+    /// Categorize a caller by age. Of a role of its own: nobody who enrolls or verifies may do it by
+    /// the way.
+    ClassifyAge,
+    /// Enable and disable that for the tenant, and see whether it is.
+    SetAgeClass,
 }
 
 impl Right {
     /// The roles that have it, and the same in words.
     fn roles(self) -> (&'static [Role], &'static str) {
-        use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer};
+        use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer, Router};
         match self {
             Self::CreateSubject | Self::Withdraw => {
                 (&[Client, Agent, Privacy, Admin], "client, agent, privacy or admin")
@@ -54,6 +59,8 @@ impl Right {
                 "analyst, reviewer, auditor, privacy or admin",
             ),
             Self::ReadModels => (Role::ALL, "any"),
+            Self::ClassifyAge => (&[Router, Admin], "router or admin"),
+            Self::SetAgeClass => (&[Admin], "admin"),
         }
     }
 }
@@ -92,19 +99,21 @@ mod tests {
 
     #[test]
     fn rights_follow_the_table() {
-        // In the order of Role::ALL: client, agent, analyst, reviewer, auditor, privacy, admin.
+        // In the order of Role::ALL: client, agent, analyst, reviewer, auditor, privacy, admin, router.
         let table = [
-            (Right::CreateSubject, "xx...xx"),
-            (Right::ReadSubject, "xxxx.xx"),
-            (Right::Consent, ".x...xx"),
-            (Right::Withdraw, "xx...xx"),
-            (Right::Erase, ".....xx"),
-            (Right::Enroll, "xx....x"),
-            (Right::DeleteVoiceprint, ".x...xx"),
-            (Right::Renew, "......x"),
-            (Right::Compare, "xx....x"),
-            (Right::ReadAudit, "..xxxxx"),
-            (Right::ReadModels, "xxxxxxx"),
+            (Right::CreateSubject, "xx...xx."),
+            (Right::ReadSubject, "xxxx.xx."),
+            (Right::Consent, ".x...xx."),
+            (Right::Withdraw, "xx...xx."),
+            (Right::Erase, ".....xx."),
+            (Right::Enroll, "xx....x."),
+            (Right::DeleteVoiceprint, ".x...xx."),
+            (Right::Renew, "......x."),
+            (Right::Compare, "xx....x."),
+            (Right::ReadAudit, "..xxxxx."),
+            (Right::ReadModels, "xxxxxxxx"),
+            (Right::ClassifyAge, "......xx"),
+            (Right::SetAgeClass, "......x."),
         ];
         for (right, row) in table {
             for (role, mark) in Role::ALL.iter().zip(row.chars()) {

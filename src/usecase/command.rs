@@ -203,3 +203,23 @@ pub struct ExplainDecision {
     /// Which.
     pub decision: DecisionId,
 }
+
+/// Enable the age class for the tenant.
+#[derive(Debug, Clone)]
+pub struct EnableAgeClass {
+    /// The notice that tells callers about it.
+    pub notice_id: String,
+    /// Its version.
+    pub notice_version: String,
+    /// Use the head of license class `research`.
+    pub research: bool,
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}
+
+/// Disable it.
+#[derive(Debug, Clone)]
+pub struct DisableAgeClass {
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}

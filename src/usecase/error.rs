@@ -58,6 +58,19 @@ pub enum UseCaseError {
         /// The model.
         model: String,
     },
+    /// The tenant has not enabled the age class.
+    #[error(
+        "the age class is not enabled for this tenant: an admin can, with the notice for callers"
+    )]
+    AgeClassDisabled,
+    /// There is no age head for the model in force.
+    #[error("there is no age head of license class {class} for voice model `{model}`")]
+    AgeHeadMissing {
+        /// The model.
+        model: String,
+        /// The class that is needed.
+        class: &'static str,
+    },
     /// Another request changed the subject at the same time; try again.
     #[error("another request changed the subject at the same time")]
     Conflict,

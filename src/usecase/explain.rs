@@ -18,6 +18,7 @@ pub(super) fn explanation(record: &DecisionRecord, fine: bool) -> Vec<String> {
     }
     sentences.extend(about_comparison(event, fine));
     sentences.extend(about_enrollment(event, fine));
+    sentences.extend(about_age_class(event));
     sentences.extend(about_refusal(event));
     if let Some(decision) = record.decision {
         sentences.push(format!("The decision is {}.", name(decision)));
@@ -162,6 +163,28 @@ fn about_enrollment(event: &Event, fine: bool) -> Vec<String> {
     }
     if let Some(id) = event.details.get("voiceprint") {
         sentences.push(format!("Voiceprint {id}."));
+    }
+    sentences
+}
+
+/// What was concluded about the age of a caller, or that it may be.
+fn about_age_class(event: &Event) -> Vec<String> {
+    let detail = |name: &str| event.details.get(name).map(String::as_str);
+    let mut sentences = Vec::new();
+    if let (Some(class), Some(head)) = (detail("age_class"), detail("age_head")) {
+        sentences.push(format!(
+            "The age class is {class}, by age head {head}; no age, no probability and nothing of the \
+             voice is recorded."
+        ));
+        let queue = detail("routing").unwrap_or("none");
+        sentences.push(format!("Queue hinted at: {queue}."));
+    }
+    if let Some(notice) = detail("notice") {
+        let research = match detail("research") {
+            Some("true") => "; heads of license class research may be used",
+            _ => "",
+        };
+        sentences.push(format!("Callers are told by notice {notice}{research}."));
     }
     sentences
 }

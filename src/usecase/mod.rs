@@ -2,6 +2,9 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+pub mod age;
+pub mod age_files;
+pub mod age_head;
 pub mod back_end;
 pub mod calibrate;
 pub mod command;
@@ -14,6 +17,7 @@ mod enroll_live;
 mod erase;
 pub mod error;
 pub mod evaluate;
+pub mod evaluate_age;
 mod explain;
 pub mod extract_features;
 pub mod extractor_pool;
@@ -188,6 +192,27 @@ pub mod port {
         fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead>;
         /// Models.
         fn models<'a>(&'a self, by: &'a Caller) -> Reply<'a, Vec<ModelInfo>>;
+
+        /// Categorizes the caller in a recording by age. Nothing is kept but the audit record.
+        fn classify_age<'a>(
+            &'a self,
+            by: &'a Caller,
+            audio: Recording,
+        ) -> Reply<'a, AgeClassification>;
+        /// Enables that for the tenant.
+        fn enable_age_class<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: EnableAgeClass,
+        ) -> Reply<'a, Done<AgeClassStatus>>;
+        /// Disables it.
+        fn disable_age_class<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: DisableAgeClass,
+        ) -> Reply<'a, Done<AgeClassStatus>>;
+        /// Whether it is enabled.
+        fn age_class_status<'a>(&'a self, by: &'a Caller) -> Reply<'a, AgeClassStatus>;
     }
 
     /// An enrollment by live audio. The edge pushes chunks in order and finishes once.

@@ -11,6 +11,7 @@ use crate::features::Frontend;
 use crate::policy::VoicePolicy;
 use crate::scoring::BackEnd;
 use crate::store::Store;
+use crate::usecase::age_head::AgeHeads;
 use crate::usecase::output::ModelInfo;
 
 /// Time as an argument.
@@ -74,6 +75,8 @@ pub struct VoiceParts {
     pub extractor: Arc<dyn Extract>,
     /// Its back-end with calibration.
     pub back_end: Arc<BackEnd>,
+    /// Its age heads.
+    pub age: AgeHeads,
 }
 
 /// Everything [`Vouch`](super::Vouch) is made of.

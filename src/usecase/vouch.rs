@@ -217,4 +217,32 @@ impl Application for Vouch {
             Ok(self.inner.parts.models.clone())
         })
     }
+
+    fn classify_age<'a>(
+        &'a self,
+        by: &'a Caller,
+        audio: Recording,
+    ) -> Reply<'a, AgeClassification> {
+        act!(self, by, classify_age(audio))
+    }
+
+    fn enable_age_class<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: EnableAgeClass,
+    ) -> Reply<'a, Done<AgeClassStatus>> {
+        act!(self, by, enable_age_class(c))
+    }
+
+    fn disable_age_class<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: DisableAgeClass,
+    ) -> Reply<'a, Done<AgeClassStatus>> {
+        act!(self, by, disable_age_class(c))
+    }
+
+    fn age_class_status<'a>(&'a self, by: &'a Caller) -> Reply<'a, AgeClassStatus> {
+        Box::pin(async move { self.inner.age_class_status(by) })
+    }
 }

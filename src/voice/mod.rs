@@ -3,6 +3,7 @@
 //! [`Manifest`] says what a model is; [`Extractor`] turns front-end features into an [`Embedding`], of a
 //! whole recording or, through a [`VoiceStream`], of one that is still coming.
 
+pub mod age;
 mod campplus;
 mod convert;
 mod embedding;
@@ -14,6 +15,7 @@ mod stream;
 mod tdnn;
 mod tensors;
 
+pub use age::{AgeError, AgeHead, AgeHeadInfo, AgeInput};
 pub use convert::checkpoint_to_safetensors;
 pub use embedding::Embedding;
 pub use error::VoiceError;

@@ -70,6 +70,7 @@ async fn reflection_lists_the_services_without_a_key_on_loopback() {
         "vouch.v1.SubjectService",
         "vouch.v1.AuditService",
         "vouch.v1.ModelService",
+        "vouch.v1.AgeService",
         "grpc.health.v1.Health",
     ] {
         assert!(names.contains(&name), "{name} not in {names:?}");

@@ -156,6 +156,14 @@ fn identification(searched: u32, total_ms: u32) -> Identification {
     }
 }
 
+fn age_head() -> AgeHeadRef {
+    AgeHeadRef {
+        artifact: ArtifactRef::new("campplus-age-research", 1),
+        license_class: LicenseClass::Research,
+        data: vec!["coswara".into()],
+    }
+}
+
 fn progress(net_speech_ms: u32) -> Progress {
     Progress { net_speech_ms, required_ms: 20_000, utterances: 1, required_utterances: 3 }
 }
@@ -566,5 +574,51 @@ impl Application for Double {
 
     fn models<'a>(&'a self, _: &'a Caller) -> Reply<'a, Vec<ModelInfo>> {
         self.unary(None, vec![])
+    }
+
+    fn classify_age<'a>(&'a self, _: &'a Caller, _: Recording) -> Reply<'a, AgeClassification> {
+        let found = AgeClassification {
+            class: AgeClass::Senior,
+            reasons: vec![Reason::NarrowBand],
+            estimate: None,
+            routing: Some(ShownHint {
+                queue: RoutingQueue::Priority,
+                reason: Reason::SeniorLikely,
+                band: ConfidenceBand::High,
+                confidence: None,
+            }),
+            quality: quality(5_000),
+            head: age_head(),
+            decision_id: decision_id(),
+            versions: versions(),
+        };
+        self.unary(None, found)
+    }
+
+    fn enable_age_class<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: EnableAgeClass,
+    ) -> Reply<'a, Done<AgeClassStatus>> {
+        let setting = AgeClassSetting {
+            notice_id: c.notice_id,
+            notice_version: c.notice_version,
+            research: c.research,
+            enabled_at: Timestamp::from_unix_ms(1_500),
+        };
+        let status = AgeClassStatus { setting: Some(setting), head: Some(age_head()) };
+        self.unary(None, done(status))
+    }
+
+    fn disable_age_class<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: DisableAgeClass,
+    ) -> Reply<'a, Done<AgeClassStatus>> {
+        self.unary(None, done(AgeClassStatus { setting: None, head: None }))
+    }
+
+    fn age_class_status<'a>(&'a self, _: &'a Caller) -> Reply<'a, AgeClassStatus> {
+        Box::pin(async { Err(UseCaseError::PermissionDenied { needs: "admin" }) })
     }
 }

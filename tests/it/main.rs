@@ -5,6 +5,7 @@
     reason = "tests measure waiting, and one that cannot go on should fail there"
 )]
 
+mod age;
 mod app;
 mod auth;
 mod double;

@@ -178,6 +178,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::Erasure => Some(AuditKind::Erasure),
         P::Template => Some(AuditKind::Template),
         P::Key => Some(AuditKind::Key),
+        P::Categorization => Some(AuditKind::Categorization),
     })
 }
 
@@ -212,6 +213,9 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::EnrollmentInProgress => Some(Reason::EnrollmentInProgress),
         P::Administrative => Some(Reason::Administrative),
         P::ErasurePending => Some(Reason::ErasurePending),
+        P::AgeIntervalWide => Some(Reason::AgeIntervalWide),
+        P::AgeUncertain => Some(Reason::AgeUncertain),
+        P::SeniorLikely => Some(Reason::SeniorLikely),
     })
 }
 

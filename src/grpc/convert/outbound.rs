@@ -69,6 +69,9 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::EnrollmentInProgress => P::EnrollmentInProgress,
         Reason::Administrative => P::Administrative,
         Reason::ErasurePending => P::ErasurePending,
+        Reason::AgeIntervalWide => P::AgeIntervalWide,
+        Reason::AgeUncertain => P::AgeUncertain,
+        Reason::SeniorLikely => P::SeniorLikely,
     }
 }
 
@@ -97,6 +100,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::Erasure => P::Erasure,
         K::Template => P::Template,
         K::Key => P::Key,
+        K::Categorization => P::Categorization,
     }
 }
 

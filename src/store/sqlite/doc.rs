@@ -8,8 +8,8 @@ use super::keys::Handle;
 use super::table::{Row, Table, Value};
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
-    ArtifactRef, Authorization, Bandwidth, ConsentId, ConsentRecord, DecisionId, EnrollmentId,
-    Quality, Role, SubjectId, Timestamp, UtteranceId, VoiceprintId,
+    AgeClassSetting, ArtifactRef, Authorization, Bandwidth, ConsentId, ConsentRecord, DecisionId,
+    EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, ErasureState, StoreError};
 
@@ -20,6 +20,9 @@ pub(super) struct TenantDoc {
     pub extractor: Option<ArtifactRef>,
     pub generation: u32,
     pub seed: SeedBytes,
+    /// Absent while it is disabled, and in documents from before it existed.
+    #[serde(default)]
+    pub age_class: Option<AgeClassSetting>,
 }
 
 /// Seed of the rotation; withheld from `Debug`.
@@ -192,6 +195,14 @@ pub(super) struct OpenSubject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tenant_from_before_the_age_class_has_it_off() {
+        let old = r#"{"created_at":1,"extractor":null,"generation":1,"seed":SEED}"#
+            .replace("SEED", &format!("{:?}", [7; 32]));
+        let doc: TenantDoc = serde_json::from_str(&old).unwrap();
+        assert!(doc.age_class.is_none());
+    }
 
     proptest::proptest! {
         #[test]

@@ -54,6 +54,11 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::SetAttempts(attempts) => set_attempts(work, attempts),
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
+        Effect::SetAgeClass(setting) => {
+            let age_class = setting.map(|setting| *setting);
+            let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
+            store_tenant(work, doc).await
+        }
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
         Effect::RenewRotation { expected_generation } => {
             renew::renew(work, expected_generation).await
@@ -74,6 +79,7 @@ pub(super) async fn create_tenant(
         extractor: None,
         generation: 1,
         seed: SeedBytes(random(&*shared.entropy)),
+        age_class: None,
     };
     let place = (Table::Tenant, id.as_str().as_bytes(), 1);
     let sealed = doc::seal(&doc, &keys.data, place, &*shared.entropy)?;

@@ -187,6 +187,7 @@ impl Tenant {
             created_at: self.doc.created_at,
             extractor: self.doc.extractor.clone(),
             rotation: RotationInfo { generation: self.doc.generation },
+            age_class: self.doc.age_class.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod store;
 mod world;
 
+mod age;
 mod enroll;
 mod identify;
 mod identify_live;

@@ -14,6 +14,7 @@ use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
 use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
+use crate::usecase::age_head::AgeHeads;
 use crate::usecase::command::*;
 use crate::usecase::hear::{Vad, hear_recording};
 use crate::usecase::output::*;
@@ -229,6 +230,7 @@ pub(super) struct Setting {
     /// Models beside the configured one.
     pub(super) others: Vec<ArtifactRef>,
     pub(super) pairs: u64,
+    pub(super) age: AgeHeads,
     pub(super) store: Option<Arc<TestStore>>,
 }
 
@@ -240,6 +242,7 @@ impl Default for Setting {
             model: ArtifactRef::new("color", 1),
             others: vec![],
             pairs: 100_000,
+            age: AgeHeads::default(),
             store: None,
         }
     }
@@ -276,7 +279,7 @@ impl World {
         let with = |model: &ArtifactRef| {
             let color = Arc::new(Color { model: model.clone(), asked: AtomicUsize::new(0) });
             let back_end = Arc::new(back_end(model, setting.pairs));
-            (color.clone(), VoiceParts { extractor: color, back_end })
+            (color.clone(), VoiceParts { extractor: color, back_end, age: setting.age.clone() })
         };
         let (color, voice) = with(&setting.model);
         let pinned = setting.others.iter().map(|model| with(model).1).collect();
