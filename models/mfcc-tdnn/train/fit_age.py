@@ -58,7 +58,7 @@ class Data:
                 path = os.path.join(folder, f"embed-{model}-{journey}.npz")
                 if not os.path.exists(path):
                     continue
-                part = np.load(path)
+                part = dict(np.load(path))
                 for k, index in enumerate(part["index"]):
                     row, age = rows[index], age_of(rows[index]["age"])
                     if age is None or part["net_speech_s"][k] < SHORTEST_S:

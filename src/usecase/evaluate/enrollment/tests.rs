@@ -102,11 +102,11 @@ fn both_checks_are_measured_and_repeat_from_the_cache() {
     assert_eq!((all.targets, all.non_targets), (2 * 36, 2 * 36));
     // Every recording has 5 s of speech of 10 s (its parts are too short), as the test embedder hears.
     assert!(first.rows.iter().all(|r| r.check != "same recording"));
-    assert!(!table.contains("same recording for"));
+    assert!(!table.contains("same_recording_llr for"));
     let at = all.at_bounds.last().unwrap();
     assert_eq!(at.llr, first.default_bounds[0]);
     assert!(at.false_acceptance_interval.is_some());
-    assert!(table.contains("consistency for 5.0 % false refusals"), "{table}");
+    assert!(table.contains("consistency_llr for 5.0 % false refusals"), "{table}");
     let (again, _) = measure(&options, None).unwrap();
     assert_eq!(again.rows, first.rows);
     let written = std::fs::read_to_string(options.out.join("enrollment.json")).unwrap();
@@ -128,7 +128,7 @@ fn a_second_speaker_within_a_recording_lowers_its_llr() {
     // The parts of a test recording are all alike, those of two speakers are not.
     assert!(bound.false_acceptance.unwrap() < 0.5, "{clean:?}");
     assert_eq!(bound.support, Support::TooFewTrials);
-    assert!(table.contains("same recording for 5.0 % false refusals"), "{table}");
+    assert!(table.contains("same_recording_llr for 5.0 % false refusals"), "{table}");
     let (again, _) = measure(&options, None).unwrap();
     assert_eq!(again.rows, first.rows);
 }
