@@ -76,14 +76,14 @@ mod tests {
         };
         let cases = [
             (good.clone(), None, None, None),
-            (good.clone(), Some(0.0), Some(-2.0), None),
+            (good.clone(), Some(0.0), Some(-1.0), None),
             (with(|q| q.net_speech_ms = 1_999), None, None, Some(Reason::SpeakLonger)),
             (with(|q| q.snr_db = Some(7.9)), None, None, Some(Reason::TooNoisy)),
             (with(|q| q.snr_db = None), None, None, None),
             (with(|q| q.clipped_share = 0.03), None, None, Some(Reason::Clipped)),
             (good.clone(), Some(-0.1), None, Some(Reason::SpeakerInconsistent)),
             (good.clone(), Some(f64::NAN), None, Some(Reason::SpeakerInconsistent)),
-            (good.clone(), Some(3.0), Some(-2.1), Some(Reason::MultipleSpeakers)),
+            (good.clone(), Some(3.0), Some(-1.1), Some(Reason::MultipleSpeakers)),
         ];
         for (quality, consistency, same_recording, refusal) in cases {
             let evidence = UtteranceEvidence {
