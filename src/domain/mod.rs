@@ -7,6 +7,7 @@ pub mod decision;
 pub mod event;
 pub mod ids;
 pub mod quality;
+pub mod risk;
 pub mod role;
 pub mod score;
 pub mod time;
@@ -21,10 +22,15 @@ pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Pu
 pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};
 pub use ids::{
-    ApiKeyId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId, TenantId,
-    UtteranceId, VoiceprintId,
+    ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId,
+    TenantId, UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
+pub use risk::{
+    Amount, AmountError, Assurance, FactorCategory, FactorName, Finding, FindingKind, IntentId,
+    Modality, NextStep, PadOutcome, QueueName, Risk, RuleName, SessionChannel, SessionReason,
+    probability_of,
+};
 pub use role::Role;
 pub use score::{Llr, Probability, RawScore, ScoreBand};
 pub use time::{DurationMs, Timestamp};

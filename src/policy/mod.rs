@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod enrollment;
 pub mod identification;
 pub mod rules;
+pub mod session;
 pub mod verification;
 
 pub use admission::{Standing, admit};
