@@ -9,6 +9,7 @@ pub mod audio;
 pub mod features;
 pub mod voice;
 pub mod scoring;
+pub mod behavior;
 pub mod policy;
 pub mod session;
 pub mod crypto;

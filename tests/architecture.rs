@@ -12,10 +12,10 @@ const ORDER: &[&str] = &[
     "audio",
     "features",
     "voice",
+    "scoring",
     "spoof",
     "behavior",
     "conversation",
-    "scoring",
     "policy",
     "session",
     "crypto",
@@ -78,7 +78,8 @@ const TOKIO: &[&str] = &[
 
 /// Modules that know no clock, disk or network: those come as arguments. `audio` and `voice` open the
 /// files they are asked to read.
-const PURE: &[&str] = &["domain", "features", "scoring", "policy", "session"];
+const PURE: &[&str] =
+    &["domain", "features", "scoring", "behavior", "conversation", "policy", "session"];
 
 /// What a pure module must not name.
 const IMPURE: &[&str] = &["std::fs", "std::net", "SystemTime::now", "Instant::now", "std::env"];

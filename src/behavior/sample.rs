@@ -1,0 +1,177 @@
+//! Samples: the features of one capture. They are what a profile keeps: numbers, never keys, texts or paths.
+
+use crate::behavior::BehaviorError;
+use crate::behavior::event::Device;
+use crate::behavior::limits::{MAX_ID_BYTES, MAX_SAMPLE_VALUES};
+
+/// What a sample was made from, and so what it can be compared with.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleKind {
+    /// One typing of a fixed text.
+    FixedText,
+    /// Typing of any text.
+    FreeText,
+    /// A stroke.
+    Touch,
+    /// A while of a pointer.
+    Pointer,
+}
+
+impl SampleKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::FixedText, Self::FreeText, Self::Touch, Self::Pointer];
+
+    /// The name in files and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FixedText => "fixed_text",
+            Self::FreeText => "free_text",
+            Self::Touch => "touch",
+            Self::Pointer => "pointer",
+        }
+    }
+
+    /// What [`Sample::units`] counts.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::FixedText | Self::FreeText => "keys",
+            Self::Touch => "strokes",
+            Self::Pointer => "actions",
+        }
+    }
+}
+
+/// The features of one capture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// What it is.
+    pub kind: SampleKind,
+    /// Where it was made.
+    pub device: Device,
+    /// The text of a background model that it was recognized as.
+    pub text: Option<String>,
+    /// Values of a row.
+    pub dim: usize,
+    /// Row-major, a whole number of rows of `dim` values.
+    pub rows: Vec<f32>,
+    /// How many keys, strokes or actions it stands for.
+    pub units: u32,
+}
+
+/// First byte of a stored sample: its layout.
+const LAYOUT: u8 = 1;
+
+impl Sample {
+    /// The rows.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.rows.chunks_exact(self.dim.max(1))
+    }
+
+    /// Its bytes, little-endian: layout, kind, device, units, text, dim, values.
+    ///
+    /// # Errors
+    /// More values than [`MAX_SAMPLE_VALUES`], or a text with a name longer than an id.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, BehaviorError> {
+        let (limit, got) = (MAX_SAMPLE_VALUES, self.rows.len());
+        if got > limit {
+            return Err(BehaviorError::TooMuch { what: "a sample", unit: "values", limit, got });
+        }
+        let text = self.text.as_deref().unwrap_or_default();
+        if text.len() > MAX_ID_BYTES {
+            return Err(BehaviorError::Id { what: "text", limit: MAX_ID_BYTES });
+        }
+        let mut bytes = Vec::with_capacity(16 + text.len() + 4 * got);
+        bytes.push(LAYOUT);
+        bytes.push(SampleKind::ALL.iter().position(|k| *k == self.kind).unwrap_or(0) as u8);
+        bytes.push(DEVICES.iter().position(|d| *d == self.device).unwrap_or(0) as u8);
+        bytes.push(text.len() as u8);
+        bytes.extend(self.units.to_le_bytes());
+        bytes.extend((self.dim as u32).to_le_bytes());
+        bytes.extend((got as u32).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        bytes.extend(self.rows.iter().flat_map(|x| x.to_le_bytes()));
+        Ok(bytes)
+    }
+
+    /// Reads [`Self::to_bytes`].
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BehaviorError> {
+        read(bytes).ok_or(BehaviorError::Background("a stored sample is damaged".to_owned()))
+    }
+}
+
+const DEVICES: [Device; 3] = [Device::Desktop, Device::Phone, Device::Tablet];
+
+fn read(bytes: &[u8]) -> Option<Sample> {
+    let ([LAYOUT, kind, device, text_bytes], rest) = bytes.split_first_chunk::<4>()? else {
+        return None;
+    };
+    let (units, rest) = rest.split_first_chunk::<4>()?;
+    let (dim, rest) = rest.split_first_chunk::<4>()?;
+    let (count, rest) = rest.split_first_chunk::<4>()?;
+    let (text, values) = rest.split_at_checked(usize::from(*text_bytes))?;
+    let text = std::str::from_utf8(text).ok()?;
+    let (words, left) = values.as_chunks::<4>();
+    let count = u32::from_le_bytes(*count) as usize;
+    let dim = u32::from_le_bytes(*dim) as usize;
+    let rows: Vec<f32> = words.iter().map(|w| f32::from_le_bytes(*w)).collect();
+    let whole = dim > 0 && rows.len().is_multiple_of(dim) && rows.len() == count && left.is_empty();
+    if !whole || count > MAX_SAMPLE_VALUES || !rows.iter().all(|x| x.is_finite()) {
+        return None;
+    }
+    Some(Sample {
+        kind: *SampleKind::ALL.get(usize::from(*kind))?,
+        device: *DEVICES.get(usize::from(*device))?,
+        text: (!text.is_empty()).then(|| text.to_owned()),
+        dim,
+        rows,
+        units: u32::from_le_bytes(*units),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(text: Option<&str>) -> Sample {
+        Sample {
+            kind: SampleKind::Touch,
+            device: Device::Phone,
+            text: text.map(str::to_owned),
+            dim: 3,
+            rows: vec![1.0, -2.5, 3.0e-9, 0.0, 7.0, 1.0e9],
+            units: 2,
+        }
+    }
+
+    #[test]
+    fn a_sample_survives_its_bytes() {
+        for text in [None, Some("pin")] {
+            let before = sample(text);
+            assert_eq!(Sample::from_bytes(&before.to_bytes().unwrap()).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused() {
+        let good = sample(Some("pin")).to_bytes().unwrap();
+        for end in 0..good.len() {
+            assert!(Sample::from_bytes(&good[..end]).is_err(), "{end}");
+        }
+        for (at, byte) in [(0, 9), (1, 9), (2, 9), (3, 200), (8, 4), (12, 5)] {
+            let mut bad = good.clone();
+            bad[at] = byte;
+            assert!(Sample::from_bytes(&bad).is_err(), "{at}");
+        }
+        let mut odd = sample(None);
+        odd.rows[0] = f32::NAN;
+        assert!(Sample::from_bytes(&odd.to_bytes().unwrap()).is_err());
+        odd.rows = vec![0.0; MAX_SAMPLE_VALUES + 1];
+        assert!(odd.to_bytes().is_err());
+    }
+}
