@@ -8,6 +8,8 @@ use crate::domain::{ConsentId, Timestamp};
 pub enum Purpose {
     /// Enrollment, verification and identification by voice.
     VoiceAuthentication,
+    /// Enrollment and verification by how somebody types, swipes and moves a pointer.
+    BehaviorAuthentication,
 }
 
 /// Who authorized an act and how the subject was authenticated when it happened.

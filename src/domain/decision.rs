@@ -73,15 +73,15 @@ reasons! {
     /// More than one voice in a recording.
     MultipleSpeakers => "more than one voice in the recording",
     /// No template exists.
-    NoTemplate => "no voiceprint exists",
+    NoTemplate => "no template exists",
     /// Template made by another model.
-    ModelMismatch => "the voiceprint was made by another model: enroll again",
+    ModelMismatch => "the template was made by another model: enroll again",
     /// No current consent.
     NoConsent => "no current consent covers this use",
     /// Opted out of biometric processing.
     OptedOut => "the subject opted out",
     /// Template past its expiry.
-    TemplateExpired => "the voiceprint has expired: enroll again",
+    TemplateExpired => "the template has expired: enroll again",
     /// Unsuccessful attempts reached a limit.
     TooManyAttempts => "too many unsuccessful attempts",
     /// More candidates than the calibration supports.
@@ -95,7 +95,7 @@ reasons! {
     /// Enrollment complete.
     EnrollmentComplete => "enrollment complete",
     /// Enrollment needs more.
-    EnrollmentInProgress => "more speech is needed to complete the enrollment",
+    EnrollmentInProgress => "more is needed to complete the enrollment",
     /// An administrative act.
     Administrative => "administrative act",
     /// Old pages may still stand in the log.
@@ -106,6 +106,28 @@ reasons! {
     AgeUncertain => "the age lies too near to a limit between classes",
     /// Likely enough 65 or older for a routing hint.
     SeniorLikely => "the voice may be that of a senior",
+    /// Too few keys, strokes or movements so far.
+    MoreInput => "too little input: go on",
+    /// Behavior: LLR above the accept threshold.
+    BehaviorMatch => "the behavior matches",
+    /// Behavior: LLR below the reject threshold.
+    BehaviorMismatch => "the behavior does not match",
+    /// Behavior: LLR between the thresholds.
+    BehaviorUncertain => "the behavior is neither clearly the same nor clearly another",
+    /// Behavior matches and nothing else vouches for the person.
+    BehaviorAlone => "behavior alone is a risk signal: another factor is needed",
+    /// The same capture, or nearly, came before.
+    InputReplayed => "the same input came before",
+    /// Made by a program.
+    InputScripted => "the input was made by a program",
+    /// Pasted or filled in.
+    InputPasted => "the input was pasted or filled in",
+    /// Through remote-control software.
+    RemoteControl => "the input came through remote control",
+    /// Hesitates as somebody who is told what to do.
+    Hesitation => "the input hesitates unusually",
+    /// Capture unlike the ones before it.
+    CaptureInconsistent => "the capture is unlike the ones before it",
 }
 
 /// Whether presentation attack detection looked at the input.

@@ -30,6 +30,12 @@ pub enum AuditKind {
     /// A caller was categorized by age, or that was enabled or disabled. No verification is recorded
     /// under this kind, and no categorization under another.
     Categorization,
+    /// Captures were offered to a behavior profile.
+    BehaviorEnrollment,
+    /// A 1:1 decision by behavior.
+    BehaviorVerification,
+    /// A behavior profile was deleted.
+    BehaviorDeletion,
 }
 
 impl AuditKind {
@@ -44,6 +50,9 @@ impl AuditKind {
         AuditKind::Template,
         AuditKind::Key,
         AuditKind::Categorization,
+        AuditKind::BehaviorEnrollment,
+        AuditKind::BehaviorVerification,
+        AuditKind::BehaviorDeletion,
     ];
 }
 

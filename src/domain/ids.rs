@@ -123,6 +123,10 @@ string_id!(
     ReceiptId
 );
 string_id!(
+    /// A template of behavior.
+    BehaviorProfileId
+);
+string_id!(
     /// An API key, without its secret.
     ApiKeyId
 );

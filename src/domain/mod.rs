@@ -22,8 +22,8 @@ pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Pu
 pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};
 pub use ids::{
-    ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId, SubjectId,
-    TenantId, UtteranceId, VoiceprintId,
+    ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
+    SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
 pub use risk::{

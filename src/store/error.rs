@@ -54,6 +54,9 @@ pub enum StoreError {
     /// The subject has no such voiceprint.
     #[error("the subject has no such voiceprint")]
     NoVoiceprint,
+    /// The subject has no such profile of behavior.
+    #[error("the subject has no such behavior profile")]
+    NoBehaviorProfile,
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),

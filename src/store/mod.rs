@@ -5,6 +5,7 @@
 //! disk. Readers see committed state alone. What cannot be trusted (a changed, moved, missing, extra
 //! or outdated row) is [`StoreError::Integrity`], never data.
 
+mod behavior;
 mod error;
 mod model;
 pub mod sqlite;
@@ -13,6 +14,9 @@ mod transaction;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use behavior::{
+    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, SampleOrigin, SecretBytes, TextSlot,
+};
 pub use error::StoreError;
 pub use model::{
     ApiKeyInfo, Attempts, AuditHead, Caller, DecisionFilter, DecisionRecord, Embedding,
@@ -84,6 +88,15 @@ pub trait Subjects: Send + Sync {
         tenant: &'a TenantId,
         page: PageRequest,
     ) -> StoreFuture<'a, Page<StoredVoiceprint>>;
+
+    /// A subject with its profiles of behavior, all or those for a key, as of one moment; `None` when
+    /// there is no such subject.
+    fn behavior<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+        key: Option<&'a ProfileKey>,
+    ) -> StoreFuture<'a, Option<BehaviorSnapshot>>;
 }
 
 /// Tenants and their keys. Held in memory: these calls do not touch the disk.

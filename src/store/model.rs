@@ -128,8 +128,10 @@ pub struct SubjectSnapshot {
     pub enrollment: Option<PendingEnrollment>,
     /// The voiceprint.
     pub voiceprint: Option<Voiceprint>,
-    /// Unsuccessful attempts and the lock.
+    /// Unsuccessful attempts by voice and the lock.
     pub attempts: Attempts,
+    /// Profiles of behavior, incomplete ones included.
+    pub behavior_profiles: u32,
 }
 
 /// A subject in a list: no biometric content.
@@ -147,6 +149,8 @@ pub struct SubjectSummary {
     pub consents: Vec<ConsentRecord>,
     /// Has a voiceprint (which may have expired).
     pub enrolled: bool,
+    /// Profiles of behavior, incomplete ones included.
+    pub behavior_profiles: u32,
 }
 
 /// A voiceprint with what the search index must know of its subject.

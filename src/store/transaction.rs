@@ -2,11 +2,11 @@
 
 use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
-    AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, ConsentProof, ConsentRecord,
-    DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality, ReceiptId, Role, SubjectId,
-    TenantId, Timestamp, UtteranceId, VoiceprintId,
+    AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
+    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality,
+    ReceiptId, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
-use crate::store::{Attempts, Embedding, Erasure};
+use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
 /// One atomic change: all of it happens, with its audit record, or nothing.
 pub struct Transaction {
@@ -171,8 +171,24 @@ pub enum Effect {
         /// When it ends, if it does.
         expires_at: Option<Timestamp>,
     },
-    /// Puts the counter of unsuccessful attempts. Needs an expected version, or a failure could be lost.
+    /// Puts the counter of unsuccessful attempts by voice. Needs an expected version, or a failure could
+    /// be lost.
     SetAttempts(Attempts),
+    /// The same for attempts by behavior.
+    SetBehaviorAttempts(Attempts),
+    /// Puts a profile of behavior, replacing the one with its id. Needs an expected version, or a capture
+    /// could be lost.
+    PutBehaviorProfile {
+        /// The profile.
+        profile: Box<BehaviorProfile>,
+        /// The consent that covers it; its purpose must be behavior.
+        consent: ConsentProof,
+    },
+    /// Deletes a profile of behavior.
+    DeleteBehaviorProfile {
+        /// Which.
+        profile: BehaviorProfileId,
+    },
     /// Destroys the subject's key and every row about it, and empties its audit records. Must be
     /// the only effect ([`Applied::erasure`]).
     EraseSubject {

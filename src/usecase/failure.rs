@@ -24,6 +24,7 @@ impl From<StoreError> for UseCaseError {
             StoreError::NoApiKey => not_found("API key"),
             StoreError::NoEnrollment => not_found("enrollment"),
             StoreError::NoVoiceprint => not_found("voiceprint"),
+            StoreError::NoBehaviorProfile => not_found("behavior profile"),
             StoreError::SubjectExists(_) => exists("subject"),
             StoreError::TenantExists(_) => exists("tenant"),
             StoreError::ApiKeyExists => exists("API key"),

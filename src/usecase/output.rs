@@ -229,6 +229,9 @@ pub struct SubjectInfo {
     pub consents: Vec<(ConsentRecord, bool)>,
     /// A voiceprint exists.
     pub enrolled: bool,
+    /// Profiles of behavior, incomplete ones included.
+    #[serde(default)]
+    pub behavior_profiles: u32,
 }
 
 /// An act that changed something, and what it returned.

@@ -69,6 +69,7 @@ impl Inner {
                 opted_out: false,
                 consents: Vec::new(),
                 enrolled: false,
+                behavior_profiles: 0,
             },
             decision_id: draft.decision.clone(),
             versions: self.versions(&by.tenant),
@@ -90,6 +91,7 @@ impl Inner {
             opted_out: snapshot.opted_out,
             consents: with_currency(snapshot.consents, self.now()),
             enrolled: snapshot.voiceprint.is_some(),
+            behavior_profiles: snapshot.behavior_profiles,
         })
     }
 
@@ -109,6 +111,7 @@ impl Inner {
             opted_out: s.opted_out,
             consents: with_currency(s.consents, now),
             enrolled: s.enrolled,
+            behavior_profiles: s.behavior_profiles,
         });
         Ok(Page { items: shown.collect(), next: page.next })
     }

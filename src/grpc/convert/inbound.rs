@@ -145,6 +145,7 @@ pub fn purpose(value: i32, field: &str) -> Read<Purpose> {
     match known::<P>(value, field)? {
         P::Unspecified => Err(unspecified(field)),
         P::VoiceAuthentication => Ok(Purpose::VoiceAuthentication),
+        P::BehaviorAuthentication => Ok(Purpose::BehaviorAuthentication),
     }
 }
 
@@ -179,6 +180,9 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::Template => Some(AuditKind::Template),
         P::Key => Some(AuditKind::Key),
         P::Categorization => Some(AuditKind::Categorization),
+        P::BehaviorEnrollment => Some(AuditKind::BehaviorEnrollment),
+        P::BehaviorVerification => Some(AuditKind::BehaviorVerification),
+        P::BehaviorDeletion => Some(AuditKind::BehaviorDeletion),
     })
 }
 
@@ -216,6 +220,17 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::AgeIntervalWide => Some(Reason::AgeIntervalWide),
         P::AgeUncertain => Some(Reason::AgeUncertain),
         P::SeniorLikely => Some(Reason::SeniorLikely),
+        P::MoreInput => Some(Reason::MoreInput),
+        P::BehaviorMatch => Some(Reason::BehaviorMatch),
+        P::BehaviorMismatch => Some(Reason::BehaviorMismatch),
+        P::BehaviorUncertain => Some(Reason::BehaviorUncertain),
+        P::BehaviorAlone => Some(Reason::BehaviorAlone),
+        P::InputReplayed => Some(Reason::InputReplayed),
+        P::InputScripted => Some(Reason::InputScripted),
+        P::InputPasted => Some(Reason::InputPasted),
+        P::RemoteControl => Some(Reason::RemoteControl),
+        P::Hesitation => Some(Reason::Hesitation),
+        P::CaptureInconsistent => Some(Reason::CaptureInconsistent),
     })
 }
 

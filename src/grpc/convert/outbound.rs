@@ -72,6 +72,17 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::AgeIntervalWide => P::AgeIntervalWide,
         Reason::AgeUncertain => P::AgeUncertain,
         Reason::SeniorLikely => P::SeniorLikely,
+        Reason::MoreInput => P::MoreInput,
+        Reason::BehaviorMatch => P::BehaviorMatch,
+        Reason::BehaviorMismatch => P::BehaviorMismatch,
+        Reason::BehaviorUncertain => P::BehaviorUncertain,
+        Reason::BehaviorAlone => P::BehaviorAlone,
+        Reason::InputReplayed => P::InputReplayed,
+        Reason::InputScripted => P::InputScripted,
+        Reason::InputPasted => P::InputPasted,
+        Reason::RemoteControl => P::RemoteControl,
+        Reason::Hesitation => P::Hesitation,
+        Reason::CaptureInconsistent => P::CaptureInconsistent,
     }
 }
 
@@ -101,6 +112,9 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::Template => P::Template,
         K::Key => P::Key,
         K::Categorization => P::Categorization,
+        K::BehaviorEnrollment => P::BehaviorEnrollment,
+        K::BehaviorVerification => P::BehaviorVerification,
+        K::BehaviorDeletion => P::BehaviorDeletion,
     }
 }
 
@@ -282,6 +296,7 @@ pub fn identification(value: output::Identification) -> proto::IdentifyResponse 
 pub fn consent(value: ConsentRecord, current: bool) -> proto::ConsentRecord {
     let purpose = match value.purpose {
         Purpose::VoiceAuthentication => proto::ConsentPurpose::VoiceAuthentication,
+        Purpose::BehaviorAuthentication => proto::ConsentPurpose::BehaviorAuthentication,
     };
     proto::ConsentRecord {
         consent_id: value.id.into(),
@@ -311,6 +326,7 @@ pub fn subject(value: output::SubjectInfo) -> proto::Subject {
             .map(|(record, current)| consent(record, current))
             .collect(),
         enrolled: value.enrolled,
+        behavior_profiles: value.behavior_profiles,
     }
 }
 

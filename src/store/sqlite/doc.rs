@@ -6,12 +6,14 @@ use zeroize::Zeroizing;
 
 use super::keys::Handle;
 use super::table::{Row, Table, Value};
+use crate::behavior::{Device, SampleKind};
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
-    AgeClassSetting, ArtifactRef, Authorization, Bandwidth, ConsentId, ConsentRecord, DecisionId,
-    EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId, VoiceprintId,
+    AgeClassSetting, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId, ConsentId,
+    ConsentRecord, DecisionId, EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId,
+    VoiceprintId,
 };
-use crate::store::{Attempts, ErasureState, StoreError};
+use crate::store::{Attempts, ErasureState, StoreError, TextSlot};
 
 /// `tenant.sealed`, under the tenant's key.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -57,6 +59,21 @@ pub(super) struct SubjectDoc {
     pub enrollment: Option<EnrollmentDoc>,
     pub voiceprint: Option<VoiceprintDoc>,
     pub attempts: Attempts,
+    /// Absent in documents from before there was behavior; so is the next.
+    #[serde(default)]
+    pub behavior: Vec<ProfileRef>,
+    #[serde(default)]
+    pub behavior_attempts: Attempts,
+}
+
+/// Names a row of `behavior_profile` and its content.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ProfileRef {
+    pub id: BehaviorProfileId,
+    pub kind: SampleKind,
+    pub device: Device,
+    pub text: Option<TextSlot>,
+    pub mac: [u8; 32],
 }
 
 /// An enrollment on the way.

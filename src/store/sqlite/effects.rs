@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::behavior_profiles;
 use super::doc::{self, ApiKeyDoc, OpenSubject, SeedBytes, SubjectDoc, TenantDoc};
 use super::enrollment;
 use super::keys::{Handle, TenantKeys};
@@ -51,7 +52,23 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::SetVoiceprintExpiry { voiceprint, expires_at } => {
             enrollment::set_expiry(work, &voiceprint, expires_at)
         }
-        Effect::SetAttempts(attempts) => set_attempts(work, attempts),
+        Effect::SetAttempts(attempts) => {
+            needs_version(work)?;
+            work.change()?.doc.attempts = attempts;
+            Ok(())
+        }
+        Effect::SetBehaviorAttempts(attempts) => {
+            needs_version(work)?;
+            work.change()?.doc.behavior_attempts = attempts;
+            Ok(())
+        }
+        Effect::PutBehaviorProfile { profile, consent } => {
+            needs_version(work)?;
+            behavior_profiles::put(work, *profile, &consent).await
+        }
+        Effect::DeleteBehaviorProfile { profile } => {
+            behavior_profiles::delete(work, &profile).await
+        }
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
         Effect::SetAgeClass(setting) => {
@@ -214,6 +231,8 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
         enrollment: None,
         voiceprint: None,
         attempts: Attempts::default(),
+        behavior: Vec::new(),
+        behavior_attempts: Attempts::default(),
     };
     let entropy = &*work.batch.shared.entropy;
     let handle: Handle = random(entropy);
@@ -295,11 +314,10 @@ fn withdraw(work: &mut Work<'_, '_>, purpose: Purpose) -> Result<(), StoreError>
     Ok(())
 }
 
-fn set_attempts(work: &mut Work<'_, '_>, attempts: Attempts) -> Result<(), StoreError> {
+/// For effects that put what was computed from what was read.
+fn needs_version(work: &Work<'_, '_>) -> Result<(), StoreError> {
     let expected = work.target.as_ref().and_then(|t| t.expected_version);
-    if expected.is_none() {
-        return Err(StoreError::Invalid("the counter of attempts needs an expected version"));
-    }
-    work.change()?.doc.attempts = attempts;
-    Ok(())
+    expected.map(|_| ()).ok_or(StoreError::Invalid(
+        "a counter of attempts and a behavior profile need an expected version",
+    ))
 }

@@ -70,7 +70,10 @@ pub(super) async fn add(
 }
 
 /// A proof made earlier may be out of date by now: consent is checked again, at the commit.
-fn check_consent(work: &mut Work<'_, '_>, consent: &ConsentProof) -> Result<(), StoreError> {
+pub(super) fn check_consent(
+    work: &mut Work<'_, '_>,
+    consent: &ConsentProof,
+) -> Result<(), StoreError> {
     let at = work.at;
     let doc = &work.subject_mut()?.doc;
     ConsentProof::find(doc.opted_out, &doc.consents, consent.purpose(), at)

@@ -29,8 +29,13 @@ pub(super) async fn erase(
         destroyed = destroyed.saturating_add(1);
     }
     let utterances = select!(utterance "WHERE subject = ?");
+    let profiles = select!(behavior_profile "WHERE subject = ?");
     let requests = select!(idempotency "WHERE subject = ?");
-    for (table, sql) in [(Table::Utterance, utterances), (Table::Idempotency, requests)] {
+    for (table, sql) in [
+        (Table::Utterance, utterances),
+        (Table::BehaviorProfile, profiles),
+        (Table::Idempotency, requests),
+    ] {
         for row in batch.all(table, sql, handle()).await? {
             batch.delete(&row).await?;
             destroyed = destroyed.saturating_add(1);

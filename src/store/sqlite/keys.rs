@@ -68,6 +68,8 @@ pub(super) struct TenantKeys {
     pub lookup: MacKey,
     /// Names of requests.
     pub idempotency: MacKey,
+    /// Names of texts.
+    pub text: MacKey,
 }
 
 impl TenantKeys {
@@ -77,6 +79,7 @@ impl TenantKeys {
             data: SealKey::new(&key.derive("data")),
             lookup: MacKey::new(&key.derive("lookup")),
             idempotency: MacKey::new(&key.derive("idempotency")),
+            text: MacKey::new(&key.derive("behavior-text")),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod audit_rows;
 mod batch;
+mod behavior_profiles;
 mod decisions;
 mod doc;
 mod effects;
@@ -33,9 +34,9 @@ pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 use crate::crypto::{Entropy, MasterKey, Signer};
 use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{
-    ApiKeyInfo, AuditHead, AuditLog, Caller, Commits, DecisionFilter, DecisionRecord, Directory,
-    Erasure, ErasureState, IdempotencyKey, Outcome, Page, PageRequest, StoreError, StoreFuture,
-    StoredVoiceprint, SubjectSnapshot, SubjectSummary, Subjects, TenantInfo, Transaction,
+    ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
+    DecisionRecord, Directory, Erasure, ErasureState, IdempotencyKey, Outcome, Page, PageRequest,
+    ProfileKey, StoreError, StoreFuture, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Subjects, TenantInfo, Transaction,
 };
 use shared::Shared;
 use table::{Table, Value};
@@ -188,6 +189,15 @@ impl Subjects for SqliteStore {
         page: PageRequest,
     ) -> StoreFuture<'a, Page<StoredVoiceprint>> {
         Box::pin(async move { read::voiceprints(&self.shared, tenant, &page).await })
+    }
+
+    fn behavior<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+        key: Option<&'a ProfileKey>,
+    ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
+        Box::pin(behavior_profiles::read(&self.shared, tenant, subject, key))
     }
 }
 

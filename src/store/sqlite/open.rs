@@ -178,7 +178,9 @@ pub(super) async fn scan(
         Scanned { root, ledger, directory: DirectoryState::default(), versions: Vec::new() };
     let mut sum = RowSum::default();
     let mut head = AuditHead::default();
-    for table in Table::SUMMED {
+    // A database that is only looked at may be of an older version.
+    let version = schema::version(conn).await?;
+    for table in Table::SUMMED.iter().filter(|table| table.since() <= version) {
         let mut rows = sqlx::query(table.spec().scan).fetch(&mut *conn);
         while let Some(row) = rows.next().await {
             let row = row.map_err(errors::sql)?;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 
 use super::batch;
+use super::behavior_profiles;
 use super::doc::{self, OpenSubject, SubjectDoc, UtteranceRef, unpack_utterance};
 use super::effects::open_subject;
 use super::enrollment::place;
@@ -19,7 +20,7 @@ use crate::store::{
 };
 
 /// Whether an answer may come from a commit under way.
-fn doubtful<T>(answer: &Result<T, StoreError>) -> bool {
+pub(super) fn doubtful<T>(answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::Integrity { .. }))
 }
 
@@ -99,7 +100,7 @@ async fn snapshot(
         }),
     };
     let voiceprint = voiceprint(doc, &mut utterances)?;
-    let SubjectDoc { id, created_at, opted_out, consents, attempts, .. } = subject.doc;
+    let SubjectDoc { id, created_at, opted_out, consents, attempts, behavior, .. } = subject.doc;
     Ok(SubjectSnapshot {
         id,
         version,
@@ -109,6 +110,7 @@ async fn snapshot(
         enrollment,
         voiceprint,
         attempts,
+        behavior_profiles: behavior_profiles::count(&behavior),
     })
 }
 
@@ -227,6 +229,7 @@ async fn subjects_once(
             opted_out: doc.opted_out,
             consents: doc.consents,
             enrolled: doc.voiceprint.is_some(),
+            behavior_profiles: behavior_profiles::count(&doc.behavior),
         })
         .collect();
     Ok(Page { items, next })

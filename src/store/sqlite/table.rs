@@ -26,6 +26,7 @@ pub(super) enum Table {
     Idempotency,
     Audit,
     Erasure,
+    BehaviorProfile,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -89,6 +90,9 @@ macro_rules! select {
     (erasure $tail:literal) => {
         concat!("SELECT id, tenant, sealed, version, mac FROM erasure ", $tail)
     };
+    (behavior_profile $tail:literal) => {
+        concat!("SELECT id, subject, sealed, version, mac FROM behavior_profile ", $tail)
+    };
 }
 pub(super) use select;
 
@@ -134,6 +138,7 @@ static AUDIT: Spec = spec!(
     "sealed"
 );
 static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
+static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -146,7 +151,16 @@ impl Table {
         Table::Idempotency,
         Table::Audit,
         Table::Erasure,
+        Table::BehaviorProfile,
     ];
+
+    /// Schema version that brought it.
+    pub fn since(self) -> i64 {
+        match self {
+            Table::BehaviorProfile => 2,
+            _ => 1,
+        }
+    }
 
     /// Its statements.
     pub fn spec(self) -> &'static Spec {
@@ -160,6 +174,7 @@ impl Table {
             Table::Idempotency => &IDEMPOTENCY,
             Table::Audit => &AUDIT,
             Table::Erasure => &ERASURE,
+            Table::BehaviorProfile => &BEHAVIOR_PROFILE,
         }
     }
 

@@ -111,6 +111,15 @@ impl Subjects for TestStore {
     ) -> StoreFuture<'a, Page<StoredVoiceprint>> {
         self.inner.voiceprints(tenant, page)
     }
+
+    fn behavior<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a SubjectId,
+        key: Option<&'a ProfileKey>,
+    ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
+        self.inner.behavior(tenant, subject, key)
+    }
 }
 
 impl Directory for TestStore {

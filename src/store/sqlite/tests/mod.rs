@@ -5,6 +5,7 @@ mod behavior;
 mod erasure;
 mod fixture;
 mod group;
+mod profiles;
 mod tamper;
 
 pub(crate) use fixture::{Fixture, subject, tamper, tenant};

@@ -5,10 +5,14 @@ use std::path::Path;
 use sqlx::{Connection as _, Row as _};
 
 use super::fixture::{Fixture, raw, subject, tamper, tenant};
+use crate::behavior::SampleKind;
 use crate::crypto::{MintedKey, SystemEntropy};
-use crate::domain::{Decision, ReceiptId, Role};
+use crate::domain::{ConsentProof, ConsentRecord, Decision, Purpose, ReceiptId, Role};
+use crate::store::sqlite::behavior_profiles::tests::profile;
 use crate::store::sqlite::table::Table;
-use crate::store::{Effect, Idempotency, IdempotencyKey, Response, StoreError, Subjects as _};
+use crate::store::{
+    Effect, Idempotency, IdempotencyKey, Response, StoreError, SubjectTarget, Subjects as _,
+};
 
 /// A closed store with rows in every table.
 async fn full() -> Fixture {
@@ -16,6 +20,7 @@ async fn full() -> Fixture {
     f.enroll("anna", 5).await;
     f.enroll("bert", 9).await;
     f.enroll("carl", 13).await;
+    put_profile(&f).await;
     let put = Effect::PutApiKey {
         key: MintedKey::mint(&SystemEntropy),
         role: Role::Client,
@@ -34,6 +39,21 @@ async fn full() -> Fixture {
     f.act(Some("carl"), vec![Effect::EraseSubject { receipt }]).await.unwrap();
     f.store.close().await;
     f
+}
+
+/// Anna gets a profile of behavior.
+async fn put_profile(f: &Fixture) {
+    let record = ConsentRecord { purpose: Purpose::BehaviorAuthentication, ..f.consent() };
+    let records = std::slice::from_ref(&record);
+    let consent = ConsentProof::find(false, records, record.purpose, f.now()).unwrap();
+    let profile = Box::new(profile("p1", SampleKind::Touch, None));
+    let effects =
+        vec![Effect::PutConsent(record.clone()), Effect::PutBehaviorProfile { profile, consent }];
+    let mut transaction = f.transaction(Some("anna"), effects);
+    let version = f.snapshot("anna").await.version;
+    let target = SubjectTarget { id: subject("anna"), expected_version: Some(version) };
+    transaction.subject = Some(target);
+    f.commit(transaction).await.unwrap();
 }
 
 async fn refuses(f: &Fixture, path: &Path, what: &str) -> StoreError {
@@ -151,6 +171,7 @@ async fn missing_extra_and_old_rows_are_refused() {
         "DELETE FROM idempotency",
         "DELETE FROM api_key",
         "DELETE FROM erasure",
+        "DELETE FROM behavior_profile",
         "DELETE FROM state",
         "DELETE FROM keyring",
         "DELETE FROM tenant",
