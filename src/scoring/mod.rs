@@ -6,6 +6,7 @@ pub mod backend;
 pub mod builtin;
 pub mod calibration;
 pub mod error;
+pub mod fusion;
 pub mod linear;
 pub mod logistic;
 pub mod metrics;
