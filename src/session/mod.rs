@@ -1,6 +1,7 @@
 //! Live calls as state machines without I/O: (state, event) -> effects. Who drives them hears the
 //! audio, computes embeddings and sends answers; what to do when is decided here.
 
+pub mod call;
 pub mod enrollment;
 pub mod verification;
 
