@@ -19,6 +19,8 @@ mod news;
 pub mod output;
 mod person;
 mod receive;
+pub mod record;
+pub mod replay;
 pub mod sequence;
 mod settle;
 #[cfg(test)]

@@ -15,6 +15,9 @@ const MAX_DETAIL: usize = 200;
 impl CallSession {
     /// A message of the present connection.
     pub(super) fn receive(&mut self, sequence: u64, message: Message, effects: &mut Vec<Effect>) {
+        if matches!(self.phase, Phase::Ended(_)) {
+            return;
+        }
         self.last_message_at = self.now;
         let arrival = match message {
             Message::Skip => self.inbound.skip(sequence),

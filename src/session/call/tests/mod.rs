@@ -3,6 +3,7 @@
 mod flow;
 mod person;
 mod property;
+mod recorded;
 mod resume;
 
 use std::collections::BTreeSet;
