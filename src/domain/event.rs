@@ -36,6 +36,8 @@ pub enum AuditKind {
     BehaviorVerification,
     /// A behavior profile was deleted.
     BehaviorDeletion,
+    /// A session was opened, decided what its client asked, or ended.
+    Session,
 }
 
 impl AuditKind {
@@ -53,6 +55,7 @@ impl AuditKind {
         AuditKind::BehaviorEnrollment,
         AuditKind::BehaviorVerification,
         AuditKind::BehaviorDeletion,
+        AuditKind::Session,
     ];
 }
 

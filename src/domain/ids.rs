@@ -130,6 +130,10 @@ string_id!(
     /// An API key, without its secret.
     ApiKeyId
 );
+string_id!(
+    /// One call or app session.
+    SessionId
+);
 
 #[cfg(test)]
 mod tests {

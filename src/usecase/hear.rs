@@ -188,6 +188,15 @@ impl Capture {
         &self.speech
     }
 
+    /// Moves speech so far out to the end of `rows`; room for as much again is free then. Nothing where it
+    /// goes to a stream.
+    pub fn drain(&mut self, rows: &mut Vec<f32>) {
+        if matches!(self.keep, Keep::Frames) {
+            rows.append(&mut self.speech);
+            self.heard = 0;
+        }
+    }
+
     /// The extractor's side of the recording, where speech goes to one.
     pub fn stream(&mut self) -> Option<&mut dyn ExtractStream> {
         match &mut self.keep {

@@ -183,6 +183,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::BehaviorEnrollment => Some(AuditKind::BehaviorEnrollment),
         P::BehaviorVerification => Some(AuditKind::BehaviorVerification),
         P::BehaviorDeletion => Some(AuditKind::BehaviorDeletion),
+        P::Session => Some(AuditKind::Session),
     })
 }
 

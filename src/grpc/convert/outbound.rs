@@ -115,6 +115,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::BehaviorEnrollment => P::BehaviorEnrollment,
         K::BehaviorVerification => P::BehaviorVerification,
         K::BehaviorDeletion => P::BehaviorDeletion,
+        K::Session => P::Session,
     }
 }
 
