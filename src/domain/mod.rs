@@ -23,7 +23,7 @@ pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};
 pub use ids::{
     ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
-    SubjectId, TenantId, UtteranceId, VoiceprintId,
+    SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
 pub use risk::{
