@@ -28,7 +28,7 @@ impl Modality {
         [Self::Voice, Self::Keystroke, Self::Touch, Self::Pointer, Self::Text];
 
     /// The name in files and records.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Voice => "voice",
             Self::Keystroke => "keystroke",
@@ -101,7 +101,7 @@ impl FindingKind {
     ];
 
     /// The name in files and records.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::RemoteAccess => "remote_access",
             Self::Automation => "automation",
@@ -132,7 +132,7 @@ pub enum SessionChannel {
 
 impl SessionChannel {
     /// The name in files and records.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::App => "app",
@@ -171,7 +171,7 @@ pub enum Assurance {
 
 impl Assurance {
     /// The name in files and records.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Low => "low",
@@ -218,7 +218,7 @@ pub enum NextStep {
 
 impl NextStep {
     /// The name in files and records.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Proceed => "proceed",
             Self::SpeakLonger => "speak_longer",
