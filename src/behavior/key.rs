@@ -235,6 +235,11 @@ impl Key {
         !matches!(self.0, Code::Known(_))
     }
 
+    /// Whether it is an opaque hashed code.
+    pub fn is_hashed(self) -> bool {
+        matches!(self.0, Code::Hashed(_))
+    }
+
     /// Whether two names may mean the same key: canonical keys by identity, a class with every key of
     /// that class, a hash only with itself.
     pub fn same_as(self, other: Key) -> bool {
