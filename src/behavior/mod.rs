@@ -1,13 +1,16 @@
 //! Behavioral biometrics: raw events of keys, touches and pointers become features, features become
 //! profiles, and a comparison becomes an LLR with the habits that spoke for and against.
 
+pub mod datasets;
 pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod key;
 pub mod limits;
 pub mod parse;
+pub mod pointer;
 pub mod sample;
+pub mod trial;
 
 pub use error::BehaviorError;
 pub use event::{Capture, CaptureKind, Device, Events, KeyEvent, Phase, PointEvent, RawCapture};
