@@ -1,0 +1,3 @@
+//! Keystrokes: fixed and free text.
+
+pub mod free;
