@@ -42,7 +42,7 @@ fn habits_name_what_differs() {
     let template = Template::new(&[made(5, 0, 150)], Some(&background)).unwrap();
     let mut probe = made(5, 1, 60);
     // Holds twice as long as ever.
-    let at = 2 + 0;
+    let at = 2;
     let dim = probe.dim;
     probe.rows.chunks_exact_mut(dim).for_each(|row| row[at] += 4.0);
     let evidence = template.score(&[probe]).unwrap();
