@@ -284,6 +284,11 @@ impl CallSession {
         self.asks.done()
     }
 
+    /// Its limits.
+    pub fn limits(&self) -> &CallLimits {
+        &self.limits
+    }
+
     /// The intent of the session as a whole.
     pub fn session_intent(&self) -> &IntentId {
         &self.rules.session_intent

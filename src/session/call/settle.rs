@@ -75,6 +75,11 @@ impl CallSession {
         }
     }
 
+    /// Where the session as a whole stands, without telling its client.
+    pub fn look(&self, judge: &Judge<'_>) -> Assessment {
+        self.assess(None, self.session_question(), true, judge)
+    }
+
     fn session_question(&self) -> IntentAsked {
         IntentAsked { id: self.rules.session_intent.clone(), amount: None }
     }

@@ -1,0 +1,133 @@
+//! The claimed subject of a session: where they stand, comparisons with their voiceprint, and the search for
+//! a caller nobody claimed.
+
+use std::sync::Arc;
+
+use crate::domain::{ConsentRefusal, Decision, Modality, PadOutcome, SubjectId};
+use crate::policy::session::SubjectStanding;
+use crate::policy::{Standing, admit};
+use crate::scoring::Side;
+use crate::session::call::{Event, Measured};
+use crate::usecase::UseCaseError;
+use crate::usecase::core::Inner;
+use crate::usecase::identify::{Question, look};
+use crate::usecase::sessions::hearing::Hearing;
+use crate::usecase::verify::standing;
+use crate::usecase::voice::Probe;
+
+/// What a session knows of its claimed subject.
+#[derive(Default)]
+pub(super) struct Claimed {
+    pub(super) subject: Option<SubjectId>,
+    /// Absent while there is nothing to compare with.
+    template: Option<Side>,
+}
+
+/// Where a subject stands, in the words of the session's policy. An opt-out comes first, so that nothing
+/// else is told about such a subject.
+fn session_standing(known: bool, standing: Standing) -> SubjectStanding {
+    match standing {
+        _ if !known => SubjectStanding::Unknown,
+        Standing { refused: Some(ConsentRefusal::OptedOut), .. } => SubjectStanding::OptedOut,
+        Standing { refused: Some(ConsentRefusal::NoCurrentConsent), .. } => {
+            SubjectStanding::NoConsent
+        }
+        Standing { locked: true, .. } => SubjectStanding::Locked,
+        Standing { has_template: false, .. } | Standing { model_matches: false, .. } => {
+            SubjectStanding::NotEnrolled
+        }
+        Standing { expired: true, .. } => SubjectStanding::Expired,
+        _ => SubjectStanding::Enrolled,
+    }
+}
+
+impl Claimed {
+    /// Reads where the subject stands now, and the template if it may be used.
+    pub(super) async fn look_up(
+        &mut self,
+        inner: &Inner,
+        tenant: &crate::domain::TenantId,
+        subject: SubjectId,
+    ) -> Result<SubjectStanding, UseCaseError> {
+        let voice = inner.voice(tenant)?;
+        let snapshot = inner.snapshot(tenant, &subject).await?;
+        let model = voice.extractor.artifact();
+        let (stands, _) = standing(snapshot.as_ref(), &model, inner.now());
+        let stands = session_standing(snapshot.is_some(), stands);
+        let print = snapshot.and_then(|s| s.voiceprint);
+        self.template = match (stands, print) {
+            (SubjectStanding::Enrolled, Some(print)) => Some(voice.voiceprint_side(&print)?),
+            _ => None,
+        };
+        self.subject = Some(subject);
+        Ok(stands)
+    }
+
+    /// Compares all speech of the present person with the template.
+    pub(super) async fn compare(
+        &self,
+        inner: &Inner,
+        hearing: &Hearing,
+        min_net_speech_ms: u32,
+    ) -> Result<Event, UseCaseError> {
+        let Some(template) = self.template.clone() else { return Ok(Event::NotCompared) };
+        let net_speech_ms = hearing.whole_ms();
+        let side = hearing.side(inner, hearing.whole()).await?;
+        let voice = hearing.voice();
+        Ok(Event::Compared(Measured {
+            llr: Some(voice.score(&template, &side).llr),
+            enough: net_speech_ms >= min_net_speech_ms,
+            amount: net_speech_ms,
+            model: voice.extractor.artifact(),
+            pad: PadOutcome::NotEvaluated,
+        }))
+    }
+}
+
+/// Compares a window with the first speech of the present person.
+pub(super) async fn compare_window(
+    inner: &Inner,
+    hearing: &mut Hearing,
+    from_ms: u32,
+    until_ms: u32,
+) -> Result<Event, UseCaseError> {
+    let reference = hearing.reference(inner, from_ms).await?;
+    let llr = match reference {
+        Some(reference) => {
+            let side = hearing.side(inner, hearing.window(from_ms, until_ms)).await?;
+            Some(hearing.voice().score(&reference, &side).llr)
+        }
+        None => None,
+    };
+    Ok(Event::Window { modality: Modality::Voice, llr, from: from_ms })
+}
+
+/// Searches the candidates for the voice of the caller. Accepted is only who a 1:N decision would accept and
+/// who may be compared at all: the rules are those of an identification.
+pub(super) async fn search(
+    inner: &Inner,
+    question: &Question,
+    candidates: Arc<[SubjectId]>,
+    hearing: &Hearing,
+) -> Result<Event, UseCaseError> {
+    let nobody = Event::Searched { accepted: None, among: 0 };
+    let gallery = inner.galleries.of(&question.by.tenant)?;
+    let (voice, now) = (question.voice.clone(), inner.now());
+    let (frames, quality) = hearing.whole().into_parts();
+    let job = move || {
+        let probe = Probe::new(voice.extractor.embed(&frames).map_err(UseCaseError::Internal)?, &quality);
+        look(&voice, &gallery, Some(&candidates), (&probe, quality), now)
+    };
+    let found = inner.compute(job).await??;
+    let threshold = inner.threshold(question, &found)?;
+    let (decision, _) = inner.verdict(&found, threshold.as_ref());
+    let Some((subject, _)) = found.ranked.first().filter(|_| decision == Decision::Accept) else {
+        return Ok(nobody);
+    };
+    let snapshot = inner.snapshot(&question.by.tenant, subject).await?;
+    let model = question.voice.extractor.artifact();
+    let refused = admit(standing(snapshot.as_ref(), &model, now).0).is_some();
+    let accepted = (!refused).then(|| subject.clone());
+    let among = u32::try_from(found.searched).unwrap_or(u32::MAX);
+    Ok(Event::Searched { accepted, among })
+}

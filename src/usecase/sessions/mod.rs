@@ -1,0 +1,20 @@
+//! Sessions: a call or an app session with all its signals. The machine of [`crate::session::call`] says what
+//! is to be done; each session has a task that does it and lives on while its client is away. What a session
+//! opened, decided and ended with stands in the audit; what it heard stands in memory alone, so that a restart
+//! ends it as incomplete.
+
+mod claim;
+mod hearing;
+mod policy;
+mod record;
+mod registry;
+mod service;
+mod shown;
+mod words;
+mod worker;
+
+pub use policy::SessionPolicy;
+pub use record::{ACT_DECIDED, ACT_ENDED, ACT_OPENED};
+pub use registry::MAX_SESSIONS;
+pub(super) use service::Sessions;
+pub use words::*;

@@ -1,0 +1,242 @@
+//! Sessions in the audit: opened, decided, ended. An opening without an end is how a restart is noticed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::domain::{
+    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId,
+};
+use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
+use crate::store::{
+    AuditDraft, DecisionFilter, Effect, PageRequest, Transaction,
+};
+use crate::usecase::UseCaseError;
+use crate::usecase::command::Caller;
+use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
+
+/// Acts of audit records.
+pub const ACT_OPENED: &str = "session opened";
+/// A decision on a question.
+pub const ACT_DECIDED: &str = "session decision";
+/// The end, with the decision of the session as a whole.
+pub const ACT_ENDED: &str = "session ended";
+
+/// Names of details.
+const SESSION: &str = "session";
+const ASK: &str = "ask";
+const INTENT: &str = "intent";
+const FACTS: &str = "facts";
+const VERDICT: &str = "verdict";
+const END: &str = "end";
+const INCOMPLETE: &str = "incomplete";
+const OPEN_MS: &str = "open_ms";
+
+/// Records read at once at the start.
+const PAGE: u32 = 1_000;
+
+fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
+    event.details.insert(name.to_owned(), value.into());
+}
+
+impl Inner {
+    /// Records that a session was opened.
+    pub(super) async fn record_opening(
+        &self,
+        by: &Caller,
+        session: &SessionId,
+        subject: Option<&SubjectId>,
+    ) -> Result<(), UseCaseError> {
+        for _ in 0..MAX_TRIES {
+            let mut draft = self.draft(by, AuditKind::Session, ACT_OPENED);
+            detail(&mut draft.event, SESSION, session.as_str());
+            if let Some(subject) = subject {
+                draft.event.subject = Some(subject.clone());
+                let snapshot = self.snapshot(&by.tenant, subject).await?;
+                draft.subject = snapshot.as_ref().map(target);
+            }
+            match self.commit_session(&by.tenant, draft).await {
+                Err(UseCaseError::Conflict) => {}
+                other => return other.map(|_| ()),
+            }
+        }
+        Err(UseCaseError::Conflict)
+    }
+
+    /// Records a decision, and counts the attempt it is; taken anew when the subject changes in between.
+    pub(super) async fn record_decision(
+        &self,
+        by: &Caller,
+        session: &SessionId,
+        record: &Record,
+    ) -> Result<DecisionId, UseCaseError> {
+        for _ in 0..MAX_TRIES {
+            let draft = self.decision_draft(by, session, record).await?;
+            match self.commit_session(&by.tenant, draft).await {
+                Err(UseCaseError::Conflict) => {}
+                other => return other,
+            }
+        }
+        Err(UseCaseError::Conflict)
+    }
+
+    async fn decision_draft(
+        &self,
+        by: &Caller,
+        session: &SessionId,
+        record: &Record,
+    ) -> Result<Draft, UseCaseError> {
+        let assessment = &record.assessment;
+        let verdict = &assessment.verdict;
+        let act = if record.end.is_some() { ACT_ENDED } else { ACT_DECIDED };
+        let mut draft = self.draft(by, AuditKind::Session, act);
+        let event = &mut draft.event;
+        event.decision = Some(verdict.decision);
+        if let Some(versions) = &mut event.versions {
+            versions.policy = verdict.policy.clone();
+        }
+        detail(event, SESSION, session.as_str());
+        detail(event, INTENT, assessment.facts.intent.id.as_str());
+        detail(event, FACTS, serde_json::to_string(&assessment.facts)?);
+        detail(event, VERDICT, serde_json::to_string(verdict)?);
+        if let Some(ask) = &assessment.ask {
+            detail(event, ASK, ask.as_str());
+        }
+        if let Some(end) = record.end {
+            detail(event, END, end.as_str());
+            detail(event, INCOMPLETE, end.is_incomplete().to_string());
+        }
+        let Some((subject, _)) = &assessment.claim else { return Ok(draft) };
+        event.subject = Some(subject.clone());
+        let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else { return Ok(draft) };
+        draft.subject = Some(target(&snapshot));
+        if let Some(outcome) = record.attempt {
+            let rules = &self.parts.policy.attempts;
+            let after = snapshot.attempts.after(outcome, draft.at, rules);
+            if after != snapshot.attempts {
+                draft.effects.push(Effect::SetAttempts(after));
+                if let Some(until) = after.locked_until.filter(|until| draft.at < *until) {
+                    detail(&mut draft.event, "locked_until", until.to_string());
+                }
+            }
+        }
+        Ok(draft)
+    }
+
+    async fn commit_session(
+        &self,
+        tenant: &TenantId,
+        draft: Draft,
+    ) -> Result<DecisionId, UseCaseError> {
+        let decision = draft.decision.clone();
+        let transaction = Transaction {
+            tenant: tenant.clone(),
+            idempotency: None,
+            subject: draft.subject,
+            effects: draft.effects,
+            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
+        };
+        self.parts.store.commit(transaction).await?;
+        Ok(decision)
+    }
+
+    /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None
+    /// can have been opened longer before the last record than a session lasts.
+    pub(in crate::usecase) async fn end_open_sessions(
+        &self,
+        longest_ms: DurationMs,
+    ) -> Result<usize, UseCaseError> {
+        let mut count = 0;
+        for tenant in self.parts.store.tenants() {
+            for (session, open) in self.open_sessions(&tenant.id, longest_ms).await? {
+                self.record_restart(&tenant.id, &session, &open).await?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn open_sessions(
+        &self,
+        tenant: &TenantId,
+        longest_ms: DurationMs,
+    ) -> Result<HashMap<SessionId, OpenRecord>, UseCaseError> {
+        let store = &self.parts.store;
+        let mut filter = DecisionFilter { kind: Some(AuditKind::Session), ..Default::default() };
+        let mut page = PageRequest { size: PAGE, token: None };
+        let (mut ended, mut open) = (HashSet::new(), HashMap::new());
+        loop {
+            // Newest first: an end is read before its opening.
+            let records = store.decisions(tenant, &filter, page).await?;
+            if let (None, Some(newest)) = (filter.from, records.items.first()) {
+                let span = i64::try_from(longest_ms).unwrap_or(i64::MAX);
+                let from = newest.at.unix_ms().saturating_sub(span);
+                filter.from = Some(crate::domain::Timestamp::from_unix_ms(from));
+            }
+            for record in records.items {
+                let Some(event) = record.event else { continue };
+                let named = event.details.get(SESSION).and_then(|id| SessionId::parse(id).ok());
+                let Some(session) = named else { continue };
+                if event.act == ACT_ENDED {
+                    ended.insert(session);
+                } else if event.act == ACT_OPENED && !ended.contains(&session) {
+                    let kept = OpenRecord { opened_at: record.at, subject: event.subject };
+                    open.insert(session, kept);
+                }
+            }
+            let within = filter.from.is_none_or(|from| {
+                open.values().chain([]).all(|kept: &OpenRecord| kept.opened_at >= from)
+            });
+            match records.next {
+                Some(token) if within => page = PageRequest { size: PAGE, token: Some(token) },
+                _ => return Ok(open),
+            }
+        }
+    }
+
+    async fn record_restart(
+        &self,
+        tenant: &TenantId,
+        session: &SessionId,
+        open: &OpenRecord,
+    ) -> Result<(), UseCaseError> {
+        for _ in 0..MAX_TRIES {
+            let at = self.now();
+            let (end, open_ms) = after_restart(open, at);
+            let subject = match &open.subject {
+                Some(subject) => self.snapshot(tenant, subject).await?,
+                None => None,
+            };
+            let event = restart_event(session, end, open_ms, open.subject.clone());
+            let draft = Draft {
+                subject: subject.as_ref().map(target),
+                effects: Vec::new(),
+                event,
+                decision: DecisionId::new(at, self.id_bytes()),
+                at,
+            };
+            match self.commit_session(tenant, draft).await {
+                Err(UseCaseError::Conflict) => {}
+                other => return other.map(|_| ()),
+            }
+        }
+        Err(UseCaseError::Conflict)
+    }
+}
+
+/// The end of a session that nobody could decide any more.
+fn restart_event(
+    session: &SessionId,
+    end: SessionEnd,
+    open_ms: DurationMs,
+    subject: Option<SubjectId>,
+) -> Event {
+    let mut event = Event::new(AuditKind::Session, ACT_ENDED);
+    event.subject = subject;
+    event.decision = Some(Decision::Inconclusive);
+    event.details = BTreeMap::from([
+        (SESSION.to_owned(), session.as_str().to_owned()),
+        (END.to_owned(), end.as_str().to_owned()),
+        (INCOMPLETE.to_owned(), end.is_incomplete().to_string()),
+        (OPEN_MS.to_owned(), open_ms.to_string()),
+    ]);
+    event
+}

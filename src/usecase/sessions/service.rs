@@ -1,0 +1,275 @@
+//! Opening, resuming, reading and ending sessions.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::crypto::{random, sha256};
+use crate::domain::SessionId;
+use crate::session::call::{CallLimits, CallSession, Opening};
+use crate::usecase::UseCaseError;
+use crate::usecase::access::{Right, require, sees_fine_scores};
+use crate::usecase::command::Caller;
+use crate::usecase::core::{Inner, Shared};
+use crate::usecase::failure::invalid;
+use crate::usecase::identify::Question;
+use crate::usecase::port::{LiveSession, Reply};
+use crate::usecase::request::Content;
+use crate::usecase::sessions::claim::Claimed;
+use crate::usecase::sessions::hearing::Hearing;
+use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::registry::{Entry, Registry};
+use crate::usecase::sessions::shown::View;
+use crate::usecase::sessions::words::{
+    ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
+};
+use crate::usecase::sessions::worker::{MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker};
+
+/// RPC, for names of requests.
+const METHOD: &str = "vouch.v1.SessionService/Run";
+/// Bytes of a session's secret.
+const TOKEN_BYTES: usize = 24;
+/// Facts of an opening.
+const MAX_CONTEXT: usize = 32;
+
+/// All sessions of a server and what they are held against.
+pub(in crate::usecase) struct Sessions {
+    registry: Registry,
+    policy: OnceLock<Arc<dyn SessionPolicy>>,
+    limits: CallLimits,
+}
+
+impl Sessions {
+    /// No session yet, and none can be opened before there is a policy.
+    pub(in crate::usecase) fn new() -> Self {
+        let limits = CallLimits::default();
+        Self { registry: Registry::default(), policy: OnceLock::new(), limits }
+    }
+
+    /// Sets the policy, once.
+    pub(in crate::usecase) fn hold_to(&self, policy: Arc<dyn SessionPolicy>) {
+        // A second one would decide differently from the first; it takes a restart.
+        let _ = self.policy.set(policy);
+    }
+
+    /// Longest session, the wait for its client included, in milliseconds.
+    pub(in crate::usecase) fn longest_ms(&self) -> u64 {
+        self.limits.total_ms.saturating_add(self.limits.closing_ms)
+    }
+}
+
+/// A client's end of a session.
+struct Live {
+    connection: u64,
+    orders: mpsc::Sender<Order>,
+    responses: Option<mpsc::Receiver<SessionOutput>>,
+}
+
+fn no_policy() -> UseCaseError {
+    UseCaseError::Internal("no policy of sessions is set".into())
+}
+
+fn gone() -> UseCaseError {
+    UseCaseError::NotFound { what: "session" }
+}
+
+impl Inner {
+    pub(in crate::usecase) async fn open_session(
+        self: Shared,
+        by: Caller,
+        c: OpenSession,
+    ) -> Result<Box<dyn LiveSession>, UseCaseError> {
+        require(&by, Right::Compare)?;
+        self.check_opening(&c)?;
+        let id = SessionId::new(self.now(), self.id_bytes());
+        let token = hex::encode(random::<TOKEN_BYTES>(self.parts.entropy.as_ref()));
+        let (orders, receiver) = mpsc::channel(MAX_ORDERS);
+        let entry = Entry {
+            tenant: by.tenant.clone(),
+            token: sha256(token.as_bytes()),
+            key: c.key.as_str().to_owned(),
+            content: sha256(format!("{c:?}").as_bytes()),
+            orders: orders.clone(),
+        };
+        if let Some((_, first)) = self.sessions.registry.put(&id, entry)? {
+            return connect(first.orders, 0, sees_fine_scores(by.role)).await;
+        }
+        let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
+        match Arc::clone(&self).start_session(by, &id, token, c, out, receiver).await {
+            Ok(()) => Ok(Box::new(Live { connection: 1, orders, responses: Some(responses) })),
+            Err(error) => {
+                self.sessions.registry.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    fn check_opening(&self, c: &OpenSession) -> Result<(), UseCaseError> {
+        let most = self.parts.policy.identification.max_candidates;
+        let got = c.candidates.len();
+        if got > most {
+            return Err(invalid("candidate_ids", format!("at most {most}, {got} came")));
+        }
+        let got = c.context.len();
+        if got > MAX_CONTEXT {
+            return Err(invalid("context", format!("at most {MAX_CONTEXT}, {got} came")));
+        }
+        Ok(())
+    }
+
+    /// Records the opening, then starts the task of the session.
+    async fn start_session(
+        self: Shared,
+        by: Caller,
+        id: &SessionId,
+        token: String,
+        c: OpenSession,
+        out: mpsc::Sender<SessionOutput>,
+        orders: mpsc::Receiver<Order>,
+    ) -> Result<(), UseCaseError> {
+        let limits = self.sessions.limits.clone();
+        let policy = Arc::clone(self.sessions.policy.get().ok_or_else(no_policy)?);
+        let rules = policy.rules();
+        let hearing = match c.audio {
+            Some(format) => {
+                let voice = self.voice(&by.tenant)?;
+                let least = rules.min_net_speech_ms;
+                Some(Hearing::new(&self, voice, format, least, limits.total_ms)?)
+            }
+            None => None,
+        };
+        self.record_opening(&by, id, c.subject.as_ref()).await?;
+        let search = match &hearing {
+            Some(hearing) if c.subject.is_none() && !c.candidates.is_empty() => {
+                let request = Content::new().text(id.as_str()).request(METHOD, &c.key);
+                let voice = hearing.voice().clone();
+                let question = Question { by: by.clone(), request, max_results: 1, voice };
+                Some((question, c.candidates.clone().into()))
+            }
+            _ => None,
+        };
+        let view = View {
+            fine: sees_fine_scores(by.role),
+            versions: self.versions(&by.tenant),
+        };
+        let opening = Opening {
+            channel: c.channel,
+            claim: c.subject.map(|subject| (subject, ClaimOrigin::Client)),
+            candidates: u32::try_from(c.candidates.len()).unwrap_or(u32::MAX),
+            audio: c.audio.is_some(),
+            language: c.language,
+            context: c.context,
+            intent: c.intent,
+        };
+        let judge = |facts: &_| policy.judge(facts);
+        let (session, effects) =
+            CallSession::open(opening, 1, limits, rules, self.now(), &judge);
+        let worker = Worker {
+            inner: Arc::clone(&self),
+            by,
+            id: id.clone(),
+            token,
+            session,
+            policy,
+            hearing,
+            claimed: Claimed::default(),
+            search,
+            view,
+            connection: 1,
+            out: Some(out),
+            chunks: Vec::new(),
+            gathered_ms: 0,
+            hear_at: None,
+            payload: None,
+            enders: Vec::new(),
+            finished: false,
+        };
+        let id = id.clone();
+        tokio::spawn(async move {
+            // A task of its own, so that the session is forgotten however it ends.
+            let task = tokio::spawn(worker.run(effects, orders));
+            if let Err(error) = task.await {
+                tracing::error!(%error, session = %id, "the task of a session ended unexpectedly");
+            }
+            self.sessions.registry.remove(&id);
+        });
+        Ok(())
+    }
+
+    pub(in crate::usecase) async fn resume_session(
+        self: Shared,
+        by: Caller,
+        c: ResumeSession,
+    ) -> Result<Box<dyn LiveSession>, UseCaseError> {
+        require(&by, Right::Compare)?;
+        let entry = self.sessions.registry.get_with(&by.tenant, &c.session, &c.token)?;
+        connect(entry.orders, c.last_seen, sees_fine_scores(by.role)).await
+    }
+
+    pub(in crate::usecase) async fn session_status(
+        &self,
+        by: &Caller,
+        session: SessionId,
+    ) -> Result<SessionStatus, UseCaseError> {
+        require(by, Right::Compare)?;
+        let entry = self.sessions.registry.get(&by.tenant, &session)?;
+        let (reply, status) = oneshot::channel();
+        let fine = sees_fine_scores(by.role);
+        entry.orders.send(Order::Look { fine, reply }).await.map_err(|_| gone())?;
+        status.await.map_err(|_| gone())
+    }
+
+    pub(in crate::usecase) async fn end_session(
+        self: Shared,
+        by: Caller,
+        session: SessionId,
+    ) -> Result<Ended, UseCaseError> {
+        require(&by, Right::Compare)?;
+        let entry = self.sessions.registry.get(&by.tenant, &session)?;
+        let (reply, ended) = oneshot::channel();
+        entry.orders.send(Order::End { reply }).await.map_err(|_| gone())?;
+        ended.await.map_err(|_| gone())
+    }
+}
+
+/// Connects a client to a session that runs.
+async fn connect(
+    orders: mpsc::Sender<Order>,
+    last_seen: u64,
+    fine: bool,
+) -> Result<Box<dyn LiveSession>, UseCaseError> {
+    let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
+    let (reply, connection) = oneshot::channel();
+    orders.send(Order::Connect { last_seen, fine, out, reply }).await.map_err(|_| gone())?;
+    let connection = connection.await.map_err(|_| gone())?;
+    Ok(Box::new(Live { connection, orders, responses: Some(responses) }))
+}
+
+impl LiveSession for Live {
+    fn push(&mut self, sequence: u64, message: SessionMessage) -> Reply<'_, ()> {
+        let connection = self.connection;
+        Box::pin(async move {
+            let order = Order::Message { connection, sequence, message };
+            self.orders.send(order).await.map_err(|_| gone())
+        })
+    }
+
+    fn responses(&mut self) -> Option<mpsc::Receiver<SessionOutput>> {
+        self.responses.take()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let order = Order::Disconnect { connection: self.connection };
+        if let Err(mpsc::error::TrySendError::Full(order)) = self.orders.try_send(order)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let orders = self.orders.clone();
+            runtime.spawn(async move {
+                // A session that has ended needs not be told.
+                let _ = orders.send(order).await;
+            });
+        }
+    }
+}

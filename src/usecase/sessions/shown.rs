@@ -1,0 +1,85 @@
+//! Answers of the machine as a role may see them.
+
+use crate::domain::{ArtifactRef, Llr, Versions};
+use crate::session::call::{Assessment, CallLimits, Decided, Standing};
+use crate::usecase::output::ShownScore;
+use crate::usecase::sessions::words::{
+    ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
+};
+
+/// Steps of the risk for roles without fine scores: whoever tries voices must not climb by it.
+const COARSE_RISK: u8 = 10;
+
+/// What is in force, and what its reader may see.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    /// LLRs and probabilities as they are.
+    pub(super) fine: bool,
+    /// Model and calibration of the tenant.
+    pub(super) versions: Versions,
+}
+
+fn score(llr: Llr, fine: bool) -> ShownScore {
+    ShownScore { band: llr.band(), llr: fine.then_some(llr), raw: None }
+}
+
+impl View {
+    fn versions(&self, policy: &ArtifactRef) -> Versions {
+        Versions { policy: policy.clone(), ..self.versions.clone() }
+    }
+
+    fn evidence(&self, standing: &Standing) -> ShownEvidence {
+        let measured = &standing.measured;
+        ShownEvidence {
+            modality: standing.modality,
+            score: measured.llr.map(|llr| score(llr, self.fine)),
+            amount: measured.amount,
+            enough: measured.enough,
+            age_ms: standing.age_ms,
+            before_change: standing.before_change,
+            pad: measured.pad,
+        }
+    }
+
+    /// An assessment.
+    pub(super) fn assessment(&self, a: &Assessment) -> ShownAssessment {
+        let verdict = &a.verdict;
+        let risk = verdict.risk.points();
+        ShownAssessment {
+            ask: a.ask.clone(),
+            intent: a.facts.intent.id.clone(),
+            decision: verdict.decision,
+            reasons: verdict.reasons.clone(),
+            next: verdict.next,
+            factors: verdict.factors.clone(),
+            evidence: a.evidence.iter().map(|standing| self.evidence(standing)).collect(),
+            fused: verdict.fused.map(|llr| score(llr, self.fine)),
+            p_genuine: self.fine.then_some(verdict.p_genuine),
+            risk: if self.fine { risk } else { risk / COARSE_RISK * COARSE_RISK },
+            routing: verdict.routing.clone(),
+            claim: a.claim.clone(),
+            changes: a.changes,
+            versions: self.versions(&verdict.policy),
+            fusion: verdict.fusion.clone(),
+        }
+    }
+
+    /// A decision.
+    pub(super) fn decision(&self, decided: &Decided) -> ShownDecision {
+        ShownDecision {
+            assessment: self.assessment(&decided.assessment),
+            decision: decided.decision.clone(),
+        }
+    }
+}
+
+/// Limits as told.
+pub(super) fn limits(limits: &CallLimits) -> ShownLimits {
+    ShownLimits {
+        idle_ms: limits.idle_ms,
+        total_ms: limits.total_ms,
+        resume_window_ms: limits.resume_window_ms,
+        max_intents: limits.max_intents,
+        max_challenges: limits.max_challenges,
+    }
+}

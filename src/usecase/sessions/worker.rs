@@ -1,0 +1,442 @@
+//! The task of a session: it owns the machine, does what its effects say, in order, and answers them. Orders
+//! wait in a bounded queue; a client that sends faster than they are done waits with its next message.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::crypto::random;
+use crate::domain::{Finding, Modality, SessionId, SubjectId};
+use crate::session::call::challenge::{answers, prompt};
+use crate::session::call::{CallSession, Effect, Event, Message, Outgoing, Response};
+use crate::usecase::UseCaseError;
+use crate::usecase::command::{Caller, Chunk};
+use crate::usecase::core::Shared;
+use crate::usecase::identify::Question;
+use crate::usecase::sessions::claim::{Claimed, compare_window, search};
+use crate::usecase::sessions::hearing::Hearing;
+use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::shown::{self, View};
+use crate::usecase::sessions::words::{
+    Ended, SessionMessage, SessionOutput, SessionResponse, SessionStatus,
+};
+
+/// Orders of one session that wait.
+pub(super) const MAX_ORDERS: usize = 128;
+/// Responses waiting for a client that reads slowly. Updates that find only the last few places free are
+/// dropped; a client for whom nothing else fits is disconnected and can resume.
+pub(super) const MAX_WAITING_RESPONSES: usize = 256;
+/// Places that updates leave free.
+const KEPT_PLACES: usize = 128;
+/// Longest audio that waits for more before it is heard, in milliseconds.
+const MAX_GATHER_MS: u64 = 200;
+/// How long an ended session can still be asked how it ended.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// What a session's task is told.
+pub(super) enum Order {
+    /// A message came.
+    Message { connection: u64, sequence: u64, message: SessionMessage },
+    /// A client is there; it gets the number of its connection.
+    Connect {
+        last_seen: u64,
+        /// The client may see fine scores.
+        fine: bool,
+        out: mpsc::Sender<SessionOutput>,
+        reply: oneshot::Sender<u64>,
+    },
+    /// A client is gone.
+    Disconnect { connection: u64 },
+    /// Where does it stand?
+    Look { fine: bool, reply: oneshot::Sender<SessionStatus> },
+    /// It shall end; answered when it has.
+    End { reply: oneshot::Sender<Ended> },
+}
+
+/// A session and everything it works with.
+pub(super) struct Worker {
+    pub(super) inner: Shared,
+    pub(super) by: Caller,
+    pub(super) id: SessionId,
+    pub(super) token: String,
+    pub(super) session: CallSession,
+    pub(super) policy: Arc<dyn SessionPolicy>,
+    pub(super) hearing: Option<Hearing>,
+    pub(super) claimed: Claimed,
+    pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
+    pub(super) view: View,
+    pub(super) connection: u64,
+    pub(super) out: Option<mpsc::Sender<SessionOutput>>,
+    /// Audio that waits to be heard, and how long it lasts.
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) gathered_ms: u64,
+    /// When it is heard at the latest.
+    pub(super) hear_at: Option<Instant>,
+    /// Payload of the message that is being taken.
+    pub(super) payload: Option<(u64, SessionMessage)>,
+    /// Who waits for the end.
+    pub(super) enders: Vec<oneshot::Sender<Ended>>,
+    pub(super) finished: bool,
+}
+
+impl Worker {
+    /// Runs the session, from the effects of its opening to a while after its end.
+    pub(super) async fn run(mut self, opening: Vec<Effect>, mut orders: mpsc::Receiver<Order>) {
+        self.follow(opening).await;
+        while !self.finished {
+            let wake = self.wake();
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.take(order).await,
+                    // The registry is gone: the server stops.
+                    None => return,
+                },
+                () = sleep_until(wake) => {
+                    self.hear_gathered().await;
+                    self.tell(Event::Tick).await;
+                }
+            }
+        }
+        let until = Instant::now() + REMEMBERED;
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.take(order).await,
+                    None => return,
+                },
+                () = sleep_until(until) => return,
+            }
+        }
+    }
+
+    /// When something is due.
+    fn wake(&self) -> Instant {
+        let now = self.inner.now();
+        let due = self.session.next_wake().map_or(MAX_GATHER_MS * 300, |at| at.since(now));
+        let wake = Instant::now() + Duration::from_millis(due.max(1));
+        self.hear_at.map_or(wake, |at| at.min(wake))
+    }
+
+    async fn take(&mut self, order: Order) {
+        match order {
+            Order::Message { connection, sequence, message } => {
+                let plain = plain(&message);
+                if !matches!(message, SessionMessage::Audio { .. }) {
+                    self.hear_gathered().await;
+                }
+                self.payload = Some((sequence, message));
+                self.tell(Event::Received { connection, sequence, message: plain }).await;
+                self.payload = None;
+            }
+            Order::Connect { last_seen, fine, out, reply } => {
+                self.connection += 1;
+                self.out = Some(out);
+                self.view.fine &= fine;
+                // One that is gone already is noticed with the first response.
+                let _ = reply.send(self.connection);
+                let connection = self.connection;
+                self.tell(Event::Connected { connection, last_seen }).await;
+            }
+            Order::Disconnect { connection } => {
+                if connection == self.connection {
+                    self.out = None;
+                }
+                self.tell(Event::Disconnected { connection }).await;
+            }
+            Order::Look { fine, reply } => {
+                let _ = reply.send(self.status(fine));
+            }
+            Order::End { reply } => {
+                self.enders.push(reply);
+                self.hear_gathered().await;
+                self.tell(Event::EndRequested).await;
+                self.answer_enders();
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Effect> {
+        let policy = Arc::clone(&self.policy);
+        self.session.step(event, self.inner.now(), &|facts| policy.judge(facts))
+    }
+
+    async fn tell(&mut self, event: Event) {
+        let effects = self.step(event);
+        self.follow(effects).await;
+    }
+
+    /// Does what the session wants done, and what follows from that.
+    async fn follow(&mut self, effects: Vec<Effect>) {
+        let mut pending = VecDeque::from(effects);
+        while let Some(effect) = pending.pop_front() {
+            let events = self.act(effect).await;
+            for event in events {
+                pending.extend(self.step(event));
+            }
+        }
+    }
+
+    async fn act(&mut self, effect: Effect) -> Vec<Event> {
+        let event = match effect {
+            Effect::Send(outgoing) => {
+                self.send(*outgoing);
+                None
+            }
+            Effect::Process => return self.process().await,
+            Effect::LookUp(subject) => Some(self.look_up(subject).await),
+            Effect::EndAudio => Some(self.end_audio().await),
+            Effect::CompareVoice => return self.compare().await,
+            Effect::CompareWindow { from_ms, until_ms } => Some(self.window(from_ms, until_ms).await),
+            Effect::SearchCandidates => Some(self.search().await),
+            Effect::Restart { modality: Modality::Voice, from } => {
+                if let Some(hearing) = &mut self.hearing {
+                    hearing.restart(from);
+                }
+                None
+            }
+            Effect::MakeChallenge { number } => Some(self.challenge(number)),
+            Effect::CheckAnswer { number, prompt, transcript } => {
+                // Without a transcript the answer would have to be recognized from the audio.
+                let said = transcript.map_or(Finding::Unknown, |said| answers(&prompt, &said));
+                Some(Event::AnswerChecked { number, right: said })
+            }
+            Effect::Record(record) => {
+                let ask = record.assessment.ask.clone();
+                let recorded = self.inner.record_decision(&self.by, &self.id, &record).await;
+                Some(match recorded {
+                    Ok(decision) => Event::Recorded { ask, decision },
+                    Err(error) => {
+                        tracing::error!(%error, session = %self.id, "a decision was not recorded");
+                        Event::NotRecorded { ask }
+                    }
+                })
+            }
+            Effect::Finish => {
+                self.answer_enders();
+                self.finished = true;
+                self.out = None;
+                self.hearing = None;
+                None
+            }
+            // The opening is recorded before the session starts; other modalities keep no state here.
+            Effect::Keep(_) | Effect::Restart { .. } => None,
+        };
+        event.into_iter().collect()
+    }
+
+    /// Works on the payload of the message just taken.
+    async fn process(&mut self) -> Vec<Event> {
+        let Some((sequence, message)) = self.payload.take() else { return Vec::new() };
+        match message {
+            SessionMessage::Audio { content, .. } => {
+                let Some(hearing) = &self.hearing else { return Vec::new() };
+                self.gathered_ms += hearing.duration_ms(content.len());
+                // Order and gaps are the session's numbers' business.
+                self.chunks.push(Chunk { sequence: None, content });
+                let patience = u64::from(self.session.patience_ms()).min(MAX_GATHER_MS);
+                if self.gathered_ms >= patience {
+                    return self.heard(sequence).await;
+                }
+                let latest = Instant::now() + Duration::from_millis(MAX_GATHER_MS);
+                self.hear_at.get_or_insert(latest);
+                Vec::new()
+            }
+            SessionMessage::Capture(_) => vec![not_yet(sequence, "captures of behavior")],
+            SessionMessage::Text { .. } => vec![not_yet(sequence, "texts")],
+            SessionMessage::Plain(_) => Vec::new(),
+        }
+    }
+
+    /// Hears the audio that waits.
+    async fn heard(&mut self, sequence: u64) -> Vec<Event> {
+        let chunks = std::mem::take(&mut self.chunks);
+        (self.gathered_ms, self.hear_at) = (0, None);
+        let Some(hearing) = &mut self.hearing else { return Vec::new() };
+        match hearing.hear(&self.inner, chunks).await {
+            Ok(()) => vec![Event::Heard { net_speech_ms: hearing.net_speech_ms() }],
+            Err(UseCaseError::Busy { .. }) => {
+                vec![Event::Unusable { sequence, detail: "the server is busy".to_owned() }]
+            }
+            Err(error) => {
+                // Audio that is damaged stays so: what follows cannot be heard either.
+                self.hearing = None;
+                vec![Event::Unusable { sequence, detail: error.to_string() }]
+            }
+        }
+    }
+
+    async fn hear_gathered(&mut self) {
+        if !self.chunks.is_empty() {
+            let taken = self.session.taken();
+            for event in self.heard(taken).await {
+                self.tell(event).await;
+            }
+        }
+        self.hear_at = None;
+    }
+
+    async fn end_audio(&mut self) -> Event {
+        let Some(hearing) = &mut self.hearing else { return Event::Heard { net_speech_ms: 0 } };
+        if let Err(error) = hearing.finish(&self.inner).await {
+            tracing::debug!(%error, session = %self.id, "the end of the audio was not heard");
+        }
+        Event::Heard { net_speech_ms: hearing.net_speech_ms() }
+    }
+
+    async fn look_up(&mut self, subject: SubjectId) -> Event {
+        use crate::policy::session::SubjectStanding;
+        let found = self.claimed.look_up(&self.inner, &self.by.tenant, subject).await;
+        Event::Standing(found.unwrap_or_else(|error| {
+            tracing::error!(%error, session = %self.id, "a claimed subject could not be read");
+            SubjectStanding::Unknown
+        }))
+    }
+
+    /// Compares, unless the subject was locked or consent was withdrawn meanwhile.
+    async fn compare(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Some(subject) = self.claimed.subject.clone() {
+            events.push(self.look_up(subject).await);
+        }
+        let compared = match &self.hearing {
+            Some(hearing) => {
+                let least = self.inner.parts.policy.verification.min_net_speech_ms;
+                self.claimed.compare(&self.inner, hearing, least).await
+            }
+            None => Ok(Event::NotCompared),
+        };
+        events.push(self.or_not(compared, Event::NotCompared));
+        events
+    }
+
+    async fn window(&mut self, from_ms: u32, until_ms: u32) -> Event {
+        let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
+        let compared = match &mut self.hearing {
+            Some(hearing) => compare_window(&self.inner, hearing, from_ms, until_ms).await,
+            None => Ok(none.clone()),
+        };
+        self.or_not(compared, none)
+    }
+
+    async fn search(&mut self) -> Event {
+        let nobody = Event::Searched { accepted: None, among: 0 };
+        let found = match (&self.search, &self.hearing) {
+            (Some((question, candidates)), Some(hearing)) => {
+                search(&self.inner, question, Arc::clone(candidates), hearing).await
+            }
+            _ => Ok(nobody.clone()),
+        };
+        self.or_not(found, nobody)
+    }
+
+    /// A comparison that could not be made is absence; the next one may succeed.
+    fn or_not(&self, compared: Result<Event, UseCaseError>, otherwise: Event) -> Event {
+        compared.unwrap_or_else(|error| {
+            tracing::warn!(%error, session = %self.id, "a comparison could not be made");
+            otherwise
+        })
+    }
+
+    fn challenge(&mut self, number: u32) -> Event {
+        // 64 bytes hold a prompt but for one case in more than 10^30.
+        let made = (0..4).find_map(|_| prompt(&random::<64>(self.inner.parts.entropy.as_ref())));
+        Event::ChallengeMade { number, prompt: made.unwrap_or_default() }
+    }
+
+    fn answer_enders(&mut self) {
+        if let Some(ended) = self.session.ended() {
+            for reply in self.enders.drain(..) {
+                let _ = reply.send(ended);
+            }
+        }
+    }
+
+    fn status(&self, fine: bool) -> SessionStatus {
+        let view = View { fine, ..self.view.clone() };
+        let assessments = match self.session.ended() {
+            Some(_) => Vec::new(),
+            None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
+        };
+        SessionStatus {
+            session: self.id.clone(),
+            opened_at: self.session.opened_at(),
+            ended: self.session.ended(),
+            acknowledged: self.session.taken(),
+            connected: self.session.is_connected(),
+            assessments,
+            decisions: self.session.decisions().map(|d| view.decision(d)).collect(),
+            versions: self.view.versions.clone(),
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
+        let Some(out) = &self.out else { return };
+        let is_update = matches!(outgoing.response, Response::Update(_));
+        if is_update && out.capacity() <= KEPT_PLACES {
+            return;
+        }
+        let Outgoing { sequence, acknowledged, response } = outgoing;
+        let response = self.response(response);
+        let output = SessionOutput { sequence, acknowledged, response };
+        if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {
+            // Gone, or too slow: the edge ends the stream, and what matters is sent again on a resume.
+            self.out = None;
+        }
+    }
+
+    fn response(&self, response: Response) -> SessionResponse {
+        let limits = shown::limits(self.session.limits());
+        let versions = self.view.versions.clone();
+        let session = self.id.clone();
+        match response {
+            Response::Opened => {
+                let token = self.token.clone();
+                SessionResponse::Opened { session, token, limits, versions }
+            }
+            Response::Resumed => SessionResponse::Resumed { session, limits, versions },
+            Response::Acknowledged { missing_from } => {
+                let (repeated, skipped) = self.session.repeated_and_skipped();
+                SessionResponse::Acknowledged { missing_from, repeated, skipped }
+            }
+            Response::Update(assessments) => SessionResponse::Update(
+                assessments.iter().map(|a| self.view.assessment(a)).collect(),
+            ),
+            Response::Decision(decided) => {
+                SessionResponse::Decision(Box::new(self.view.decision(&decided)))
+            }
+            Response::Challenge { number, prompt, expires_at } => {
+                SessionResponse::Challenge { number, prompt, expires_at }
+            }
+            Response::Refused { sequence, reason } => SessionResponse::Refused { sequence, reason },
+            Response::Ended(ended) => SessionResponse::Ended(ended),
+        }
+    }
+}
+
+/// A message without its payload.
+fn plain(message: &SessionMessage) -> Message {
+    match message {
+        SessionMessage::Audio { leg, .. } => Message::Audio(*leg),
+        SessionMessage::Capture(raw) => Message::Capture(modality(raw)),
+        SessionMessage::Text { .. } => Message::Capture(Modality::Text),
+        SessionMessage::Plain(message) => message.clone(),
+    }
+}
+
+fn modality(raw: &crate::behavior::RawCapture) -> Modality {
+    use crate::behavior::event::RawEvents;
+    match raw.events {
+        RawEvents::Keystroke(_) => Modality::Keystroke,
+        RawEvents::Touch(_) => Modality::Touch,
+        RawEvents::Pointer(_) => Modality::Pointer,
+    }
+}
+
+/// What this server has no models for in sessions is refused, never dropped in silence.
+fn not_yet(sequence: u64, what: &str) -> Event {
+    Event::Unusable { sequence, detail: format!("this server compares no {what} in sessions") }
+}
+
