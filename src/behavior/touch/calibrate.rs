@@ -1,0 +1,186 @@
+//! Scores → LLR: a logistic regression over scores and numbers of strokes, fitted on people whom the model that scored
+//! them had not seen.
+
+use std::collections::BTreeMap;
+
+use crate::behavior::BehaviorError;
+use crate::behavior::touch::fit::{FitOptions, Stroke, fit};
+use crate::behavior::touch::kind::Kind;
+use crate::behavior::touch::model::{
+    AGAINST_PEOPLE, GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES,
+};
+use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
+
+/// Values of [`quality`].
+pub const VALUES: usize = 9;
+/// No LLR of touch is further from 0: a few strokes are no proof. Natural logarithm, odds of 1 to 3,000.
+pub const MAX_LLR: f64 = 8.0;
+
+/// Folds of people for the calibration.
+const FOLDS: usize = 4;
+/// Strokes of the windows that are calibrated on.
+const WINDOWS: [usize; 4] = [1, 3, 6, 11];
+/// Strokes of a small enrollment, besides the whole.
+const FEW_ENROLLED: usize = 15;
+/// Windows of a size and person.
+const MAX_WINDOWS: usize = 6;
+/// Impostors of a target.
+const MAX_IMPOSTORS: usize = 8;
+/// Strokes beyond which more are believed to say no more than these.
+const MOST_STROKES: usize = 40;
+const MOST_ENROLLED: usize = 200;
+
+/// What the regression sees: the scores, some of them more the more strokes there are, and how many there are.
+pub fn quality(scores: &[f64; SCORES], used: usize, enrolled: usize) -> Vec<f64> {
+    let n = (used.clamp(1, MOST_STROKES) as f64).ln();
+    let m = (enrolled.clamp(1, MOST_ENROLLED) as f64).ln();
+    let [near, people, manhattan, plda] =
+        [NEAREST, AGAINST_PEOPLE, MANHATTAN, PLDA].map(|i| scores[i]);
+    vec![near, near * n, people, people * n, manhattan, plda, plda / (1.0 + n), n, m]
+}
+
+/// Fits the calibration of a kind.
+///
+/// # Errors
+/// Too few people.
+pub fn calibrate(
+    kind: Kind,
+    strokes: &[Stroke<'_>],
+    options: &FitOptions,
+) -> Result<Logistic, BehaviorError> {
+    let folds = folds(strokes);
+    let mut rows = Vec::new();
+    for fold in 0..FOLDS {
+        let inside = |s: &&Stroke<'_>| folds.get(&s.person).is_some_and(|f| *f == fold);
+        let others: Vec<Stroke<'_>> = strokes.iter().filter(|s| !inside(s)).copied().collect();
+        let own: Vec<&Stroke<'_>> = strokes.iter().filter(inside).collect();
+        score_fold(&fit(kind, &others, options)?, &own, &mut rows);
+    }
+    let options = LogisticOptions { ridge: 1e-3, prior: 0.5 };
+    Ok(Logistic::fit(&rows, &options)?)
+}
+
+/// Two people with the same device at a time go into a fold, so that there are impostors on the same one.
+fn folds(strokes: &[Stroke<'_>]) -> BTreeMap<u32, usize> {
+    let mut people: Vec<(Option<u32>, u32)> = strokes.iter().map(|s| (s.device, s.person)).collect();
+    people.sort_unstable();
+    people.dedup();
+    people.iter().enumerate().map(|(i, (_, p))| (*p, i / 2 % FOLDS)).collect()
+}
+
+struct Person {
+    id: u32,
+    device: Option<u32>,
+    /// The whole enrollment and a small one, with their strokes.
+    enrolled: Vec<(Vec<GroupSide>, usize)>,
+    windows: Vec<(usize, Vec<GroupSide>)>,
+}
+
+fn score_fold(model: &KindModel, own: &[&Stroke<'_>], rows: &mut Vec<LogisticRow>) {
+    let mut by_person: BTreeMap<u32, Vec<&Stroke<'_>>> = BTreeMap::new();
+    for stroke in own {
+        by_person.entry(stroke.person).or_default().push(stroke);
+    }
+    let people: Vec<Person> = by_person.values().filter_map(|s| person(model, s)).collect();
+    for target in &people {
+        let others: Vec<&Person> = people
+            .iter()
+            .filter(|p| p.id != target.id && p.device == target.device)
+            .collect();
+        let every = others.len().div_ceil(MAX_IMPOSTORS).max(1);
+        let offset = target.id as usize % every;
+        for (enrolled, strokes) in &target.enrolled {
+            compare(model, (enrolled, *strokes), target, true, rows);
+            for other in others.iter().skip(offset).step_by(every) {
+                compare(model, (enrolled, *strokes), other, false, rows);
+            }
+        }
+    }
+}
+
+fn compare(
+    model: &KindModel,
+    (enrolled, strokes): (&[GroupSide], usize),
+    probe: &Person,
+    target: bool,
+    rows: &mut Vec<LogisticRow>,
+) {
+    for size in WINDOWS {
+        let windows: Vec<_> = probe.windows.iter().filter(|w| w.0 == size).collect();
+        for (_, window) in &windows {
+            let (scores, used) = model.scores(enrolled, window);
+            if used > 0 {
+                let x = quality(&scores, used, strokes);
+                // People count alike, and so do the sizes of windows.
+                rows.push(LogisticRow { x, target, weight: 1.0 / windows.len() as f64 });
+            }
+        }
+    }
+}
+
+/// Every other session enrolls and the rest tests; of a single session the first half enrolls.
+fn person(model: &KindModel, strokes: &[&Stroke<'_>]) -> Option<Person> {
+    let first = strokes.first()?;
+    let mut sessions: BTreeMap<u32, Vec<&[f32]>> = BTreeMap::new();
+    for stroke in strokes {
+        sessions.entry(stroke.session).or_default().push(stroke.row);
+    }
+    let (mut enroll, mut test): (Vec<&[f32]>, Vec<Vec<&[f32]>>) = Default::default();
+    if sessions.len() > 1 {
+        for (i, rows) in sessions.into_values().enumerate() {
+            if i % 2 == 0 { enroll.extend(rows) } else { test.push(rows) }
+        }
+    } else {
+        let rows = sessions.into_values().next()?;
+        let (a, b) = rows.split_at(rows.len() / 2);
+        enroll.extend(a);
+        test.push(b.to_vec());
+    }
+    let few: Vec<&[f32]> = spread(&enroll, FEW_ENROLLED).copied().collect();
+    let mut enrolled = vec![(model.side(&enroll, true), enroll.len())];
+    if few.len() < enroll.len() {
+        enrolled.push((model.side(&few, true), few.len()));
+    }
+    let mut windows = Vec::new();
+    for size in WINDOWS {
+        let all: Vec<&[&[f32]]> = test.iter().flat_map(|t| t.chunks_exact(size)).collect();
+        windows.extend(spread(&all, MAX_WINDOWS).map(|w| (size, model.side(w, false))));
+    }
+    Some(Person { id: first.person, device: first.device, enrolled, windows })
+}
+
+/// Up to `most` of the items, evenly over all.
+fn spread<T>(items: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let count = items.len().min(most);
+    (0..count).filter_map(move |i| items.get(i * items.len() / count.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_are_as_many_as_said() {
+        assert_eq!(quality(&[1.0; SCORES], 0, 0).len(), VALUES);
+        assert_eq!(quality(&[1.0; SCORES], 1 << 40, 0), quality(&[1.0; SCORES], MOST_STROKES, 1));
+    }
+
+    #[test]
+    fn people_of_a_device_come_in_pairs() {
+        let row = [0.0];
+        let stroke = |person, device| Stroke { person, session: 0, device: Some(device), row: &row };
+        let all: Vec<_> = (0..16).map(|p| stroke(p, p / 8)).collect();
+        let folds = folds(&all);
+        for p in (0..16).step_by(2) {
+            assert_eq!(folds[&p], folds[&(p + 1)]);
+        }
+        assert_eq!(folds.values().filter(|f| **f == 0).count(), 4);
+    }
+
+    #[test]
+    fn what_is_spread_is_even() {
+        assert_eq!(spread(&[0, 1, 2, 3, 4, 5], 3).copied().collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(spread(&[0, 1], 3).count(), 2);
+        assert_eq!(spread::<u8>(&[], 3).count(), 0);
+    }
+}

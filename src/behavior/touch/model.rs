@@ -1,0 +1,231 @@
+//! What the background people know about one kind of stroke: distributions, directions that tell people apart,
+//! and a sample of their strokes to compare nearness with.
+
+use crate::behavior::touch::cohort::{Cohort, squared};
+use crate::behavior::touch::features::at;
+use crate::behavior::touch::kind::Kind;
+use crate::behavior::touch::quantile::{Quantiles, median};
+use crate::scoring::plda::Plda;
+
+/// Scores of a comparison before they are combined, each a mean over the strokes of the probe except `plda`.
+pub const SCORES: usize = 4;
+/// Positions in the scores.
+pub const NEAREST: usize = 0;
+/// See [`KindModel::scores`].
+pub const AGAINST_PEOPLE: usize = 1;
+/// See [`KindModel::scores`].
+pub const MANHATTAN: usize = 2;
+/// See [`KindModel::scores`].
+pub const PLDA: usize = 3;
+
+/// Neighbors of a probe stroke among the enrolled.
+const ENROLLED_NEIGHBORS: usize = 1;
+/// Fewest enrolled strokes of a direction that strokes of it are compared with.
+pub const MIN_ENROLLED: usize = 3;
+/// A feature's deviation counts up to so many of the person's own.
+const CUT: f64 = 4.0;
+
+/// One direction group of a kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupModel {
+    /// Of the kind's values.
+    pub quantiles: Quantiles,
+    /// Mean of the normal numbers over people.
+    pub mean: Vec<f32>,
+    /// Strokes of background people.
+    pub cohort: Cohort,
+}
+
+/// One kind of stroke.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindModel {
+    /// Which.
+    pub kind: Kind,
+    /// By direction, see [`Kind::group`].
+    pub groups: Vec<GroupModel>,
+    /// Over the normal numbers less the group's mean.
+    pub plda: Plda,
+    /// What a mean varies by within a person from session to session, in units of the PLDA.
+    pub session: f64,
+    /// What a single stroke varies by within a session.
+    pub stroke: f64,
+    /// Weight of each value in distances.
+    pub weights: Vec<f32>,
+}
+
+/// The strokes of one direction on one side of a comparison.
+#[derive(Debug, Clone)]
+pub struct GroupSide {
+    /// Normal numbers less the group's mean, row-major.
+    pub rows: Vec<f32>,
+    /// The same times the weights of distances.
+    pub scaled: Vec<f32>,
+    /// Strokes.
+    pub count: usize,
+    /// Median of each normal number and its mean absolute deviation, shrunk to the usual one.
+    pub spread: Vec<(f64, f64)>,
+    /// Mean and deviation over background people of the nearest-stroke scores against these strokes.
+    pub norms: [(f64, f64); 2],
+}
+
+impl KindModel {
+    /// Values of a row that this kind is compared by.
+    pub fn dim(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The strokes of each direction. `normalize` for the enrolled side, whose scores are then normalized.
+    pub fn side(&self, rows: &[&[f32]], normalize: bool) -> Vec<GroupSide> {
+        (0..self.groups.len())
+            .map(|g| {
+                let own: Vec<&[f32]> =
+                    rows.iter().copied().filter(|r| self.kind.group(r) == g).collect();
+                self.group_side(g, &own, normalize)
+            })
+            .collect()
+    }
+
+    fn group_side(&self, g: usize, rows: &[&[f32]], normalize: bool) -> GroupSide {
+        let d = self.dim();
+        let group = &self.groups[g];
+        let mut z = Vec::with_capacity(rows.len() * d);
+        for row in rows {
+            z.extend(self.normal(group, row));
+        }
+        let scaled: Vec<f32> =
+            z.chunks_exact(d).flat_map(|r| r.iter().zip(&self.weights).map(|(x, w)| x * w)).collect();
+        let spread = (0..d)
+            .map(|i| {
+                let mut own: Vec<f64> = z.iter().skip(i).step_by(d).map(|x| f64::from(*x)).collect();
+                let middle = median(&mut own);
+                let n = own.len() as f64;
+                let off: f64 = own.iter().map(|x| (x - middle).abs()).sum();
+                // As if five more strokes had the usual spread within a person.
+                (middle, (off + 5.0 * 0.6) / (n + 5.0))
+            })
+            .collect();
+        let mut side =
+            GroupSide { rows: z, scaled, count: rows.len(), spread, norms: [(0.0, 1.0); 2] };
+        if normalize && side.count >= MIN_ENROLLED {
+            side.norms = self.norms(g, &side);
+        }
+        side
+    }
+
+    /// The normal numbers of a row, less their mean; what the device does not give is the mean.
+    fn normal<'a>(
+        &'a self,
+        group: &'a GroupModel,
+        row: &'a [f32],
+    ) -> impl Iterator<Item = f32> + 'a {
+        self.kind.values().iter().enumerate().map(move |(i, at)| {
+            let missing = (*at == at::PRESSURE && row[at::HAS_PRESSURE] == 0.0)
+                || (*at == at::SIZE && row[at::HAS_SIZE] == 0.0);
+            if missing { 0.0 } else { group.quantiles.normal(i, row[*at]) as f32 - group.mean[i] }
+        })
+    }
+
+    /// How strokes of background people score against the enrolled ones.
+    fn norms(&self, g: usize, side: &GroupSide) -> [(f64, f64); 2] {
+        let (cohort, d) = (&self.groups[g].cohort, self.dim());
+        let mut scores: [Vec<f64>; 2] = Default::default();
+        for person in cohort.people() {
+            let (mut sums, mut count) = ([0.0; 2], 0.0);
+            for (row, seen) in cohort.strokes_of(person, d) {
+                let own = nearest(row, &side.scaled, d);
+                sums[0] += seen.nearest_others - own;
+                sums[1] += (seen.mean_person - own) / seen.spread_person;
+                count += 1.0;
+            }
+            if count > 0.0 {
+                scores[0].push(sums[0] / count);
+                scores[1].push(sums[1] / count);
+            }
+        }
+        scores.map(|s| moments(&s))
+    }
+
+    /// Compares: nearness to the enrolled strokes against nearness to background people's (log ratio of distances, in
+    /// deviations of what background people score), the same person by person, minus the mean deviation in the
+    /// person's own spread, and the PLDA's LLR. Also how many strokes of the probe were compared.
+    pub fn scores(&self, enrolled: &[GroupSide], probe: &[GroupSide]) -> ([f64; SCORES], usize) {
+        let (mut scores, mut used, d) = ([0.0; SCORES], 0, self.dim());
+        for (g, (own, seen)) in enrolled.iter().zip(probe).enumerate() {
+            if own.count < MIN_ENROLLED || seen.count == 0 {
+                continue;
+            }
+            used += seen.count;
+            let cohort = &self.groups[g].cohort;
+            for (row, scaled) in seen.rows.chunks_exact(d).zip(seen.scaled.chunks_exact(d)) {
+                let near = nearest(scaled, &own.scaled, d);
+                let others = cohort.see(scaled, d, None);
+                let [(m0, s0), (m1, s1)] = own.norms;
+                scores[NEAREST] += (others.nearest_others - near - m0) / s0;
+                scores[AGAINST_PEOPLE] +=
+                    ((others.mean_person - near) / others.spread_person - m1) / s1;
+                let off = row.iter().zip(&own.spread);
+                let off: f64 = off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
+                scores[MANHATTAN] -= off / d as f64;
+            }
+            scores[PLDA] += self.plda_llr(own, seen);
+        }
+        for score in &mut scores[..PLDA] {
+            *score /= used.max(1) as f64;
+        }
+        (scores, used)
+    }
+
+    fn plda_llr(&self, own: &GroupSide, seen: &GroupSide) -> f64 {
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        let d = self.dim();
+        let projected = self.plda.project(&mean(&own.rows, d), &mut a).is_ok()
+            && self.plda.project(&mean(&seen.rows, d), &mut b).is_ok();
+        if !projected {
+            return 0.0;
+        }
+        let variance = |n: usize| self.session + self.stroke / n.max(1) as f64;
+        self.plda.llr((&a, variance(own.count)), (&b, variance(seen.count)))
+    }
+}
+
+/// Mean of the rows.
+pub fn mean(rows: &[f32], d: usize) -> Vec<f32> {
+    let mut mean = vec![0.0; d];
+    for row in rows.chunks_exact(d.max(1)) {
+        for (m, x) in mean.iter_mut().zip(row) {
+            *m += x;
+        }
+    }
+    let n = (rows.len() / d.max(1)).max(1) as f32;
+    mean.iter_mut().for_each(|m| *m /= n);
+    mean
+}
+
+/// Logarithm of the mean distance to the nearest rows.
+fn nearest(row: &[f32], rows: &[f32], d: usize) -> f64 {
+    let mut best = [f32::INFINITY; ENROLLED_NEIGHBORS];
+    for other in rows.chunks_exact(d.max(1)) {
+        insert(&mut best, squared(row, other));
+    }
+    let found: Vec<f64> =
+        best.iter().filter(|x| x.is_finite()).map(|x| f64::from(*x).sqrt()).collect();
+    (found.iter().sum::<f64>() / found.len().max(1) as f64).max(1e-3).ln()
+}
+
+/// Keeps the smallest numbers, rising.
+pub(super) fn insert(best: &mut [f32], x: f32) {
+    let mut x = x;
+    for slot in best {
+        if x < *slot {
+            std::mem::swap(&mut x, slot);
+        }
+    }
+}
+
+pub(super) fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+    // Few people make no sharp norm.
+    (mean, variance.sqrt() + 0.05)
+}
