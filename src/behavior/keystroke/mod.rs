@@ -1,3 +1,4 @@
 //! Keystrokes: fixed and free text.
 
+pub mod fixed;
 pub mod free;

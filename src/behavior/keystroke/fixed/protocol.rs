@@ -1,0 +1,199 @@
+//! The protocol that judges fixed texts: people are dealt into folds; those of a fold are targets and impostors of each
+//! other, and the background is fitted on everybody else. Killourhy and Maxion (DSN 2009) is the case of 200 enrolled
+//! typings, tests 201 to 400, and the first 5 typings of others.
+
+use crate::behavior::keystroke::fixed::components::Scratch;
+use crate::behavior::keystroke::fixed::fit::{TrainOptions, dealt};
+use crate::behavior::keystroke::fixed::{Background, Template, extract};
+use crate::behavior::trial::{ScoredTrial, TrialSet};
+use crate::behavior::{BehaviorError, Capture, Sample};
+
+/// One typing with who made it and in which sitting.
+pub type Typed<'c> = (u32, u32, &'c Capture);
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum System {
+    /// With a background that knows the text.
+    Known,
+    /// With a background fitted on other texts only.
+    OtherTexts,
+    /// Without a background.
+    Fallback,
+}
+
+/// How a run goes. Typings are counted from 0 in the order they were made.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Protocol {
+    /// `text_id` of the text that is judged.
+    pub text: String,
+    /// Of the dealing.
+    pub seed: u64,
+    /// Folds of a dealing, at least 2.
+    pub folds: usize,
+    /// How many times people are dealt anew.
+    pub repeats: usize,
+    /// First typings that are enrolled.
+    pub enrolled: usize,
+    /// Typings of the enrolled person that are tested, from and up to but without; those of sittings after the last enrolled
+    /// one without it.
+    pub tested: Option<[usize; 2]>,
+    /// Conditions: which typings of the others are tested, by name.
+    pub impostors: Vec<Impostors>,
+    /// What is judged.
+    pub system: System,
+}
+
+/// Impostors of one condition.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Impostors {
+    /// `novice`, `practiced`, …
+    pub name: String,
+    /// Which of their typings, from and up to but without; five from seven eighths on without it.
+    pub typings: Option<[usize; 2]>,
+}
+
+impl Protocol {
+    /// Killourhy and Maxion with so many enrolled typings, four folds dealt three times; novices are the impostors' first
+    /// five typings, the practiced their 351st to 355th (of fewer, five from seven eighths on).
+    pub fn killourhy_maxion(text: &str, enrolled: usize, tested: Option<[usize; 2]>) -> Self {
+        let impostors = |name: &str, typings| Impostors { name: name.to_owned(), typings };
+        Self {
+            text: text.to_owned(),
+            seed: 1,
+            folds: 4,
+            repeats: 3,
+            enrolled,
+            tested,
+            impostors: vec![impostors("novice", Some([0, 5])), impostors("practiced", None)],
+            system: System::Known,
+        }
+    }
+}
+
+/// Runs the protocol on captures, each person's the oldest first; `names` are those of people by number. Captures of other
+/// texts only train. One set of trials a condition; a trial's capture is `dealing/capture`, since each dealing has backgrounds
+/// of its own.
+///
+/// # Errors
+/// Too few people for a background, or captures that cannot be used.
+pub fn run(
+    captures: &[Typed<'_>],
+    names: &[String],
+    protocol: &Protocol,
+    options: &TrainOptions,
+) -> Result<Vec<TrialSet>, BehaviorError> {
+    let is_text = |c: &Capture| c.text_id.as_deref() == Some(protocol.text.as_str());
+    let judged: Vec<Typed<'_>> = captures.iter().filter(|t| is_text(t.2)).copied().collect();
+    let mut people: Vec<u32> = judged.iter().map(|t| t.0).collect();
+    people.sort_unstable();
+    people.dedup();
+    let set = |i: &Impostors| TrialSet {
+        name: format!("{}, {} enrolled, {} impostors", protocol.text, protocol.enrolled, i.name),
+        people: names.to_vec(),
+        trials: Vec::new(),
+    };
+    let mut sets: Vec<TrialSet> = protocol.impostors.iter().map(set).collect();
+    for repeat in 0..protocol.repeats {
+        let seed = protocol.seed.wrapping_add(repeat as u64);
+        for fold in dealt(&people, seed, protocol.folds) {
+            let trains = |t: &&Typed<'_>| {
+                let own_text = protocol.system == System::OtherTexts && is_text(t.2);
+                !fold.contains(&t.0) && !own_text
+            };
+            let training: Vec<Typed<'_>> = captures.iter().filter(trains).copied().collect();
+            let background = match protocol.system {
+                System::Fallback => None,
+                System::Known | System::OtherTexts => Some(Background::train(&training, options)?),
+            };
+            let dealing = format!("{}", repeat + 1);
+            judge(&judged, &fold, background.as_ref(), protocol, &dealing, &mut sets)?;
+        }
+    }
+    Ok(sets)
+}
+
+/// The typings of one person as samples.
+struct Enrollee<'c> {
+    person: u32,
+    typings: Vec<(u32, &'c str, Sample)>,
+}
+
+impl<'c> Enrollee<'c> {
+    fn of(judged: &[Typed<'c>], person: u32, background: Option<&Background>) -> Self {
+        let own = judged.iter().filter(|t| t.0 == person);
+        // What is no clean typing of the text cannot be compared and is left out, as an application would ask again.
+        let typings = own.filter_map(|(_, session, capture)| {
+            let sample = extract(capture, background).ok()?;
+            Some((*session, capture.capture.as_str(), sample))
+        });
+        let mut typings: Vec<_> = typings.collect();
+        let shape = |s: &Sample| (s.units, s.dim, s.text.clone());
+        let mut counts = std::collections::BTreeMap::new();
+        for (_, _, sample) in &typings {
+            *counts.entry(shape(sample)).or_insert(0) += 1;
+        }
+        let usual = counts.into_iter().max_by_key(|(_, n)| *n).map(|(s, _)| s);
+        typings.retain(|(_, _, s)| Some(shape(s)) == usual);
+        Self { person, typings }
+    }
+
+    fn range(&self, [from, to]: [usize; 2]) -> &[(u32, &'c str, Sample)] {
+        let n = self.typings.len();
+        self.typings.get(from.min(n)..to.clamp(from.min(n), n)).unwrap_or_default()
+    }
+
+    fn tested(&self, protocol: &Protocol) -> &[(u32, &'c str, Sample)] {
+        if let Some(range) = protocol.tested {
+            return self.range(range);
+        }
+        let last = protocol.enrolled.checked_sub(1).and_then(|i| self.typings.get(i)).map(|t| t.0);
+        let n = self.typings.len();
+        let after = (protocol.enrolled..n).find(|i| self.typings.get(*i).map(|t| t.0) != last);
+        self.range([after.unwrap_or(protocol.enrolled), n])
+    }
+
+    fn impostor(&self, impostors: &Impostors) -> &[(u32, &'c str, Sample)] {
+        let start = self.typings.len() * 7 / 8;
+        self.range(impostors.typings.unwrap_or([start, start + 5]))
+    }
+}
+
+fn judge(
+    judged: &[Typed<'_>],
+    fold: &[u32],
+    background: Option<&Background>,
+    protocol: &Protocol,
+    dealing: &str,
+    sets: &mut [TrialSet],
+) -> Result<(), BehaviorError> {
+    let people: Vec<Enrollee<'_>> =
+        fold.iter().map(|p| Enrollee::of(judged, *p, background)).collect();
+    let mut scratch = Scratch::default();
+    for target in &people {
+        let enrolled = target.range([0, protocol.enrolled]);
+        if enrolled.len() < protocol.enrolled {
+            continue;
+        }
+        let samples: Vec<Sample> = enrolled.iter().map(|(_, _, s)| s.clone()).collect();
+        let template = Template::new(&samples, background)?;
+        let shape = samples.first().map(|s| (s.units, s.dim));
+        for (set, impostors) in sets.iter_mut().zip(&protocol.impostors) {
+            for probe in &people {
+                let own = probe.person == target.person;
+                let typings = if own { target.tested(protocol) } else { probe.impostor(impostors) };
+                for (_, capture, sample) in typings {
+                    if Some((sample.units, sample.dim)) != shape {
+                        continue;
+                    }
+                    let one = std::slice::from_ref(sample);
+                    let evidence = template.score_with(one, &mut scratch)?;
+                    let name = format!("{dealing}/{capture}");
+                    set.trials.push(ScoredTrial::new(target.person, probe.person, name, &evidence));
+                }
+            }
+        }
+    }
+    Ok(())
+}
