@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::policy::session::active::ActivePolicy;
 use crate::policy::session::assess::{Assessment, Element, assess, is_known};
 use crate::policy::session::ladder::{biometrics_could_help, next_step};
-use crate::policy::session::rule::{Values, decision_values, routing_values};
+use crate::policy::session::rule::{Bound, Values, decision_values, routing_values};
 use crate::policy::session::{
     DecisionFacts, FactorOutcome, RoutingFacts, SessionFacts, SessionRouting, SessionVerdict,
     Source, SubjectStanding,
@@ -18,21 +18,34 @@ use crate::policy::session::{
 /// Decides what is asked and hints at a queue. Age is an input of the hint alone: what decides does not
 /// get to see [`RoutingFacts`].
 pub fn decide(policy: &ActivePolicy, facts: &SessionFacts) -> SessionVerdict {
-    let (mut verdict, values) = judge(policy, &facts.decision);
+    let (mut verdict, values) = judge(policy, &facts.decision, None);
     verdict.routing = route(policy, values, &verdict, &facts.routing);
     verdict
 }
 
 /// Decides what is asked, without a hint. This is what is replayed.
 pub fn decide_stored(policy: &ActivePolicy, facts: &DecisionFacts) -> SessionVerdict {
-    judge(policy, facts).0
+    judge(policy, facts, None).0
 }
 
-fn judge(policy: &ActivePolicy, facts: &DecisionFacts) -> (SessionVerdict, Values) {
+/// What would be decided if one rule did not exist.
+pub(super) fn decide_without(
+    policy: &ActivePolicy,
+    facts: &DecisionFacts,
+    rule: &RuleName,
+) -> Decision {
+    judge(policy, facts, Some(rule)).0.decision
+}
+
+fn judge(
+    policy: &ActivePolicy,
+    facts: &DecisionFacts,
+    without: Option<&RuleName>,
+) -> (SessionVerdict, Values) {
     let assessment = assess(policy, facts);
     let base = base_decision(policy, facts, &assessment);
     let values = decision_values(policy, facts, &assessment);
-    let applied = apply_rules(policy, &values);
+    let applied = apply_rules(policy, &values, without);
     let decision = capped(base, applied.cap);
     let (next, factors) = next_step(policy, facts, &assessment, decision);
     let next = match (decision, applied.next) {
@@ -109,10 +122,11 @@ struct Applied {
 }
 
 /// A rule that cannot be evaluated counts as one that holds: rules only ever take away.
-fn apply_rules(policy: &ActivePolicy, values: &Values) -> Applied {
+fn apply_rules(policy: &ActivePolicy, values: &Values, without: Option<&RuleName>) -> Applied {
     let mut applied = Applied::default();
-    for (rule, condition) in policy.rules() {
-        match condition.holds(values) {
+    let values = Bound::new(values);
+    for (rule, condition) in policy.rules().iter().filter(|(r, _)| without != Some(&r.name)) {
+        match condition.holds(&values) {
             Ok(false) => continue,
             Ok(true) => {}
             Err(_) => applied.failed = true,
@@ -212,6 +226,7 @@ fn route(
     routing: &RoutingFacts,
 ) -> Option<SessionRouting> {
     let values = routing_values(values, verdict.decision, verdict.next, routing);
+    let values = Bound::new(&values);
     let mut rules = policy.routing().iter();
     let (rule, _) = rules.find(|(_, condition)| condition.holds(&values).unwrap_or(false))?;
     Some(SessionRouting { queue: rule.queue.clone(), rule: rule.name.clone() })

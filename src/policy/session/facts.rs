@@ -254,6 +254,13 @@ pub enum Change {
         /// How much more, rounded up to a tenth.
         nats: f64,
     },
+    /// Less of one modality's evidence, in nats of its own LLR.
+    LessLlr {
+        /// Which.
+        modality: Modality,
+        /// How much less, rounded up to a tenth.
+        nats: f64,
+    },
     /// A check for attacks on the input that found nothing.
     Pad,
     /// This factor passed.

@@ -490,3 +490,6 @@ proptest! {
         prop_assert_eq!(back, verdict);
     }
 }
+
+mod files;
+mod records;

@@ -37,6 +37,20 @@ pub(super) struct Fault {
     pub why: String,
 }
 
+/// Values as the evaluator wants them; made once for all conditions of a decision.
+pub(super) struct Bound(Context<'static, 'static>);
+
+impl Bound {
+    /// Binds the values to their names.
+    pub fn new(values: &Values) -> Self {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        for (name, value) in values.iter() {
+            context.add_variable_from_value(*name, value.clone());
+        }
+        Self(context)
+    }
+}
+
 /// A condition that was parsed, checked and tried.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
@@ -65,7 +79,7 @@ impl Condition {
         })?;
         let condition = Self { expression };
         for (name, values) in samples.iter() {
-            condition.holds(values).map_err(|why| Fault {
+            condition.holds(&Bound::new(values)).map_err(|why| Fault {
                 line: 1,
                 column: 1,
                 why: format!("fails on the sample `{name}`: {why}"),
@@ -78,12 +92,8 @@ impl Condition {
     ///
     /// # Errors
     /// Why it has no value, e.g. a whole number divided by zero.
-    pub fn holds(&self, values: &Values) -> Result<bool, String> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, value) in values.iter() {
-            context.add_variable_from_value(*name, value.clone());
-        }
-        match context.resolve(&self.expression) {
+    pub fn holds(&self, values: &Bound) -> Result<bool, String> {
+        match values.0.resolve(&self.expression) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => {
                 Err(format!("a condition is true or false, this one is a {}", other.type_of()))

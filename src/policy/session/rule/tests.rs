@@ -1,7 +1,5 @@
 //! Conditions: what is permitted, what is refused and where, and that nothing makes it panic.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::scope::{Kind, all};
@@ -36,7 +34,7 @@ fn facts() -> DecisionFacts {
 fn conditions_have_the_value_of_their_facts() {
     let policy = contact_centre();
     let facts = facts();
-    let values = decision_values(&policy, &facts, &assess(&policy, &facts));
+    let values = Bound::new(&decision_values(&policy, &facts, &assess(&policy, &facts)));
     let cases = [
         ("true", true),
         ("intent == 'transfer'", true),
@@ -171,9 +169,7 @@ fn size_is_bounded() {
         "a.".repeat(500) + "a",
         "f(".repeat(300),
     ] {
-        let started = std::time::Instant::now();
         assert!(compile(&text, DECISION_SCOPE).is_err(), "{text}");
-        assert!(started.elapsed() < Duration::from_secs(5), "{text}");
     }
 }
 
@@ -192,7 +188,7 @@ proptest! {
         if let Ok(condition) = compile(&text, DECISION_SCOPE) {
             let policy = contact_centre();
             let facts = facts();
-            let values = decision_values(&policy, &facts, &assess(&policy, &facts));
+            let values = Bound::new(&decision_values(&policy, &facts, &assess(&policy, &facts)));
             let _ = condition.holds(&values);
         }
     }
