@@ -9,15 +9,15 @@ use crate::behavior::keystroke::free::model::{
 };
 use crate::behavior::keystroke::free::norms::Norms;
 use crate::behavior::keystroke::free::press::Press;
-use crate::behavior::keystroke::free::round::round;
+use crate::behavior::keystroke::free::round::{round, round_to};
 use crate::scoring::linear::{eigen, whitening};
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
 
 /// Captures of one person, in order of session.
 pub type Typist = Vec<Vec<Press>>;
 
-/// Dimensions that are kept.
-const DIM: usize = 120;
+/// Statistics for each dimension that is kept; fewer cost accuracy, more only size.
+const PER_DIMENSION: usize = 4;
 /// Share of its own diagonal in the covariance within people.
 const SHRINKAGE: f64 = 0.3;
 /// What is added to each variance within people, in units of their mean.
@@ -187,7 +187,8 @@ fn directions(
     }
     let white = whitening(shrunk)?;
     let (values, vectors) = eigen(&(&white * between * white.transpose()))?;
-    let dim = values.iter().take(DIM).take_while(|v| **v > 1e-4).count();
+    let most = values.len().div_ceil(PER_DIMENSION);
+    let dim = values.iter().take(most).take_while(|v| **v > 1e-4).count();
     if dim == 0 {
         return Err(BehaviorError::Background("people do not differ".to_owned()));
     }
@@ -195,7 +196,7 @@ fn directions(
     let noise = &rows * within * rows.transpose();
     let short = |x: f64| round(x as f32);
     Ok((
-        rows.transpose().iter().map(|x| short(*x)).collect(),
+        rows.transpose().iter().map(|x| round_to(*x as f32, 3)).collect(),
         values.iter().take(dim).map(|x| short(*x)).collect(),
         noise.diagonal().iter().map(|x| short(x.max(1e-6))).collect(),
     ))

@@ -31,3 +31,6 @@ pub use template::Template;
 pub const LEAST_KEYS: usize = 5;
 /// Keys of a capture that are looked at; later ones are left alone.
 pub const MAX_KEYS: usize = 5_000;
+
+#[cfg(test)]
+mod tests;

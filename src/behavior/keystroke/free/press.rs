@@ -41,12 +41,18 @@ pub struct Press {
     pub in_word: u8,
 }
 
-/// Makes presses of events, in their order. `hide` reduces keys to what a content-hiding client sends.
+/// Makes presses of events, in their order. `hide` reduces keys to what a content-hiding client sends; hashed codes
+/// count as letters.
 pub fn presses(events: &[KeyEvent], resolution_ms: f64, hide: bool) -> Vec<Press> {
     let start = events.first().map_or(0.0, |e| e.down_ms);
     let least = resolution_ms / 2.0;
     let grid = |t: f64| ((t - start) / resolution_ms).floor() * resolution_ms;
-    let key = |e: &KeyEvent| if hide { hidden(e.key) } else { e.key };
+    let key = |e: &KeyEvent| match (e.key.is_hashed(), hide) {
+        // Most keys are letters, and both sides are taken to be so.
+        (true, _) => Key::of_class(KeyClass::Letter),
+        (false, true) => hidden(e.key),
+        (false, false) => e.key,
+    };
     let mut made: Vec<Press> = Vec::with_capacity(events.len());
     let mut earlier: Option<(f64, f64)> = None;
     let mut in_word = 0u8;

@@ -125,12 +125,19 @@ pub fn run_fold(
     fold: &[usize],
     protocol: &Protocol,
 ) -> Result<Vec<ScoredTrial>, BehaviorError> {
-    let background = if protocol.background { Some(others(people, fold, protocol)?) } else { None };
-    scored(people, fold, background.as_ref(), protocol)
+    let background = if protocol.background {
+        Some(background_of_others(people, fold, protocol)?)
+    } else {
+        None
+    };
+    score_fold(people, fold, background.as_ref(), protocol)
 }
 
 /// Fits a background on everybody outside the fold.
-fn others(
+///
+/// # Errors
+/// Too few people.
+pub fn background_of_others(
     people: &[Person],
     fold: &[usize],
     protocol: &Protocol,
@@ -146,8 +153,12 @@ fn others(
     Background::train_at(&captures, protocol.resolution_ms)
 }
 
-/// Scores every target of a fold against its own probes and those of everybody else there.
-fn scored(
+/// Scores every target of a fold against its own probes and those of everybody else there, so that several
+/// conditions can share a background.
+///
+/// # Errors
+/// Samples that cannot be compared, which [`extract`] does not make.
+pub fn score_fold(
     people: &[Person],
     fold: &[usize],
     background: Option<&Background>,

@@ -5,10 +5,15 @@ const DIGITS: i32 = 4;
 
 /// Keeps four significant digits, so that a number is short in JSON.
 pub fn round(x: f32) -> f32 {
+    round_to(x, DIGITS)
+}
+
+/// Keeps so many significant digits.
+pub fn round_to(x: f32, digits: i32) -> f32 {
     if x == 0.0 || !x.is_finite() {
         return x;
     }
-    let exponent = DIGITS - 1 - f64::from(x).abs().log10().floor() as i32;
+    let exponent = digits - 1 - f64::from(x).abs().log10().floor() as i32;
     if exponent >= 0 {
         let scale = 10f64.powi(exponent);
         ((f64::from(x) * scale).round() / scale) as f32
