@@ -57,7 +57,7 @@ impl Background {
     ) -> Result<Self, BehaviorError> {
         let (device, people) = sorted(captures)?;
         let typists = |hide: bool| -> Vec<Typist> {
-            let one = |own: &Vec<&[KeyEvent]>| {
+            let one = |own: &Typed<'_>| {
                 own.iter().map(|events| presses(events, resolution_ms, hide)).collect()
             };
             people.iter().map(one).collect()
@@ -84,6 +84,7 @@ impl Background {
             habits,
         };
         background.id = background.fingerprint();
+        background.check()?;
         Ok(background)
     }
 
@@ -134,13 +135,16 @@ impl Background {
     }
 }
 
+/// Key events of one person's captures.
+type Typed<'a> = Vec<&'a [KeyEvent]>;
+
 /// Key events of each person in order of session, and their class of device.
 fn sorted<'a>(
     captures: &[(u32, u32, &'a Capture)],
-) -> Result<(Device, Vec<Vec<&'a [KeyEvent]>>), BehaviorError> {
+) -> Result<(Device, Vec<Typed<'a>>), BehaviorError> {
     let mut order: Vec<_> = captures.iter().collect();
     order.sort_by_key(|(person, session, _)| (*person, *session));
-    let mut people: std::collections::BTreeMap<u32, Vec<&[KeyEvent]>> = Default::default();
+    let mut people: std::collections::BTreeMap<u32, Typed<'_>> = Default::default();
     let device = order.first().map_or(Device::Desktop, |(_, _, capture)| capture.device);
     for (person, _, capture) in order {
         let Events::Keystroke(events) = &capture.events else { continue };

@@ -69,7 +69,7 @@ fn uncalibrated(people: &[&Typist]) -> Result<Model, BehaviorError> {
         sums.iter().map(|own| own.iter().map(|s| scaling.apply(s)).collect()).collect();
     drop(sums);
     let (within, between) = covariances(&vectors, scaling.live.len())?;
-    let (projection, between, within) = directions(&within, &between)?;
+    let Directions { projection, between, within } = directions(&within, &between)?;
     let calibration = Logistic {
         mean: vec![0.0; INPUTS],
         scale: vec![0.0; INPUTS],
@@ -175,11 +175,15 @@ fn covariances(
     Ok((within, between))
 }
 
-/// Projection (row-major), and variances between and within people along its rows.
-fn directions(
-    within: &DMatrix<f64>,
-    between: &DMatrix<f64>,
-) -> Result<(Vec<f32>, Vec<f32>, Vec<f32>), BehaviorError> {
+/// A row-major projection, and variances between and within people along its rows.
+struct Directions {
+    projection: Vec<f32>,
+    between: Vec<f32>,
+    within: Vec<f32>,
+}
+
+/// Regularized LDA.
+fn directions(within: &DMatrix<f64>, between: &DMatrix<f64>) -> Result<Directions, BehaviorError> {
     let ridge = RIDGE * within.diagonal().mean();
     let mut shrunk = within * (1.0 - SHRINKAGE);
     for i in 0..shrunk.nrows() {
@@ -195,11 +199,11 @@ fn directions(
     let rows = vectors.columns(0, dim).transpose() * white;
     let noise = &rows * within * rows.transpose();
     let short = |x: f64| round(x as f32);
-    Ok((
-        rows.transpose().iter().map(|x| round_to(*x as f32, 3)).collect(),
-        values.iter().take(dim).map(|x| short(*x)).collect(),
-        noise.diagonal().iter().map(|x| short(x.max(1e-6))).collect(),
-    ))
+    Ok(Directions {
+        projection: rows.transpose().iter().map(|x| round_to(*x as f32, 3)).collect(),
+        between: values.iter().take(dim).map(|x| short(*x)).collect(),
+        within: noise.diagonal().iter().map(|x| short(x.max(1e-6))).collect(),
+    })
 }
 
 /// Slope and noise by keys of a block, measured on the beginnings of captures against the person's other ones.

@@ -123,10 +123,9 @@ impl Sums {
                 self.add(AT_DIGRAPH + DIGRAPHS + at, own.gap);
             }
         }
-        for exit in press.after.map_or([None; 2], |after| exits(press.key, after)) {
-            if let Some(at) = exit {
-                self.add(AT_EXIT + at, own.hold);
-            }
+        let exits = press.after.map_or([None; 2], |after| exits(press.key, after));
+        for at in exits.into_iter().flatten() {
+            self.add(AT_EXIT + at, own.hold);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::behavior::{BehaviorError, Capture, Events, Sample};
 
 /// How a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Protocol {
     /// Of the dealing.
     pub seed: u64,
