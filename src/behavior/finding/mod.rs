@@ -80,6 +80,8 @@ pub enum FindingReason {
     EqualSteps,
     /// Paths without the least bend.
     StraightPaths,
+    /// Paths as smooth as a formula.
+    NoJitter,
     /// A shortcut that pastes.
     PasteShortcut,
     /// Many keys at one time.

@@ -195,7 +195,19 @@ fn scripts_that_draw() {
         (phase, t, 300.0 * along, 120.0 * along)
     };
     assert_eq!(moves(&|_| line(20).map(eased).collect()), (Detected, Why::StraightPaths));
-    assert_eq!(moves(&|m| stroke(m as u64, 30)), (NotDetected, Why::Clear));
+    let bent = |(phase, t, x, y): (Phase, f64, f64, f64)| {
+        (phase, t, (2.0 * x).round(), (2.0 * y + 60.0 * (x / 300.0 * 3.1).sin()).round())
+    };
+    let formula = |_| line(20).map(eased).map(bent).collect::<Vec<_>>();
+    assert_eq!(moves(&formula), (Detected, Why::NoJitter));
+    let hand = |m: usize| {
+        let shaken = formula(m).into_iter().enumerate().map(|(i, (phase, t, x, y))| {
+            let n = |k: usize| 4.0 * noise((m * 100 + i * 2 + k) as u64 + 1);
+            (phase, t, (x + n(0)).round(), (y + n(1)).round())
+        });
+        shaken.collect::<Vec<_>>()
+    };
+    assert_eq!(moves(&hand), (NotDetected, Why::Clear));
 }
 
 #[test]

@@ -157,3 +157,23 @@ pub(super) fn mean_of(vectors: &[Vec<f32>]) -> Vec<f32> {
 pub(super) fn positions(i: usize) -> [usize; 4] {
     [0, 1, 2, 3].map(|part| part * FEATURES + i)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_background_can_be_used() {
+        let text = include_str!("../../../models/behavior-pointer/background.json");
+        let background: Background = serde_json::from_str(text).unwrap();
+        background.check().unwrap();
+        assert!(text.len() < 300_000 && background.people == 72);
+        let side = background.side(&[]).unwrap();
+        assert!(background.raw(&side, &side).is_finite());
+        for raw in [-1e300, -50.0, 0.0, 50.0, f64::INFINITY, f64::NAN] {
+            assert!(background.llr(raw, 200, 60).abs() <= MAX_LLR, "{raw}");
+        }
+        let llr = |raw| background.llr(raw, 200, 60);
+        assert!(llr(5.0) > llr(0.0) && llr(0.0) > llr(-5.0));
+    }
+}

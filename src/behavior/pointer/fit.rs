@@ -59,7 +59,7 @@ impl Background {
         }
         let calibration = Logistic::fit(&trials, &REGRESSION)?;
         let core = Core::fit(&people.iter().collect::<Vec<_>>())?;
-        let model = Self {
+        let mut model = Self {
             version: VERSION,
             people: people.len() as u32,
             length_fit: core.length_fit,
@@ -68,9 +68,17 @@ impl Background {
             plda: core.plda,
             calibration,
         };
+        let Self { length_fit, mean, scale, plda, .. } = &mut model;
+        let numbers = [length_fit, mean, scale, &mut plda.mean, &mut plda.projection];
+        numbers.into_iter().chain([&mut plda.between]).flatten().for_each(shorten);
         model.check()?;
         Ok(model)
     }
+}
+
+/// Leaves five significant digits, which keeps the file small.
+fn shorten(x: &mut f32) {
+    *x = format!("{x:.4e}").parse().unwrap_or(*x);
 }
 
 /// Refuses samples that are not pointer rows.
