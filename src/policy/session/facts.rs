@@ -132,7 +132,7 @@ pub enum FactorOutcome {
 }
 
 /// Everything a decision about identity may rest on. It is stored with the decision, and replayed by
-/// [`what_if`](crate::policy::session::what_if). There is no age in it.
+/// [`what_if`](crate::policy::session::what_if()). There is no age in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionFacts {

@@ -249,7 +249,7 @@ pub struct SessionPolicyFile {
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
     /// Unknown, opted-out and rejected subjects get one answer outside; see
-    /// [`outside`](crate::policy::session::outside).
+    /// [`outside`](crate::policy::session::outside()).
     #[serde(default)]
     pub constant_answers: bool,
     /// Prior.
