@@ -1,0 +1,630 @@
+//! Sessions: messages in, responses out.
+
+use std::time::Duration;
+
+use crate::domain::{
+    Amount, DurationMs, FactorName, Finding, FindingKind, IntentId, Modality, NextStep, PadOutcome,
+    SessionChannel, SessionId, SessionReason, SubjectId,
+};
+use crate::grpc::convert::{self, Read};
+use crate::grpc::proto;
+use crate::grpc::proto::run_request::Message as In;
+use crate::grpc::proto::run_response::Message as Out;
+use crate::grpc::status::BadField;
+use crate::usecase::sessions::{
+    AniHistory, AskId, ClaimOrigin, ContextEvent, Ended, FactorOutcome, Intent, Leg, Message,
+    OpenSession, RefusalReason, ResumeSession, SessionEnd, SessionMessage, SessionOutput,
+    SessionResponse, SessionStatus, ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
+    Verstat,
+};
+
+/// Longest language tag (RFC 5646, section 4.4.1).
+const MAX_LANGUAGE_LEN: usize = 35;
+/// Longest text message, in bytes.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// Digits of a number in E.164.
+const E164_DIGITS: std::ops::RangeInclusive<usize> = 5..=15;
+/// Most candidates behind a number.
+const MAX_CANDIDATES: usize = convert::requests::MAX_CANDIDATES;
+/// Most facts of an opening.
+const MAX_CONTEXT: usize = 32;
+/// Longest secret of a session that is looked at, in bytes.
+const MAX_TOKEN_LEN: usize = 128;
+
+/// How a stream starts.
+pub enum Start {
+    /// A new session.
+    Open(Box<OpenSession>),
+    /// One that is there.
+    Resume(ResumeSession),
+}
+
+fn known<P: TryFrom<i32>>(value: i32, field: &str) -> Read<P> {
+    P::try_from(value).map_err(|_| BadField::new(field, format!("{value} is not a known value")))
+}
+
+fn required(field: &str) -> BadField {
+    BadField::new(field, "is required, got UNSPECIFIED")
+}
+
+fn duration(value: Option<prost_types::Duration>, field: &str) -> Read<Option<DurationMs>> {
+    let Some(value) = value else { return Ok(None) };
+    let span = Duration::try_from(value)
+        .map_err(|_| BadField::new(field, "must not be negative"))?;
+    Ok(Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn duration_out(ms: DurationMs) -> prost_types::Duration {
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+    // Under 1,000 milliseconds in nanoseconds fit.
+    prost_types::Duration { seconds, nanos: (ms % 1_000) as i32 * 1_000_000 }
+}
+
+fn channel(value: i32, field: &str) -> Read<SessionChannel> {
+    use proto::SessionChannel as P;
+    match known::<P>(value, field)? {
+        P::Unspecified => Err(required(field)),
+        P::Phone => Ok(SessionChannel::Phone),
+        P::App => Ok(SessionChannel::App),
+        P::Web => Ok(SessionChannel::Web),
+        P::Chat => Ok(SessionChannel::Chat),
+    }
+}
+
+fn language(text: &str) -> Read<Option<String>> {
+    let field = "open.language";
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > MAX_LANGUAGE_LEN {
+        let problem = format!("at most {MAX_LANGUAGE_LEN} characters, got {}", text.len());
+        return Err(BadField::new(field, problem));
+    }
+    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(BadField::new(field, "has only letters, digits and '-'"));
+    }
+    Ok(Some(text.to_ascii_lowercase()))
+}
+
+/// Checks a number in E.164; it goes no further.
+fn phone_number(text: &str) -> Read<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    let ok = E164_DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    ok.then_some(()).ok_or_else(|| {
+        BadField::new("open.phone_number", "must be E.164: a plus and 5 to 15 digits")
+    })
+}
+
+/// The first message of a stream.
+pub fn start(request: proto::RunRequest) -> Read<Start> {
+    match request.message {
+        Some(In::Open(open)) => Ok(Start::Open(Box::new(open_session(open)?))),
+        Some(In::Resume(resume)) => {
+            if resume.resume_token.len() > MAX_TOKEN_LEN {
+                let problem = format!("at most {MAX_TOKEN_LEN} bytes");
+                return Err(BadField::new("resume.resume_token", problem));
+            }
+            let field = "resume.session_id";
+            Ok(Start::Resume(ResumeSession {
+                session: convert::id(&resume.session_id, field, SessionId::parse)?,
+                token: resume.resume_token,
+                last_seen: resume.last_seen,
+            }))
+        }
+        _ => Err(BadField::new("message", "the first message must open or resume a session")),
+    }
+}
+
+fn open_session(open: proto::OpenSession) -> Read<OpenSession> {
+    phone_number(&open.phone_number)?;
+    let within = |field: &str, most: usize, got: usize| match got > most {
+        true => Err(BadField::new(field, format!("at most {most}, got {got}"))),
+        false => Ok(()),
+    };
+    within("open.candidate_ids", MAX_CANDIDATES, open.candidate_ids.len())?;
+    within("open.context", MAX_CONTEXT, open.context.len())?;
+    let candidate = |id: &String| convert::subject_id(id, "open.candidate_ids");
+    let fact = |event| context(event, "open.context");
+    Ok(OpenSession {
+        channel: channel(open.channel, "open.channel")?,
+        subject: convert::optional_subject_id(&open.subject_id, "open.subject_id")?,
+        candidates: open.candidate_ids.iter().map(candidate).collect::<Read<_>>()?,
+        audio: match open.audio {
+            None => None,
+            config => Some(convert::audio_format(config, "open.audio")?),
+        },
+        language: language(&open.language)?,
+        intent: open.intent.map(|asked| intent(asked, "open.intent")).transpose()?,
+        context: open.context.into_iter().map(fact).collect::<Read<_>>()?,
+        key: convert::idempotency_key(&open.idempotency_key, "open.idempotency_key")?,
+    })
+}
+
+/// A later message with its number. One that cannot be read still has its turn: it is refused in the
+/// session, and the session goes on. `None` for what only a first message may be.
+pub fn message(request: proto::RunRequest) -> Option<(u64, SessionMessage)> {
+    let sequence = request.sequence;
+    let read = match request.message {
+        Some(In::Open(_) | In::Resume(_)) | None => return None,
+        Some(message) => payload(message, sequence),
+    };
+    let unreadable = |bad: BadField| SessionMessage::Plain(Message::Unreadable(bad.to_string()));
+    Some((sequence, read.unwrap_or_else(unreadable)))
+}
+
+fn payload(message: In, sequence: u64) -> Read<SessionMessage> {
+    Ok(SessionMessage::Plain(match message {
+        In::Audio(audio) => {
+            let leg = leg(audio.leg)?;
+            return Ok(SessionMessage::Audio { leg, content: audio.content });
+        }
+        In::Capture(capture) => return behavior(capture, sequence),
+        In::Text(text) => return text_message(text),
+        In::Context(event) => Message::Context(context(event, "context")?),
+        In::Intent(asked) => Message::Intent(intent(asked, "intent")?),
+        In::ChallengeAnswer(answer) => Message::Answer {
+            // Numbers in the session; another text is another challenge.
+            challenge: answer.challenge_id.parse().unwrap_or(0),
+            transcript: (!answer.transcript.is_empty()).then_some(answer.transcript),
+        },
+        In::ChallengeRequest(_) => Message::WantChallenge,
+        In::UpdateRequest(_) => Message::WantUpdate,
+        In::Skip(_) => Message::Skip,
+        In::Close(_) => Message::Close,
+        In::Open(_) | In::Resume(_) => {
+            return Err(BadField::new("message", "a session is opened or resumed once a stream"));
+        }
+    }))
+}
+
+fn leg(value: i32) -> Read<Leg> {
+    use proto::CallLeg as P;
+    Ok(match known::<P>(value, "audio.leg")? {
+        P::Unspecified | P::Caller => Leg::Caller,
+        P::Agent => Leg::Agent,
+    })
+}
+
+/// A capture; whose it is said to be is the session's business.
+fn behavior(capture: proto::BehaviorCapture, sequence: u64) -> Read<SessionMessage> {
+    let subject = SubjectId::parse("session")
+        .map_err(|error| BadField::new("capture", error.to_string()))?;
+    let number = usize::try_from(sequence).unwrap_or(usize::MAX);
+    let raw = convert::behavior_capture(capture, &subject, number, "capture")?;
+    Ok(SessionMessage::Capture(Box::new(raw)))
+}
+
+fn text_message(text: proto::TextMessage) -> Read<SessionMessage> {
+    use proto::TextSource as P;
+    let transcript = match known::<P>(text.source, "text.source")? {
+        P::Unspecified => return Err(required("text.source")),
+        P::Chat => false,
+        P::Transcript => true,
+    };
+    let got = text.content.len();
+    if got > MAX_TEXT_BYTES {
+        let problem = format!("at most {MAX_TEXT_BYTES} bytes, got {got}");
+        return Err(BadField::new("text.content", problem));
+    }
+    Ok(SessionMessage::Text { transcript, content: text.content })
+}
+
+fn intent(value: proto::Intent, field: &str) -> Read<Intent> {
+    let at = |name: &str| format!("{field}.{name}");
+    let amount = match value.amount {
+        None => None,
+        Some(amount) => {
+            let read = Amount::new(amount, &value.currency);
+            Some(read.map_err(|e| BadField::new(at("amount"), e.to_string()))?)
+        }
+    };
+    Ok(Intent {
+        ask: convert::id(&value.ask_id, &at("ask_id"), AskId::parse)?,
+        intent: convert::id(&value.intent, &at("intent"), IntentId::parse)?,
+        amount,
+        wait_ms: duration(value.wait, &at("wait"))?.unwrap_or(0),
+    })
+}
+
+fn finding(value: i32, field: &str) -> Read<Finding> {
+    use proto::SessionFinding as P;
+    Ok(match known::<P>(value, field)? {
+        P::Unspecified => Finding::Unknown,
+        P::Absent => Finding::Absent,
+        P::Present => Finding::Present,
+    })
+}
+
+fn finding_kind(value: i32, field: &str) -> Read<FindingKind> {
+    use proto::SessionFindingKind as P;
+    Ok(match known::<P>(value, field)? {
+        P::Unspecified => return Err(required(field)),
+        P::RemoteAccess => FindingKind::RemoteAccess,
+        P::Automation => FindingKind::Automation,
+        P::SecondVoice => FindingKind::SecondVoice,
+        P::PastedScript => FindingKind::PastedScript,
+        P::SocialEngineering => FindingKind::SocialEngineering,
+        P::TextUnlikePerson => FindingKind::TextUnlikePerson,
+        P::Watchlist => FindingKind::Watchlist,
+    })
+}
+
+fn ani(value: i32, field: &str) -> Read<AniHistory> {
+    use proto::AniHistory as P;
+    Ok(match known::<P>(value, field)? {
+        P::Unspecified => AniHistory::Unknown,
+        P::Known => AniHistory::Known,
+        P::New => AniHistory::New,
+        P::Withheld => AniHistory::Withheld,
+        P::OtherSubject => AniHistory::OtherSubject,
+    })
+}
+
+fn verstat(value: i32, field: &str) -> Read<Verstat> {
+    use proto::Verstat as P;
+    Ok(match known::<P>(value, field)? {
+        P::Unspecified => Verstat::Unknown,
+        P::PassedA => Verstat::PassedA,
+        P::PassedB => Verstat::PassedB,
+        P::PassedC => Verstat::PassedC,
+        P::Failed => Verstat::Failed,
+        P::NotValidated => Verstat::NotValidated,
+    })
+}
+
+fn context(event: proto::ContextEvent, field: &str) -> Read<ContextEvent> {
+    use proto::context_event::Fact;
+    let at = |name: &str| format!("{field}.{name}");
+    let fact = event.fact.ok_or_else(|| BadField::new(field, "says nothing"))?;
+    Ok(match fact {
+        Fact::AniHistory(value) => ContextEvent::Ani(ani(value, &at("ani_history"))?),
+        Fact::Verstat(value) => ContextEvent::Verstat(verstat(value, &at("verstat"))?),
+        Fact::NewDevice(value) => ContextEvent::NewDevice(finding(value, &at("new_device"))?),
+        Fact::SimSwapAge(age) => {
+            let age = duration(Some(age), &at("sim_swap_age"))?;
+            ContextEvent::SimSwapAgeMs(age.unwrap_or(0))
+        }
+        Fact::GeoVelocityKmh(speed) => {
+            if !(speed.is_finite() && speed >= 0.0) {
+                let problem = format!("must be a speed in km/h, got {speed}");
+                return Err(BadField::new(at("geo_velocity_kmh"), problem));
+            }
+            ContextEvent::GeoVelocityKmh(speed)
+        }
+        Fact::Finding(found) => ContextEvent::Finding {
+            kind: finding_kind(found.kind, &at("finding.kind"))?,
+            finding: finding(found.finding, &at("finding.finding"))?,
+        },
+        Fact::PersonChanged(_) => ContextEvent::PersonChanged,
+        Fact::Factor(result) => ContextEvent::Factor {
+            factor: convert::id(&result.factor, &at("factor.factor"), FactorName::parse)?,
+            outcome: match result.passed {
+                true => FactorOutcome::Passed,
+                false => FactorOutcome::Failed,
+            },
+        },
+    })
+}
+
+/// The session of GetSession and EndSession.
+pub fn session_id(text: &str) -> Read<SessionId> {
+    convert::id(text, "session_id", SessionId::parse)
+}
+
+fn limits_out(limits: ShownLimits) -> proto::SessionLimits {
+    proto::SessionLimits {
+        idle: Some(duration_out(limits.idle_ms)),
+        total: Some(duration_out(limits.total_ms)),
+        resume_window: Some(duration_out(limits.resume_window_ms)),
+        max_intents: u32::try_from(limits.max_intents).unwrap_or(u32::MAX),
+        max_challenges: limits.max_challenges,
+    }
+}
+
+fn modality_out(modality: Modality) -> proto::SessionModality {
+    use proto::SessionModality as P;
+    match modality {
+        Modality::Voice => P::Voice,
+        Modality::Keystroke => P::Keystroke,
+        Modality::Touch => P::Touch,
+        Modality::Pointer => P::Pointer,
+        Modality::Text => P::Text,
+    }
+}
+
+fn evidence_out(evidence: ShownEvidence) -> proto::SessionEvidence {
+    use proto::SessionPad as P;
+    let pad = match evidence.pad {
+        PadOutcome::NotEvaluated => P::NotEvaluated,
+        PadOutcome::BonaFide => P::BonaFide,
+        PadOutcome::Attack => P::Attack,
+    };
+    proto::SessionEvidence {
+        modality: modality_out(evidence.modality) as i32,
+        score: evidence.score.map(convert::score),
+        amount: evidence.amount,
+        enough: evidence.enough,
+        age: Some(duration_out(evidence.age_ms)),
+        before_change: evidence.before_change,
+        pad: pad as i32,
+    }
+}
+
+fn next_step_out(next: NextStep) -> proto::NextStep {
+    use proto::NextStep as P;
+    match next {
+        NextStep::Proceed => P::Proceed,
+        NextStep::SpeakLonger => P::SpeakLonger,
+        NextStep::Challenge => P::Challenge,
+        NextStep::OtherFactor => P::OtherFactor,
+        NextStep::Human => P::Human,
+        NextStep::Stop => P::Stop,
+    }
+}
+
+fn reason_out(reason: SessionReason) -> proto::SessionReason {
+    use SessionReason as R;
+    use proto::SessionReason as P;
+    match reason {
+        R::Sufficient => P::Sufficient,
+        R::OptedOut => P::OptedOut,
+        R::NoConsent => P::NoConsent,
+        R::NotEnrolled => P::NotEnrolled,
+        R::TemplateExpired => P::TemplateExpired,
+        R::Locked => P::Locked,
+        R::SubjectUnknown => P::SubjectUnknown,
+        R::NobodyClaimed => P::NobodyClaimed,
+        R::IntentUnknown => P::IntentUnknown,
+        R::AmountUnpriced => P::AmountUnpriced,
+        R::NothingMeasured => P::NothingMeasured,
+        R::SpeakLonger => P::SpeakLonger,
+        R::RiskUncertain => P::RiskUncertain,
+        R::RiskHigh => P::RiskHigh,
+        R::EvidenceFor => P::EvidenceFor,
+        R::EvidenceAgainst => P::EvidenceAgainst,
+        R::EvidenceOld => P::EvidenceOld,
+        R::ContextAgainst => P::ContextAgainst,
+        R::ContextFor => P::ContextFor,
+        R::PadNotEvaluated => P::PadNotEvaluated,
+        R::PadAttack => P::PadAttack,
+        R::PersonChanged => P::PersonChanged,
+        R::SecondVoice => P::SecondVoice,
+        R::AssuranceMissing => P::AssuranceMissing,
+        R::InherenceNotCounted => P::InherenceNotCounted,
+        R::FactorFailed => P::FactorFailed,
+        R::RuleApplied => P::RuleApplied,
+        R::RuleFailed => P::RuleFailed,
+    }
+}
+
+fn origin_out(origin: ClaimOrigin) -> proto::ClaimOrigin {
+    use proto::ClaimOrigin as P;
+    match origin {
+        ClaimOrigin::Client => P::Client,
+        ClaimOrigin::Token => P::Token,
+        ClaimOrigin::Identified { .. } => P::Identified,
+    }
+}
+
+fn assessment_out(a: ShownAssessment) -> proto::Assessment {
+    let (subject, origin) = match a.claim {
+        Some((subject, origin)) => (String::from(subject), origin_out(origin)),
+        None => (String::new(), proto::ClaimOrigin::Unspecified),
+    };
+    proto::Assessment {
+        ask_id: a.ask.map(String::from).unwrap_or_default(),
+        intent: a.intent.into(),
+        decision: convert::decision(a.decision) as i32,
+        reasons: a.reasons.into_iter().map(|r| reason_out(r) as i32).collect(),
+        next_step: next_step_out(a.next) as i32,
+        factors: a.factors.into_iter().map(String::from).collect(),
+        evidence: a.evidence.into_iter().map(evidence_out).collect(),
+        fused: a.fused.map(convert::score),
+        p_genuine: a.p_genuine.map(crate::domain::Probability::value),
+        risk: u32::from(a.risk),
+        route: a.routing.map(|route| proto::SessionRoute {
+            queue: route.queue.into(),
+            rule: route.rule.into(),
+        }),
+        subject_id: subject,
+        claim_origin: origin as i32,
+        changes_of_person: a.changes,
+        versions: Some(convert::versions(&a.versions)),
+        fusion: a.fusion.to_string(),
+    }
+}
+
+fn decision_out(decided: ShownDecision) -> proto::SessionDecision {
+    proto::SessionDecision {
+        assessment: Some(assessment_out(decided.assessment)),
+        decision_id: decided.decision.into(),
+    }
+}
+
+fn update_out(assessments: Vec<ShownAssessment>) -> proto::SessionUpdate {
+    let assessments = assessments.into_iter().map(assessment_out).collect();
+    proto::SessionUpdate { assessments }
+}
+
+fn refusal_out(sequence: u64, reason: RefusalReason) -> proto::Refusal {
+    use proto::RefusalReason as P;
+    let (reason, detail) = match reason {
+        RefusalReason::TooManyIntents => (P::TooManyIntents, "too many intents".to_owned()),
+        RefusalReason::TooManyChallenges => {
+            (P::TooManyChallenges, "too many challenges".to_owned())
+        }
+        RefusalReason::ChallengeOpen => {
+            (P::ChallengeOpen, "a challenge waits for its answer".to_owned())
+        }
+        RefusalReason::ChallengeGone => {
+            (P::ChallengeGone, "the challenge was answered or has expired".to_owned())
+        }
+        RefusalReason::NoAudio => {
+            (P::NoAudioFormat, "the session was opened without a format of audio".to_owned())
+        }
+        RefusalReason::Content(detail) => (P::Content, detail),
+    };
+    proto::Refusal { refused: sequence, reason: reason as i32, detail }
+}
+
+/// The end of a session.
+pub fn session_ended(ended: Ended) -> proto::SessionEnded {
+    use proto::SessionEnd as P;
+    let end = match ended.end {
+        SessionEnd::Closed => P::Closed,
+        SessionEnd::Idle => P::Idle,
+        SessionEnd::Total => P::Total,
+        SessionEnd::Lost => P::Lost,
+        SessionEnd::Restart => P::Restart,
+        SessionEnd::Requested => P::ByRequest,
+    };
+    proto::SessionEnded {
+        end: end as i32,
+        skipped: ended.skipped,
+        repeated: ended.repeated,
+        decisions: ended.decisions,
+    }
+}
+
+/// A response.
+pub fn session_output(output: SessionOutput) -> proto::RunResponse {
+    let message = match output.response {
+        SessionResponse::Opened { session, token, limits, versions } => {
+            Out::Opened(proto::SessionOpened {
+                session_id: session.into(),
+                resume_token: token,
+                limits: Some(limits_out(limits)),
+                versions: Some(convert::versions(&versions)),
+            })
+        }
+        SessionResponse::Resumed { session, limits, versions } => {
+            Out::Resumed(proto::SessionResumed {
+                session_id: session.into(),
+                limits: Some(limits_out(limits)),
+                versions: Some(convert::versions(&versions)),
+            })
+        }
+        SessionResponse::Acknowledged { missing_from, repeated, skipped } => {
+            Out::Acknowledgement(proto::Acknowledgement { missing_from, repeated, skipped })
+        }
+        SessionResponse::Update(assessments) => Out::Update(update_out(assessments)),
+        SessionResponse::Decision(decided) => Out::Decision(decision_out(*decided)),
+        SessionResponse::Challenge { number, prompt, expires_at } => {
+            Out::Challenge(proto::SessionChallenge {
+                challenge_id: number.to_string(),
+                prompt,
+                expires_at: Some(convert::timestamp_out(expires_at)),
+            })
+        }
+        SessionResponse::Refused { sequence, reason } => {
+            Out::Refusal(refusal_out(sequence, reason))
+        }
+        SessionResponse::Ended(ended) => Out::Ended(session_ended(ended)),
+    };
+    let (sequence, acknowledged) = (output.sequence, output.acknowledged);
+    proto::RunResponse { sequence, acknowledged, message: Some(message) }
+}
+
+/// GetSession.
+pub fn session_status(status: SessionStatus) -> proto::GetSessionResponse {
+    proto::GetSessionResponse {
+        session_id: status.session.into(),
+        opened_at: Some(convert::timestamp_out(status.opened_at)),
+        ended: status.ended.map(session_ended),
+        acknowledged: status.acknowledged,
+        connected: status.connected,
+        update: (!status.assessments.is_empty()).then(|| update_out(status.assessments)),
+        decisions: status.decisions.into_iter().map(decision_out).collect(),
+        versions: Some(convert::versions(&status.versions)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(amount: Option<f64>, currency: &str) -> proto::Intent {
+        proto::Intent {
+            ask_id: "q1".to_owned(),
+            intent: "transfer".to_owned(),
+            amount,
+            currency: currency.to_owned(),
+            wait: Some(prost_types::Duration { seconds: 2, nanos: 500_000_000 }),
+        }
+    }
+
+    #[test]
+    fn intents_are_read_and_checked() {
+        let read = intent(ask(Some(12_000.0), "EUR"), "intent").expect("an intent");
+        assert_eq!((read.wait_ms, read.amount.map(|a| a.value())), (2_500, Some(12_000.0)));
+        assert!(intent(ask(None, ""), "intent").is_ok());
+        for (amount, currency) in [(-1.0, "EUR"), (f64::NAN, "EUR"), (1.0, "eur"), (1.0, "")] {
+            assert!(intent(ask(Some(amount), currency), "intent").is_err(), "{amount} {currency}");
+        }
+        let negative = proto::Intent {
+            wait: Some(prost_types::Duration { seconds: -1, nanos: 0 }),
+            ..ask(None, "")
+        };
+        assert!(intent(negative, "intent").is_err());
+    }
+
+    #[test]
+    fn openings_are_read_and_checked() {
+        let open = proto::OpenSession {
+            channel: proto::SessionChannel::Phone as i32,
+            subject_id: "anna".to_owned(),
+            phone_number: "+4930123456".to_owned(),
+            language: "de-CH".to_owned(),
+            idempotency_key: "k".to_owned(),
+            ..Default::default()
+        };
+        let read = open_session(open.clone()).expect("an opening");
+        assert_eq!(read.language.as_deref(), Some("de-ch"));
+        assert!(read.audio.is_none());
+        let wrong: [(&str, proto::OpenSession); 6] = [
+            ("open.channel", proto::OpenSession { channel: 0, ..open.clone() }),
+            ("open.channel", proto::OpenSession { channel: 99, ..open.clone() }),
+            (
+                "open.phone_number",
+                proto::OpenSession { phone_number: "030 123".to_owned(), ..open.clone() },
+            ),
+            (
+                "open.language",
+                proto::OpenSession { language: "de_CH".to_owned(), ..open.clone() },
+            ),
+            (
+                "open.candidate_ids",
+                proto::OpenSession { candidate_ids: vec!["a".to_owned(); 1_001], ..open.clone() },
+            ),
+            (
+                "open.idempotency_key",
+                proto::OpenSession { idempotency_key: String::new(), ..open.clone() },
+            ),
+        ];
+        for (field, open) in wrong {
+            assert_eq!(open_session(open).expect_err(field).field, field);
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_keeps_its_number() {
+        let request = |message| proto::RunRequest { sequence: 7, message: Some(message) };
+        let bad = In::Text(proto::TextMessage {
+            source: 1,
+            content: "x".repeat(MAX_TEXT_BYTES + 1),
+            at: None,
+        });
+        let (sequence, read) = message(request(bad)).expect("a message");
+        assert_eq!(sequence, 7);
+        assert!(matches!(read, SessionMessage::Plain(Message::Unreadable(_))));
+        let empty = In::Context(proto::ContextEvent { fact: None });
+        let (_, read) = message(request(empty)).expect("a message");
+        assert!(matches!(read, SessionMessage::Plain(Message::Unreadable(_))));
+        assert!(message(proto::RunRequest { sequence: 7, message: None }).is_none());
+        let again = In::Resume(proto::ResumeSession::default());
+        assert!(message(request(again)).is_none());
+    }
+}
