@@ -150,15 +150,17 @@ fn gather(policy: &ActivePolicy, facts: &DecisionFacts) -> Gathered {
         return gathered;
     }
     for (modality, evidence) in &facts.evidence {
-        if evidence.age_ms > rules.max_age_ms {
-            gathered.old = true;
-            continue;
-        }
+        // An attack is not forgotten with age.
         if evidence.pad == PadOutcome::Attack {
             gathered.attack = true;
             continue;
         }
-        let Some(llr) = evidence.llr.filter(|llr| evidence.enough && !llr.0.is_nan()) else {
+        if evidence.age_ms > rules.max_age_ms {
+            gathered.old = true;
+            continue;
+        }
+        // What is not finite cannot be stored and replayed, so it is no evidence.
+        let Some(llr) = evidence.llr.filter(|llr| evidence.enough && llr.0.is_finite()) else {
             continue;
         };
         let mut same = same_person(evidence.age_ms, rules.takeover_per_hour);

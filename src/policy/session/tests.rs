@@ -366,7 +366,11 @@ fn any_finding() -> impl Strategy<Value = Finding> {
 }
 
 fn any_evidence() -> impl Strategy<Value = ModalityEvidence> {
-    let llr = prop_oneof![4 => (-12.0f64..12.0).prop_map(Some), 1 => Just(None)];
+    let llr = prop_oneof![
+        8 => (-12.0f64..12.0).prop_map(Some),
+        1 => Just(None),
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::MIN, f64::MAX]).prop_map(Some)
+    ];
     (llr, any::<bool>(), 0u64..1_200_000, any_pad()).prop_map(|(llr, enough, age_ms, pad)| {
         ModalityEvidence { llr: llr.map(Llr), enough, age_ms, ..evidence(0.0, pad) }
     })
@@ -445,7 +449,8 @@ proptest! {
         let before = decide_stored(&policy, &facts);
         let mut raised = facts;
         if let Some(e) = raised.evidence.get_mut(&Modality::ALL[which]) {
-            e.llr = e.llr.map(|llr| Llr(llr.0 + more));
+            // The largest number and more would be none.
+            e.llr = e.llr.map(|llr| Llr(llr.0 + more)).filter(|llr| llr.0.is_finite());
         }
         let after = decide_stored(&policy, &raised);
         prop_assert!(rank(after.decision) >= rank(before.decision), "{before:#?} {after:#?}");
