@@ -136,6 +136,44 @@ pub fn findings(capture: &Capture, history: &History<'_>) -> Vec<Finding> {
     ]
 }
 
+impl FindingReason {
+    /// The reason for people; no content.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Clear => "nothing of the kind",
+            Self::TooFewEvents => "too few events",
+            Self::NotApplicable => "not looked for in this kind of capture",
+            Self::NoHistory => "nothing to compare with yet",
+            Self::WeakCue => "one weak sign alone",
+            Self::SameIntervals => "the same intervals as an earlier capture",
+            Self::SamePath => "the same path as an earlier capture",
+            Self::ZeroHolds => "keys are held for no time",
+            Self::ConstantHolds => "all keys are held for the same time",
+            Self::ConstantIntervals => "keys follow at the same interval",
+            Self::ImpossibleSpeed => "faster than hands are",
+            Self::EqualSteps => "straight paths in equal steps",
+            Self::StraightPaths => "paths without the least bend",
+            Self::NoJitter => "paths as smooth as a formula",
+            Self::PasteShortcut => "a shortcut that pastes",
+            Self::KeysAtOnce => "many keys at one time",
+            Self::TextWithoutKeys => "more text than keys",
+            Self::KeyboardCompletes => "the keyboard may complete words",
+            Self::RareAndJumping => "few events that jump",
+            Self::LongPauses => "pauses far beyond the person's own",
+            Self::ManyCorrections => "corrections far beyond the person's own",
+            Self::CoarseStep => "a coarse clock",
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    /// The reason, and the detail in parentheses.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason.phrase())?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", self.detail) }
+    }
+}
+
 impl Finding {
     fn detected(cue: Cue, reason: FindingReason, detail: String) -> Self {
         Self { cue, state: FindingState::Detected, reason, detail }

@@ -325,6 +325,10 @@ fn every_capture_gets_every_cue_in_order_and_no_content() {
         sorted.sort_unstable();
         assert_eq!((cues.len(), &cues), (6, &sorted));
         assert!(found.iter().all(|f| f.detail.len() < 80));
+        for finding in &found {
+            let text = finding.to_string();
+            assert!(text.starts_with(finding.reason.phrase()) && text.contains(&finding.detail));
+        }
     }
     let text = serde_json::to_string(&Fingerprint::of(&keys(typing(1, 64))).unwrap()).unwrap();
     let back: Fingerprint = serde_json::from_str(&text).unwrap();
