@@ -24,7 +24,7 @@ pub mod replay;
 pub mod sequence;
 mod settle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod voice;
 pub mod words;
 

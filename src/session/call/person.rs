@@ -70,7 +70,8 @@ impl CallSession {
 
     /// The comparison that was asked for.
     pub(super) fn compared(&mut self, measured: Measured) {
-        if self.may_compare() && self.voice.compared() {
+        // One that may not be made any more is over all the same.
+        if self.voice.compared() && self.may_compare() {
             self.news |= self.evidence.put(Modality::Voice, measured, self.now);
         }
     }

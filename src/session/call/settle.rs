@@ -155,12 +155,10 @@ impl CallSession {
         let verdict = &assessment.verdict;
         verdict.fused?;
         let says = |reason| verdict.reasons.contains(&reason);
-        let outcome = if says(SessionReason::EvidenceAgainst) {
-            Outcome::Failed
-        } else if says(SessionReason::EvidenceFor) && verdict.decision == Decision::Accept {
-            Outcome::Passed
-        } else {
-            Outcome::Uncertain
+        let outcome = match verdict.decision {
+            Decision::Reject if says(SessionReason::EvidenceAgainst) => Outcome::Failed,
+            Decision::Accept if says(SessionReason::EvidenceFor) => Outcome::Passed,
+            _ => Outcome::Uncertain,
         };
         // A pass that turns doubtful is still the pass that was counted.
         let same = self.counted == Some(outcome)

@@ -142,6 +142,14 @@ fn nobody_is_compared_who_may_not_be() {
         assert!(!desk.effects.iter().any(compares), "{standing:?}");
         assert!(desk.session.ended().is_some(), "{standing:?}");
     }
+    // A comparison under way when the lock comes is over with its answer, and counts for nothing.
+    let mut desk = Desk::enrolled();
+    assert!(desk.tell(Event::Heard { net_speech_ms: 3_000 }).contains(&Effect::CompareVoice));
+    desk.tell(Event::Standing(SubjectStanding::Locked));
+    desk.tell(Event::Compared(measured(9.0)));
+    desk.send(Message::Close);
+    desk.tell(Event::Heard { net_speech_ms: 3_000 });
+    assert!(desk.session.ended().is_some());
     // A lock that comes while the call goes on stops comparisons at once.
     let mut desk = Desk::enrolled();
     desk.speak(3_000, 1.0);
