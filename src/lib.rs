@@ -10,6 +10,7 @@ pub mod features;
 pub mod voice;
 pub mod scoring;
 pub mod behavior;
+pub mod conversation;
 pub mod policy;
 pub mod session;
 pub mod crypto;

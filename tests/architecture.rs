@@ -57,6 +57,7 @@ const ROOMS: &[(&[&str], &[&str])] = &[
     (&["realfft"], &["audio", "features"]),
     (&["rubato", "symphonia"], &["audio"]),
     (&["candle_core"], &["voice", "spoof", "engine"]),
+    (&["cel"], &["policy"]),
     (&["clap"], &["cli", "main"]),
     (&["tracing_subscriber"], &["telemetry"]),
 ];

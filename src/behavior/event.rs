@@ -570,7 +570,7 @@ mod tests {
     fn limits_name_themselves() {
         assert_eq!(raw(&[]).check(), Err(BehaviorError::Empty));
         let many = raw(&vec![("a", 0.0, 1.0); MAX_EVENTS + 1]).check().unwrap_err();
-        assert_eq!(many.to_string(), "events: at most 20000 events, got 20001");
+        assert_eq!(many.to_string(), "events: at most 50000 events, got 50001");
         let long = "k".repeat(MAX_KEY_BYTES + 1);
         assert!(raw(&[(&long, 0.0, 1.0)]).check().is_err());
         for id in ["", "a b", "a\tb", "x\u{0}", &"x".repeat(MAX_ID_BYTES + 1)] {

@@ -2,8 +2,8 @@
 
 /// Most bytes of a line of a capture file. A million events are over it.
 pub const MAX_LINE_BYTES: usize = 8 << 20;
-/// Most events of a capture: an hour of typing, or three minutes of a pointer at 100 Hz.
-pub const MAX_EVENTS: usize = 20_000;
+/// Most events of a capture: hours of typing, or six minutes of a pointer at 140 Hz.
+pub const MAX_EVENTS: usize = 50_000;
 /// Most readings of the motion sensors in a capture.
 pub const MAX_MOTION: usize = 20_000;
 /// Most bytes of the ids of subject, capture, session and text.
@@ -24,3 +24,5 @@ pub const MAX_CONTACT: f64 = 1e4;
 pub const MAX_MOTION_VALUE: f64 = 1e4;
 /// Most values of a sample's features: 512 strokes of 64 values.
 pub const MAX_SAMPLE_VALUES: usize = 1 << 15;
+/// Most bytes of the file of a background model.
+pub const MAX_BACKGROUND_BYTES: usize = 16 << 20;

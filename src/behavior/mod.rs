@@ -5,6 +5,7 @@ pub mod datasets;
 pub mod error;
 pub mod event;
 pub mod evidence;
+pub mod finding;
 pub mod key;
 pub mod limits;
 pub mod parse;
