@@ -7,17 +7,19 @@ use crate::behavior::BehaviorError;
 use crate::behavior::touch::fit::{FitOptions, Stroke, fit};
 use crate::behavior::touch::kind::Kind;
 use crate::behavior::touch::model::{
-    AGAINST_PEOPLE, GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES,
+    GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES,
 };
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
 
 /// Values of [`quality`].
-pub const VALUES: usize = 9;
+pub const VALUES: usize = 8;
 /// No LLR of touch is further from 0: a few strokes are no proof. Natural logarithm, odds of 1 to 3,000.
 pub const MAX_LLR: f64 = 8.0;
 
 /// Folds of people for the calibration.
 const FOLDS: usize = 4;
+/// People of a device that go into one fold.
+const TOGETHER: usize = 3;
 /// Strokes of the windows that are calibrated on.
 const WINDOWS: [usize; 4] = [1, 3, 6, 11];
 /// Strokes of a small enrollment, besides the whole.
@@ -34,9 +36,8 @@ const MOST_ENROLLED: usize = 200;
 pub fn quality(scores: &[f64; SCORES], used: usize, enrolled: usize) -> Vec<f64> {
     let n = (used.clamp(1, MOST_STROKES) as f64).ln();
     let m = (enrolled.clamp(1, MOST_ENROLLED) as f64).ln();
-    let [near, people, manhattan, plda] =
-        [NEAREST, AGAINST_PEOPLE, MANHATTAN, PLDA].map(|i| scores[i]);
-    vec![near, near * n, people, people * n, manhattan, plda, plda / (1.0 + n), n, m]
+    let [near, manhattan, plda] = [NEAREST, MANHATTAN, PLDA].map(|i| scores[i]);
+    vec![near, near * n, manhattan, manhattan * n, plda, plda / (1.0 + n), n, m]
 }
 
 /// Fits the calibration of a kind.
@@ -49,28 +50,55 @@ pub fn calibrate(
     options: &FitOptions,
 ) -> Result<Logistic, BehaviorError> {
     let folds = folds(strokes);
-    let mut rows = Vec::new();
+    let mut by_fold: Vec<Vec<LogisticRow>> = Vec::with_capacity(FOLDS);
     for fold in 0..FOLDS {
         let inside = |s: &&Stroke<'_>| folds.get(&s.person).is_some_and(|f| *f == fold);
         let others: Vec<Stroke<'_>> = strokes.iter().filter(|s| !inside(s)).copied().collect();
         let own: Vec<&Stroke<'_>> = strokes.iter().filter(inside).collect();
+        let mut rows = Vec::new();
         score_fold(&fit(kind, &others, options)?, &own, &mut rows);
+        by_fold.push(rows);
     }
-    let options = LogisticOptions { ridge: 1e-3, prior: 0.5 };
-    Ok(Logistic::fit(&rows, &options)?)
+    regress(&by_fold)
 }
 
-/// Two people with the same device at a time go into a fold, so that there are impostors on the same one.
+/// A regression on all rows, drawn towards 0 by what regressions on the other folds were too sure of on each fold:
+/// with few people the plain one would be overconfident.
+fn regress(by_fold: &[Vec<LogisticRow>]) -> Result<Logistic, BehaviorError> {
+    let options = LogisticOptions { ridge: 5e-3, prior: 0.5 };
+    let but = |left_out: Option<usize>| -> Vec<LogisticRow> {
+        let kept = by_fold.iter().enumerate().filter(|(i, _)| Some(*i) != left_out);
+        kept.flat_map(|(_, rows)| rows.iter().cloned()).collect()
+    };
+    let mut unseen = Vec::new();
+    for (fold, rows) in by_fold.iter().enumerate() {
+        let others = Logistic::fit(&but(Some(fold)), &options)?;
+        unseen.extend(rows.iter().map(|r| LogisticRow { x: vec![others.llr(&r.x)], ..r.clone() }));
+    }
+    let second = Logistic::fit(&unseen, &LogisticOptions { ridge: 0.0, ..options })?;
+    let mut all = Logistic::fit(&but(None), &options)?;
+    let slope = (second.weights[0] * second.scale[0]).clamp(0.0, 1.5);
+    all.weights.iter_mut().for_each(|w| *w *= slope);
+    all.bias = second.bias + slope * (all.bias - second.mean[0]);
+    Ok(all)
+}
+
+/// Three people with the same device at a time go into a fold, so that there are impostors on the same one.
 fn folds(strokes: &[Stroke<'_>]) -> BTreeMap<u32, usize> {
     let mut people: Vec<(Option<u32>, u32)> = strokes.iter().map(|s| (s.device, s.person)).collect();
     people.sort_unstable();
     people.dedup();
-    people.iter().enumerate().map(|(i, (_, p))| (*p, i / 2 % FOLDS)).collect()
+    people.iter().enumerate().map(|(i, (_, p))| (*p, i / TOGETHER % FOLDS)).collect()
 }
 
 struct Person {
     id: u32,
     device: Option<u32>,
+    turns: Vec<Turn>,
+}
+
+/// One way to deal a person's sessions.
+struct Turn {
     /// The whole enrollment and a small one, with their strokes.
     enrolled: Vec<(Vec<GroupSide>, usize)>,
     windows: Vec<(usize, Vec<GroupSide>)>,
@@ -89,10 +117,13 @@ fn score_fold(model: &KindModel, own: &[&Stroke<'_>], rows: &mut Vec<LogisticRow
             .collect();
         let every = others.len().div_ceil(MAX_IMPOSTORS).max(1);
         let offset = target.id as usize % every;
-        for (enrolled, strokes) in &target.enrolled {
-            compare(model, (enrolled, *strokes), target, true, rows);
-            for other in others.iter().skip(offset).step_by(every) {
-                compare(model, (enrolled, *strokes), other, false, rows);
+        for (i, turn) in target.turns.iter().enumerate() {
+            for (enrolled, strokes) in &turn.enrolled {
+                compare(model, (enrolled, *strokes), &turn.windows, true, rows);
+                let windows = others.iter().skip(offset).step_by(every);
+                for turn in windows.filter_map(|o| o.turns.get(i).or(o.turns.first())) {
+                    compare(model, (enrolled, *strokes), &turn.windows, false, rows);
+                }
             }
         }
     }
@@ -101,12 +132,12 @@ fn score_fold(model: &KindModel, own: &[&Stroke<'_>], rows: &mut Vec<LogisticRow
 fn compare(
     model: &KindModel,
     (enrolled, strokes): (&[GroupSide], usize),
-    probe: &Person,
+    windows: &[(usize, Vec<GroupSide>)],
     target: bool,
     rows: &mut Vec<LogisticRow>,
 ) {
     for size in WINDOWS {
-        let windows: Vec<_> = probe.windows.iter().filter(|w| w.0 == size).collect();
+        let windows: Vec<_> = windows.iter().filter(|w| w.0 == size).collect();
         for (_, window) in &windows {
             let (scores, used) = model.scores(enrolled, window);
             if used > 0 {
@@ -118,24 +149,31 @@ fn compare(
     }
 }
 
-/// Every other session enrolls and the rest tests; of a single session the first half enrolls.
+/// Every other session enrolls and the rest tests, and the other way round; of a single session the first half enrolls.
 fn person(model: &KindModel, strokes: &[&Stroke<'_>]) -> Option<Person> {
     let first = strokes.first()?;
     let mut sessions: BTreeMap<u32, Vec<&[f32]>> = BTreeMap::new();
     for stroke in strokes {
         sessions.entry(stroke.session).or_default().push(stroke.row);
     }
-    let (mut enroll, mut test): (Vec<&[f32]>, Vec<Vec<&[f32]>>) = Default::default();
-    if sessions.len() > 1 {
-        for (i, rows) in sessions.into_values().enumerate() {
-            if i % 2 == 0 { enroll.extend(rows) } else { test.push(rows) }
+    let sessions: Vec<Vec<&[f32]>> = sessions.into_values().collect();
+    let turns = match sessions.as_slice() {
+        [one] => {
+            let (a, b) = one.split_at(one.len() / 2);
+            vec![turn(model, &[a], &[b])]
         }
-    } else {
-        let rows = sessions.into_values().next()?;
-        let (a, b) = rows.split_at(rows.len() / 2);
-        enroll.extend(a);
-        test.push(b.to_vec());
-    }
+        several => {
+            let part = |odd: usize| -> Vec<&[&[f32]]> {
+                several.iter().skip(odd).step_by(2).map(Vec::as_slice).collect()
+            };
+            vec![turn(model, &part(0), &part(1)), turn(model, &part(1), &part(0))]
+        }
+    };
+    Some(Person { id: first.person, device: first.device, turns })
+}
+
+fn turn(model: &KindModel, enroll: &[&[&[f32]]], test: &[&[&[f32]]]) -> Turn {
+    let enroll: Vec<&[f32]> = enroll.iter().flat_map(|s| s.iter().copied()).collect();
     let few: Vec<&[f32]> = spread(&enroll, FEW_ENROLLED).copied().collect();
     let mut enrolled = vec![(model.side(&enroll, true), enroll.len())];
     if few.len() < enroll.len() {
@@ -146,7 +184,7 @@ fn person(model: &KindModel, strokes: &[&Stroke<'_>]) -> Option<Person> {
         let all: Vec<&[&[f32]]> = test.iter().flat_map(|t| t.chunks_exact(size)).collect();
         windows.extend(spread(&all, MAX_WINDOWS).map(|w| (size, model.side(w, false))));
     }
-    Some(Person { id: first.person, device: first.device, enrolled, windows })
+    Turn { enrolled, windows }
 }
 
 /// Up to `most` of the items, evenly over all.
@@ -166,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn people_of_a_device_come_in_pairs() {
+    fn people_of_a_device_come_together() {
         let row = [0.0];
         let stroke = |person, device| Stroke { person, session: 0, device: Some(device), row: &row };
-        let all: Vec<_> = (0..16).map(|p| stroke(p, p / 8)).collect();
+        let all: Vec<_> = (0..24).map(|p| stroke(p, p / 12)).collect();
         let folds = folds(&all);
-        for p in (0..16).step_by(2) {
-            assert_eq!(folds[&p], folds[&(p + 1)]);
+        for p in (0..24).step_by(3) {
+            assert!(folds[&p] == folds[&(p + 1)] && folds[&p] == folds[&(p + 2)]);
         }
-        assert_eq!(folds.values().filter(|f| **f == 0).count(), 4);
+        assert_eq!(folds.values().filter(|f| **f == 0).count(), 6);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Strokes of background people, kept in a byte a value.
 
 use crate::behavior::BehaviorError;
-use crate::behavior::touch::model::{insert, moments};
+use crate::behavior::touch::model::insert;
 
 /// Steps of a code to one standard deviation.
 const STEPS: f32 = 40.0;
@@ -17,19 +17,8 @@ pub struct Cohort {
     pub codes: Vec<u8>,
     /// Values times the weights of distances, row-major.
     scaled: Vec<f32>,
-    /// How each stroke lies among the others' strokes.
-    seen: Vec<Seen>,
-}
-
-/// How a stroke lies among background people.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Seen {
-    /// Logarithm of the mean distance to the nearest strokes of anybody.
-    pub nearest_others: f64,
-    /// Mean over people of the logarithm of the distance to their nearest stroke.
-    pub mean_person: f64,
-    /// Its deviation over people.
-    pub spread_person: f64,
+    /// See [`Self::nearest`], among the strokes of others.
+    others: Vec<f64>,
 }
 
 impl Cohort {
@@ -61,9 +50,8 @@ impl Cohort {
         let value = |(code, w): (&u8, &f32)| (f32::from(*code) - 128.0) / STEPS * w;
         self.scaled =
             self.codes.chunks_exact(d).flat_map(|r| r.iter().zip(weights).map(value)).collect();
-        self.seen = (0..self.person.len())
-            .map(|i| self.see(&self.scaled[i * d..(i + 1) * d], d, Some(self.person[i])))
-            .collect();
+        let rows = self.scaled.chunks_exact(d).zip(&self.person);
+        self.others = rows.map(|(row, person)| self.nearest(row, d, Some(*person))).collect();
         Ok(())
     }
 
@@ -73,42 +61,29 @@ impl Cohort {
         self.person.iter().copied().filter(move |p| before.replace(*p) != Some(*p))
     }
 
-    /// The strokes of a person, scaled, and how they lie among the others'.
-    pub fn strokes_of(&self, person: u16, d: usize) -> impl Iterator<Item = (&[f32], &Seen)> {
+    /// The strokes of a person, scaled, each with its [`Self::nearest`] among the strokes of others.
+    pub fn strokes_of(&self, person: u16, d: usize) -> impl Iterator<Item = (&[f32], f64)> {
         let from = self.person.partition_point(|p| *p < person);
         let to = self.person.partition_point(|p| *p <= person);
         let rows = self.scaled.get(from * d..to * d).unwrap_or_default();
-        rows.chunks_exact(d.max(1)).zip(self.seen.get(from..to).unwrap_or_default())
+        rows.chunks_exact(d.max(1)).zip(self.others.get(from..to).unwrap_or_default().iter().copied())
     }
 
-    /// How a scaled row lies among the strokes of everybody but `but`.
-    pub fn see(&self, row: &[f32], d: usize, but: Option<u16>) -> Seen {
+    /// Logarithm of the mean distance of a scaled row to the nearest strokes of anybody but `but`.
+    pub fn nearest(&self, row: &[f32], d: usize, but: Option<u16>) -> f64 {
         let mut best = [f32::INFINITY; NEIGHBORS];
-        let mut people: Vec<f64> = Vec::with_capacity(64);
-        let (mut current, mut own) = (None, f32::INFINITY);
         for (person, other) in self.person.iter().zip(self.scaled.chunks_exact(d.max(1))) {
-            if Some(*person) == but {
-                continue;
+            if Some(*person) != but {
+                insert(&mut best, squared(row, other));
             }
-            if current != Some(*person) {
-                people.extend(current.map(|_| log_distance(own)));
-                (current, own) = (Some(*person), f32::INFINITY);
-            }
-            let distance = squared(row, other);
-            own = own.min(distance);
-            insert(&mut best, distance);
         }
-        people.extend(current.map(|_| log_distance(own)));
-        let found: Vec<f64> =
-            best.iter().filter(|x| x.is_finite()).map(|x| f64::from(*x).sqrt()).collect();
-        let (mean_person, spread_person) = moments(&people);
-        let near = found.iter().sum::<f64>() / found.len().max(1) as f64;
-        Seen { nearest_others: near.max(1e-3).ln(), mean_person, spread_person }
+        let (mut sum, mut count) = (0.0, 0.0);
+        for x in best.into_iter().filter(|x| x.is_finite()) {
+            sum += f64::from(x).sqrt();
+            count += 1.0;
+        }
+        (sum / f64::max(count, 1.0)).max(1e-3).ln()
     }
-}
-
-fn log_distance(squared: f32) -> f64 {
-    f64::from(squared).sqrt().max(1e-3).ln()
 }
 
 /// Squared distance.
@@ -124,4 +99,40 @@ pub(super) fn squared(a: &[f32], b: &[f32]) -> f32 {
     }
     let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| (a - b) * (a - b)).sum();
     sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_is_by_distance_and_leaves_the_own_out() {
+        let rows = (0..4u16).map(|p| (p, vec![f32::from(p), 0.0])).collect();
+        let mut cohort = Cohort::new(rows);
+        cohort.prepare(&[1.0, 1.0]).unwrap();
+        assert_eq!(cohort.people().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        // Distances 0, 1 and 2, and without the own 1, 2 and 3.
+        assert!((cohort.nearest(&[0.0, 0.0], 2, None) - 0.0).abs() < 1e-6);
+        assert!((cohort.nearest(&[0.0, 0.0], 2, Some(0)) - 2f64.ln()).abs() < 1e-6);
+        let own: Vec<_> = cohort.strokes_of(3, 2).collect();
+        assert_eq!(own.len(), 1);
+        assert!((own[0].1 - 2f64.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn damage_is_refused() {
+        assert!(Cohort::stored(vec![0, 1], vec![1; 3]).prepare(&[1.0; 2]).is_err());
+        assert!(Cohort::stored(vec![1, 0], vec![1; 4]).prepare(&[1.0; 2]).is_err());
+        assert!(Cohort::stored(vec![], vec![]).prepare(&[]).is_err());
+        assert!(Cohort::stored(vec![], vec![]).prepare(&[1.0]).is_ok());
+    }
+
+    #[test]
+    fn distances_are_squared_sums_at_any_length() {
+        for n in [1usize, 7, 8, 20] {
+            let a: Vec<f32> = (0..n).map(|i| i as f32).collect();
+            let expected: f32 = a.iter().map(|x| x * x).sum();
+            assert_eq!(squared(&a, &vec![0.0; n]), expected);
+        }
+    }
 }

@@ -100,7 +100,7 @@ mod tests {
     fn the_same_is_nearer_than_another() {
         let row = |speed: f32| {
             let mut row = vec![1.0; DIM];
-            row[at::GROUP] = 1.0;
+            row[at::GROUP] = 0.0;
             row[at::MEAN_SPEED] = speed;
             row
         };
@@ -112,7 +112,7 @@ mod tests {
         let far = deviation(&all, Kind::Swipe, &row(900.0)).unwrap();
         assert!(near < far, "{near} {far}");
         let mut other = row(104.0);
-        other[at::GROUP] = 3.0;
+        other[at::GROUP] = 2.0;
         assert_eq!(deviation(&all, Kind::Swipe, &other), None);
         assert!(robust(&strokes[..2]).is_empty());
     }

@@ -41,7 +41,7 @@ impl FitOptions {
     /// As measured to be good for a kind.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Swipe => {
+            Kind::Swipe | Kind::Scroll => {
                 Self { dim: 12, cohort_strokes: 24, cohort_people: 40, shrinkage: 0.1 }
             }
             Kind::Word => Self { dim: 30, cohort_strokes: 8, cohort_people: 100, shrinkage: 0.05 },

@@ -1,5 +1,5 @@
 //! Kinds of strokes. Swipes and scrolls are compared with their like of the same direction, words drawn over a
-//! keyboard with each other.
+//! keyboard with each other; each kind has its own model and calibration.
 
 #[cfg(test)]
 use crate::behavior::touch::features::NAMES;
@@ -11,13 +11,15 @@ use crate::behavior::touch::features::{COURSE, DIM, at};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Swipes and scrolls, by direction.
+    /// To the left and right.
     Swipe,
+    /// Up and down.
+    Scroll,
     /// Word gestures.
     Word,
 }
 
-/// Values of swipes: those of the published rows but the resultant and mean direction, which count how often a
+/// Values of swipes and scrolls: those of the published rows but the resultant and mean direction, which count how often a
 /// device sends a point twice.
 const SWIPE: [usize; 24] = [
     0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
@@ -80,17 +82,25 @@ pub fn mean_lean<'a>(rows: impl Iterator<Item = &'a [f32]>) -> f64 {
 pub fn kind(row: &[f32], company: f64) -> Kind {
     let word = row.get(at::HAS_COURSE).is_some_and(|h| *h != 0.0)
         && lean(row) + COMPANY * company > 0.0;
-    if word { Kind::Word } else { Kind::Swipe }
+    match direction(row) {
+        _ if word => Kind::Word,
+        1 | 3 => Kind::Scroll,
+        _ => Kind::Swipe,
+    }
+}
+
+fn direction(row: &[f32]) -> usize {
+    row.get(at::GROUP).map_or(0, |g| *g as usize % 4)
 }
 
 impl Kind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Swipe, Self::Word];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Swipe, Self::Scroll, Self::Word];
 
     /// Positions in a row of the values it is compared by.
     pub fn values(self) -> &'static [usize] {
         match self {
-            Self::Swipe => &SWIPE,
+            Self::Swipe | Self::Scroll => &SWIPE,
             Self::Word => &WORD,
         }
     }
@@ -98,15 +108,15 @@ impl Kind {
     /// Number of groups.
     pub fn groups(self) -> usize {
         match self {
-            Self::Swipe => 4,
+            Self::Swipe | Self::Scroll => 2,
             Self::Word => 1,
         }
     }
 
-    /// The group of a row.
+    /// The group of a row: right 0 and left 1, up 0 and down 1.
     pub fn group(self, row: &[f32]) -> usize {
         match self {
-            Self::Swipe => row.get(at::GROUP).map_or(0, |g| *g as usize % 4),
+            Self::Swipe | Self::Scroll => direction(row) / 2,
             Self::Word => 0,
         }
     }

@@ -8,15 +8,13 @@ use crate::behavior::touch::quantile::{Quantiles, median};
 use crate::scoring::plda::Plda;
 
 /// Scores of a comparison before they are combined, each a mean over the strokes of the probe except `plda`.
-pub const SCORES: usize = 4;
+pub const SCORES: usize = 3;
 /// Positions in the scores.
 pub const NEAREST: usize = 0;
 /// See [`KindModel::scores`].
-pub const AGAINST_PEOPLE: usize = 1;
+pub const MANHATTAN: usize = 1;
 /// See [`KindModel::scores`].
-pub const MANHATTAN: usize = 2;
-/// See [`KindModel::scores`].
-pub const PLDA: usize = 3;
+pub const PLDA: usize = 2;
 
 /// Neighbors of a probe stroke among the enrolled.
 const ENROLLED_NEIGHBORS: usize = 1;
@@ -64,8 +62,8 @@ pub struct GroupSide {
     pub count: usize,
     /// Median of each normal number and its mean absolute deviation, shrunk to the usual one.
     pub spread: Vec<(f64, f64)>,
-    /// Mean and deviation over background people of the nearest-stroke scores against these strokes.
-    pub norms: [(f64, f64); 2],
+    /// Mean and deviation over background people of the nearest-stroke score against these strokes.
+    pub norm: (f64, f64),
 }
 
 impl KindModel {
@@ -105,9 +103,9 @@ impl KindModel {
             })
             .collect();
         let mut side =
-            GroupSide { rows: z, scaled, count: rows.len(), spread, norms: [(0.0, 1.0); 2] };
+            GroupSide { rows: z, scaled, count: rows.len(), spread, norm: (0.0, 1.0) };
         if normalize && side.count >= MIN_ENROLLED {
-            side.norms = self.norms(g, &side);
+            side.norm = self.norm(g, &side);
         }
         side
     }
@@ -126,28 +124,20 @@ impl KindModel {
     }
 
     /// How strokes of background people score against the enrolled ones.
-    fn norms(&self, g: usize, side: &GroupSide) -> [(f64, f64); 2] {
+    fn norm(&self, g: usize, side: &GroupSide) -> (f64, f64) {
         let (cohort, d) = (&self.groups[g].cohort, self.dim());
-        let mut scores: [Vec<f64>; 2] = Default::default();
-        for person in cohort.people() {
-            let (mut sums, mut count) = ([0.0; 2], 0.0);
-            for (row, seen) in cohort.strokes_of(person, d) {
-                let own = nearest(row, &side.scaled, d);
-                sums[0] += seen.nearest_others - own;
-                sums[1] += (seen.mean_person - own) / seen.spread_person;
-                count += 1.0;
-            }
-            if count > 0.0 {
-                scores[0].push(sums[0] / count);
-                scores[1].push(sums[1] / count);
-            }
-        }
-        scores.map(|s| moments(&s))
+        let people = cohort.people().map(|person| {
+            let strokes = cohort.strokes_of(person, d);
+            let scores = strokes.map(|(row, others)| others - nearest(row, &side.scaled, d));
+            let (sum, count) = scores.fold((0.0, 0.0), |(s, n), x| (s + x, n + 1.0));
+            sum / f64::max(count, 1.0)
+        });
+        moments(&people.collect::<Vec<_>>())
     }
 
     /// Compares: nearness to the enrolled strokes against nearness to background people's (log ratio of distances, in
-    /// deviations of what background people score), the same person by person, minus the mean deviation in the
-    /// person's own spread, and the PLDA's LLR. Also how many strokes of the probe were compared.
+    /// deviations of what background people score), minus the mean deviation in the person's own spread, and the PLDA's
+    /// LLR. Also how many strokes of the probe were compared.
     pub fn scores(&self, enrolled: &[GroupSide], probe: &[GroupSide]) -> ([f64; SCORES], usize) {
         let (mut scores, mut used, d) = ([0.0; SCORES], 0, self.dim());
         for (g, (own, seen)) in enrolled.iter().zip(probe).enumerate() {
@@ -158,11 +148,8 @@ impl KindModel {
             let cohort = &self.groups[g].cohort;
             for (row, scaled) in seen.rows.chunks_exact(d).zip(seen.scaled.chunks_exact(d)) {
                 let near = nearest(scaled, &own.scaled, d);
-                let others = cohort.see(scaled, d, None);
-                let [(m0, s0), (m1, s1)] = own.norms;
-                scores[NEAREST] += (others.nearest_others - near - m0) / s0;
-                scores[AGAINST_PEOPLE] +=
-                    ((others.mean_person - near) / others.spread_person - m1) / s1;
+                let (mean, deviation) = own.norm;
+                scores[NEAREST] += (cohort.nearest(scaled, d, None) - near - mean) / deviation;
                 let off = row.iter().zip(&own.spread);
                 let off: f64 = off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
                 scores[MANHATTAN] -= off / d as f64;
