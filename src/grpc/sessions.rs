@@ -64,10 +64,8 @@ async fn pass(
     let first = first.ok_or_else(|| {
         status::stream_order("the stream was closed before it opened or resumed a session")
     })?;
-    let mut live: Box<dyn LiveSession> = match convert::start(first)? {
-        Start::Open(open) => {
-            run(app, call.clone(), |app, by| app.open_session(by, *open)).await?
-        }
+    let mut live: Box<dyn LiveSession> = match convert::start(first)?.with(call.grant.clone()) {
+        Start::Open(open) => run(app, call.clone(), |app, by| app.open_session(by, *open)).await?,
         Start::Resume(resume) => {
             run(app, call.clone(), |app, by| app.resume_session(by, resume)).await?
         }
@@ -128,6 +126,21 @@ impl SessionService for Service {
         let stream = request.into_inner();
         tokio::spawn(drive(Arc::clone(&self.app), stream, call, self.live.clone(), answers));
         Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn mint_session_token(
+        &self,
+        request: Request<proto::MintSessionTokenRequest>,
+    ) -> Result<Response<proto::MintSessionTokenResponse>, Status> {
+        let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
+        let command = convert::mint_session_token(request.into_inner())?;
+        let minted = run(&self.app, call, |app, by| app.mint_session_token(by, command)).await?;
+        Ok(Response::new(proto::MintSessionTokenResponse {
+            token: minted.token,
+            expires_at: Some(convert::timestamp_out(minted.expires_at)),
+            versions: Some(versions),
+        }))
     }
 
     async fn get_session(

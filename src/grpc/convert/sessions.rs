@@ -12,10 +12,10 @@ use crate::grpc::proto::run_request::Message as In;
 use crate::grpc::proto::run_response::Message as Out;
 use crate::grpc::status::BadField;
 use crate::usecase::sessions::{
-    AniHistory, AskId, ClaimOrigin, ContextEvent, Ended, FactorOutcome, Intent, Leg, Message,
-    OpenSession, RefusalReason, ResumeSession, SessionEnd, SessionMessage, SessionOutput,
-    SessionResponse, SessionStatus, ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
-    Verstat,
+    AniHistory, AskId, ClaimOrigin, ContextEvent, DEFAULT_TOKEN_LIFETIME_MS, Ended, FactorOutcome,
+    Intent, Leg, Message, MintSessionToken, OpenSession, RefusalReason, ResumeSession, SessionEnd,
+    SessionGrant, SessionMessage, SessionOutput, SessionResponse, SessionStatus, ShownAssessment,
+    ShownDecision, ShownEvidence, ShownLimits, Verstat,
 };
 
 /// Longest language tag (RFC 5646, section 4.4.1).
@@ -49,8 +49,8 @@ fn required(field: &str) -> BadField {
 
 fn duration(value: Option<prost_types::Duration>, field: &str) -> Read<Option<DurationMs>> {
     let Some(value) = value else { return Ok(None) };
-    let span = Duration::try_from(value)
-        .map_err(|_| BadField::new(field, "must not be negative"))?;
+    let span =
+        Duration::try_from(value).map_err(|_| BadField::new(field, "must not be negative"))?;
     Ok(Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
 }
 
@@ -98,6 +98,28 @@ fn phone_number(text: &str) -> Read<()> {
     })
 }
 
+impl Start {
+    /// Held to the token of the caller.
+    pub fn with(mut self, token: Option<SessionGrant>) -> Self {
+        match &mut self {
+            Self::Open(open) => open.grant = token,
+            Self::Resume(resume) => resume.grant = token,
+        }
+        self
+    }
+}
+
+/// MintSessionToken.
+pub fn mint_session_token(request: proto::MintSessionTokenRequest) -> Read<MintSessionToken> {
+    convert::idempotency_key(&request.idempotency_key, "idempotency_key")?;
+    let lifetime = duration(request.lifetime, "lifetime")?;
+    Ok(MintSessionToken {
+        subject: convert::optional_subject_id(&request.subject_id, "subject_id")?,
+        channel: channel(request.channel, "channel")?,
+        lifetime_ms: lifetime.unwrap_or(DEFAULT_TOKEN_LIFETIME_MS),
+    })
+}
+
 /// The first message of a stream.
 pub fn start(request: proto::RunRequest) -> Read<Start> {
     match request.message {
@@ -112,6 +134,7 @@ pub fn start(request: proto::RunRequest) -> Read<Start> {
                 session: convert::id(&resume.session_id, field, SessionId::parse)?,
                 token: resume.resume_token,
                 last_seen: resume.last_seen,
+                grant: None,
             }))
         }
         _ => Err(BadField::new("message", "the first message must open or resume a session")),
@@ -139,6 +162,7 @@ fn open_session(open: proto::OpenSession) -> Read<OpenSession> {
         language: language(&open.language)?,
         intent: open.intent.map(|asked| intent(asked, "open.intent")).transpose()?,
         context: open.context.into_iter().map(fact).collect::<Read<_>>()?,
+        grant: None,
         key: convert::idempotency_key(&open.idempotency_key, "open.idempotency_key")?,
     })
 }
@@ -190,8 +214,8 @@ fn leg(value: i32) -> Read<Leg> {
 
 /// A capture; whose it is said to be is the session's business.
 fn behavior(capture: proto::BehaviorCapture, sequence: u64) -> Read<SessionMessage> {
-    let subject = SubjectId::parse("session")
-        .map_err(|error| BadField::new("capture", error.to_string()))?;
+    let subject =
+        SubjectId::parse("session").map_err(|error| BadField::new("capture", error.to_string()))?;
     let number = usize::try_from(sequence).unwrap_or(usize::MAX);
     let raw = convert::behavior_capture(capture, &subject, number, "capture")?;
     Ok(SessionMessage::Capture(Box::new(raw)))
@@ -591,10 +615,7 @@ mod tests {
                 "open.phone_number",
                 proto::OpenSession { phone_number: "030 123".to_owned(), ..open.clone() },
             ),
-            (
-                "open.language",
-                proto::OpenSession { language: "de_CH".to_owned(), ..open.clone() },
-            ),
+            ("open.language", proto::OpenSession { language: "de_CH".to_owned(), ..open.clone() }),
             (
                 "open.candidate_ids",
                 proto::OpenSession { candidate_ids: vec!["a".to_owned(); 1_001], ..open.clone() },

@@ -115,7 +115,8 @@ pub(super) async fn search(
     let (voice, now) = (question.voice.clone(), inner.now());
     let (frames, quality) = hearing.whole().into_parts();
     let job = move || {
-        let probe = Probe::new(voice.extractor.embed(&frames).map_err(UseCaseError::Internal)?, &quality);
+        let probe =
+            Probe::new(voice.extractor.embed(&frames).map_err(UseCaseError::Internal)?, &quality);
         look(&voice, &gallery, Some(&candidates), (&probe, quality), now)
     };
     let found = inner.compute(job).await??;

@@ -93,7 +93,6 @@ impl Hearing {
         u32::try_from(frames).unwrap_or(u32::MAX).saturating_mul(FRAME_MS)
     }
 
-
     /// Length of this many bytes, in milliseconds; a guess for a file whose header says it.
     pub(super) fn duration_ms(&self, bytes: usize) -> u64 {
         let sample_bytes = match self.format.encoding {
@@ -210,11 +209,7 @@ impl Hearing {
     }
 
     /// An excerpt as a side. In the engine.
-    pub(super) async fn side(
-        &self,
-        inner: &Inner,
-        excerpt: Excerpt,
-    ) -> Result<Side, UseCaseError> {
+    pub(super) async fn side(&self, inner: &Inner, excerpt: Excerpt) -> Result<Side, UseCaseError> {
         let voice = self.voice.clone();
         let job = move || {
             let probe = voice.probe(&excerpt.frames, &excerpt.quality)?;

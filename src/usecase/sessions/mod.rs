@@ -10,6 +10,7 @@ mod record;
 mod registry;
 mod service;
 mod shown;
+mod token;
 mod words;
 mod worker;
 
@@ -17,4 +18,8 @@ pub use policy::SessionPolicy;
 pub use record::{ACT_DECIDED, ACT_ENDED, ACT_OPENED};
 pub use registry::MAX_SESSIONS;
 pub(super) use service::Sessions;
+pub use token::{
+    DEFAULT_TOKEN_LIFETIME_MS, MAX_SESSION_TOKENS, MintSessionToken, MintedToken,
+    SESSION_TOKEN_PREFIX, SessionGrant, TOKEN_LIFETIME_MS,
+};
 pub use words::*;

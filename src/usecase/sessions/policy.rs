@@ -1,7 +1,13 @@
 //! The policy that sessions are held against.
 
-use crate::policy::session::{SessionFacts, SessionVerdict};
+use std::sync::Arc;
+
+use crate::policy::session::{
+    ActivePolicy, DEFAULT_POLICY, SessionFacts, SessionVerdict, decide, shipped,
+};
+use crate::scoring::fusion::Fusion;
 use crate::session::call::CallRules;
+use crate::usecase::UseCaseError;
 
 /// A checked policy of sessions.
 pub trait SessionPolicy: Send + Sync {
@@ -10,4 +16,25 @@ pub trait SessionPolicy: Send + Sync {
 
     /// What the machine takes from the policy.
     fn rules(&self) -> CallRules;
+}
+
+impl SessionPolicy for ActivePolicy {
+    fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
+        decide(self, facts)
+    }
+
+    fn rules(&self) -> CallRules {
+        let file = self.file();
+        CallRules {
+            min_net_speech_ms: file.evidence.min_net_speech_ms,
+            ..CallRules::new(file.session_intent.clone())
+        }
+    }
+}
+
+/// The policy of a server that was given none, with the cautious fusion.
+pub(super) fn default_policy() -> Result<Arc<dyn SessionPolicy>, UseCaseError> {
+    let found = shipped(DEFAULT_POLICY, Fusion::cautious());
+    let policy = found.ok_or_else(|| UseCaseError::Internal("no policy is shipped".into()))?;
+    Ok(Arc::new(policy.map_err(|error| UseCaseError::Internal(Box::new(error)))?))
 }

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::domain::{
-    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId,
+    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
 };
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{
-    AuditDraft, DecisionFilter, Effect, PageRequest, Transaction,
-};
+use crate::store::{AuditDraft, DecisionFilter, Effect, PageRequest, Transaction};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
@@ -169,7 +167,7 @@ impl Inner {
             if let (None, Some(newest)) = (filter.from, records.items.first()) {
                 let span = i64::try_from(longest_ms).unwrap_or(i64::MAX);
                 let from = newest.at.unix_ms().saturating_sub(span);
-                filter.from = Some(crate::domain::Timestamp::from_unix_ms(from));
+                filter.from = Some(Timestamp::from_unix_ms(from));
             }
             for record in records.items {
                 let Some(event) = record.event else { continue };
@@ -182,12 +180,9 @@ impl Inner {
                     open.insert(session, kept);
                 }
             }
-            let within = filter.from.is_none_or(|from| {
-                open.values().chain([]).all(|kept: &OpenRecord| kept.opened_at >= from)
-            });
             match records.next {
-                Some(token) if within => page = PageRequest { size: PAGE, token: Some(token) },
-                _ => return Ok(open),
+                Some(token) => page = PageRequest { size: PAGE, token: Some(token) },
+                None => return Ok(open),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Opening, resuming, reading and ending sessions.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,9 +17,10 @@ use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::policy::{SessionPolicy, default_policy};
 use crate::usecase::sessions::registry::{Entry, Registry};
 use crate::usecase::sessions::shown::View;
+use crate::usecase::sessions::token::Tokens;
 use crate::usecase::sessions::words::{
     ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
 };
@@ -35,21 +36,35 @@ const MAX_CONTEXT: usize = 32;
 /// All sessions of a server and what they are held against.
 pub(in crate::usecase) struct Sessions {
     registry: Registry,
-    policy: OnceLock<Arc<dyn SessionPolicy>>,
+    pub(super) tokens: Tokens,
+    policy: RwLock<Arc<dyn SessionPolicy>>,
     limits: CallLimits,
 }
 
 impl Sessions {
-    /// No session yet, and none can be opened before there is a policy.
-    pub(in crate::usecase) fn new() -> Self {
-        let limits = CallLimits::default();
-        Self { registry: Registry::default(), policy: OnceLock::new(), limits }
+    /// No session yet; the policy is the shipped default.
+    pub(in crate::usecase) fn new() -> Result<Self, UseCaseError> {
+        Ok(Self {
+            registry: Registry::default(),
+            tokens: Tokens::default(),
+            policy: RwLock::new(default_policy()?),
+            limits: CallLimits::default(),
+        })
     }
 
-    /// Sets the policy, once.
+    /// Holds sessions that are opened from now on to another policy; those that run keep theirs.
     pub(in crate::usecase) fn hold_to(&self, policy: Arc<dyn SessionPolicy>) {
-        // A second one would decide differently from the first; it takes a restart.
-        let _ = self.policy.set(policy);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn policy(&self) -> Arc<dyn SessionPolicy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A session is over.
+    fn forget(&self, session: &SessionId) {
+        self.registry.remove(session);
+        self.tokens.forget(session);
     }
 
     /// Longest session, the wait for its client included, in milliseconds.
@@ -65,8 +80,20 @@ struct Live {
     responses: Option<mpsc::Receiver<SessionOutput>>,
 }
 
-fn no_policy() -> UseCaseError {
-    UseCaseError::Internal("no policy of sessions is set".into())
+/// Holds an opening to the token it comes with.
+fn bind(c: &mut OpenSession) -> Result<(), UseCaseError> {
+    let Some(grant) = &c.grant else { return Ok(()) };
+    if c.channel != grant.channel {
+        return Err(invalid("open.channel", "the token is for another channel"));
+    }
+    if c.subject.is_some() && c.subject != grant.subject {
+        return Err(invalid("open.subject_id", "the token is not for this subject"));
+    }
+    if !c.candidates.is_empty() {
+        return Err(invalid("open.candidate_ids", "a token searches nobody"));
+    }
+    c.subject.clone_from(&grant.subject);
+    Ok(())
 }
 
 fn gone() -> UseCaseError {
@@ -77,10 +104,11 @@ impl Inner {
     pub(in crate::usecase) async fn open_session(
         self: Shared,
         by: Caller,
-        c: OpenSession,
+        mut c: OpenSession,
     ) -> Result<Box<dyn LiveSession>, UseCaseError> {
         require(&by, Right::Compare)?;
         self.check_opening(&c)?;
+        bind(&mut c)?;
         let id = SessionId::new(self.now(), self.id_bytes());
         let token = hex::encode(random::<TOKEN_BYTES>(self.parts.entropy.as_ref()));
         let (orders, receiver) = mpsc::channel(MAX_ORDERS);
@@ -91,14 +119,23 @@ impl Inner {
             content: sha256(format!("{c:?}").as_bytes()),
             orders: orders.clone(),
         };
-        if let Some((_, first)) = self.sessions.registry.put(&id, entry)? {
+        let earlier = self.sessions.registry.put(&id, entry)?;
+        let session = earlier.as_ref().map_or(&id, |(session, _)| session);
+        if !c.grant.as_ref().is_none_or(|g| self.sessions.tokens.spend(&g.digest, session)) {
+            if earlier.is_none() {
+                self.sessions.registry.remove(&id);
+            }
+            // As for a token that was never minted.
+            return Err(UseCaseError::Unauthenticated);
+        }
+        if let Some((_, first)) = earlier {
             return connect(first.orders, 0, sees_fine_scores(by.role)).await;
         }
         let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
         match Arc::clone(&self).start_session(by, &id, token, c, out, receiver).await {
             Ok(()) => Ok(Box::new(Live { connection: 1, orders, responses: Some(responses) })),
             Err(error) => {
-                self.sessions.registry.remove(&id);
+                self.sessions.forget(&id);
                 Err(error)
             }
         }
@@ -128,7 +165,7 @@ impl Inner {
         orders: mpsc::Receiver<Order>,
     ) -> Result<(), UseCaseError> {
         let limits = self.sessions.limits.clone();
-        let policy = Arc::clone(self.sessions.policy.get().ok_or_else(no_policy)?);
+        let policy = self.sessions.policy();
         let rules = policy.rules();
         let hearing = match c.audio {
             Some(format) => {
@@ -148,13 +185,14 @@ impl Inner {
             }
             _ => None,
         };
-        let view = View {
-            fine: sees_fine_scores(by.role),
-            versions: self.versions(&by.tenant),
+        let view = View { fine: sees_fine_scores(by.role), versions: self.versions(&by.tenant) };
+        let origin = match c.grant {
+            Some(_) => ClaimOrigin::Token,
+            None => ClaimOrigin::Client,
         };
         let opening = Opening {
             channel: c.channel,
-            claim: c.subject.map(|subject| (subject, ClaimOrigin::Client)),
+            claim: c.subject.map(|subject| (subject, origin)),
             candidates: u32::try_from(c.candidates.len()).unwrap_or(u32::MAX),
             audio: c.audio.is_some(),
             language: c.language,
@@ -162,8 +200,7 @@ impl Inner {
             intent: c.intent,
         };
         let judge = |facts: &_| policy.judge(facts);
-        let (session, effects) =
-            CallSession::open(opening, 1, limits, rules, self.now(), &judge);
+        let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
         let worker = Worker {
             inner: Arc::clone(&self),
             by,
@@ -191,7 +228,7 @@ impl Inner {
             if let Err(error) = task.await {
                 tracing::error!(%error, session = %id, "the task of a session ended unexpectedly");
             }
-            self.sessions.registry.remove(&id);
+            self.sessions.forget(&id);
         });
         Ok(())
     }
@@ -203,6 +240,9 @@ impl Inner {
     ) -> Result<Box<dyn LiveSession>, UseCaseError> {
         require(&by, Right::Compare)?;
         let entry = self.sessions.registry.get_with(&by.tenant, &c.session, &c.token)?;
+        if !c.grant.as_ref().is_none_or(|g| self.sessions.tokens.opened(&g.digest, &c.session)) {
+            return Err(gone());
+        }
         connect(entry.orders, c.last_seen, sees_fine_scores(by.role)).await
     }
 

@@ -3,9 +3,7 @@
 use crate::domain::{ArtifactRef, Llr, Versions};
 use crate::session::call::{Assessment, CallLimits, Decided, Standing};
 use crate::usecase::output::ShownScore;
-use crate::usecase::sessions::words::{
-    ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
-};
+use crate::usecase::sessions::words::{ShownAssessment, ShownDecision, ShownEvidence, ShownLimits};
 
 /// Steps of the risk for roles without fine scores: whoever tries voices must not climb by it.
 const COARSE_RISK: u8 = 10;

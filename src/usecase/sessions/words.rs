@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use crate::usecase::command::IdempotencyKey;
 use crate::usecase::output::ShownScore;
+use crate::usecase::sessions::token::SessionGrant;
 
 pub use crate::policy::session::{AniHistory, FactorOutcome, SessionRouting, Verstat};
 pub use crate::session::call::{
@@ -32,6 +33,8 @@ pub struct OpenSession {
     pub intent: Option<Intent>,
     /// Known at once.
     pub context: Vec<ContextEvent>,
+    /// What the token it is opened with is good for; `None` with an API key.
+    pub grant: Option<SessionGrant>,
     /// Idempotency.
     pub key: IdempotencyKey,
 }
@@ -45,6 +48,8 @@ pub struct ResumeSession {
     pub token: String,
     /// Number of the last response seen.
     pub last_seen: u64,
+    /// What the token of the caller is good for; `None` with an API key.
+    pub grant: Option<SessionGrant>,
 }
 
 /// A message with its payload. No `Debug`: what was said or typed must not reach a log.

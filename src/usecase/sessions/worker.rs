@@ -25,7 +25,7 @@ use crate::usecase::sessions::words::{
 };
 
 /// Orders of one session that wait.
-pub(super) const MAX_ORDERS: usize = 128;
+pub(super) const MAX_ORDERS: usize = 16;
 /// Responses waiting for a client that reads slowly. Updates that find only the last few places free are
 /// dropped; a client for whom nothing else fits is disconnected and can resume.
 pub(super) const MAX_WAITING_RESPONSES: usize = 256;
@@ -33,6 +33,9 @@ pub(super) const MAX_WAITING_RESPONSES: usize = 256;
 const KEPT_PLACES: usize = 128;
 /// Longest audio that waits for more before it is heard, in milliseconds.
 const MAX_GATHER_MS: u64 = 200;
+/// How often audio that found no place in the engine is tried again; each waits a second. Meanwhile the
+/// client waits, and what it sends.
+const BUSY_TRIES: u32 = 4;
 /// How long an ended session can still be asked how it ended.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
@@ -147,6 +150,7 @@ impl Worker {
                 self.tell(Event::Disconnected { connection }).await;
             }
             Order::Look { fine, reply } => {
+                self.tell(Event::Tick).await;
                 let _ = reply.send(self.status(fine));
             }
             Order::End { reply } => {
@@ -189,7 +193,9 @@ impl Worker {
             Effect::LookUp(subject) => Some(self.look_up(subject).await),
             Effect::EndAudio => Some(self.end_audio().await),
             Effect::CompareVoice => return self.compare().await,
-            Effect::CompareWindow { from_ms, until_ms } => Some(self.window(from_ms, until_ms).await),
+            Effect::CompareWindow { from_ms, until_ms } => {
+                Some(self.window(from_ms, until_ms).await)
+            }
             Effect::SearchCandidates => Some(self.search().await),
             Effect::Restart { modality: Modality::Voice, from } => {
                 if let Some(hearing) = &mut self.hearing {
@@ -255,7 +261,14 @@ impl Worker {
         let chunks = std::mem::take(&mut self.chunks);
         (self.gathered_ms, self.hear_at) = (0, None);
         let Some(hearing) = &mut self.hearing else { return Vec::new() };
-        match hearing.hear(&self.inner, chunks).await {
+        let mut heard = hearing.hear(&self.inner, chunks.clone()).await;
+        for _ in 0..BUSY_TRIES {
+            if !matches!(heard, Err(UseCaseError::Busy { .. })) {
+                break;
+            }
+            heard = hearing.hear(&self.inner, chunks.clone()).await;
+        }
+        match heard {
             Ok(()) => vec![Event::Heard { net_speech_ms: hearing.net_speech_ms() }],
             Err(UseCaseError::Busy { .. }) => {
                 vec![Event::Unusable { sequence, detail: "the server is busy".to_owned() }]
@@ -439,4 +452,3 @@ fn modality(raw: &crate::behavior::RawCapture) -> Modality {
 fn not_yet(sequence: u64, what: &str) -> Event {
     Event::Unusable { sequence, detail: format!("this server compares no {what} in sessions") }
 }
-
