@@ -6,7 +6,7 @@ use crate::behavior::event::{Device, KeyEvent};
 use crate::behavior::keystroke::free::fit::{Typist, fit};
 use crate::behavior::keystroke::free::habits::{HABITS, Habits, Spread, spreads};
 use crate::behavior::keystroke::free::model::Model;
-use crate::behavior::keystroke::free::press::{RESOLUTION_MS, presses};
+use crate::behavior::keystroke::free::press::{RESOLUTION_MS, Sight, presses};
 use crate::behavior::keystroke::free::{LEAST_KEYS, fallback};
 use crate::behavior::{BehaviorError, Capture, Events};
 
@@ -30,8 +30,10 @@ pub struct Background {
     pub resolution_ms: f64,
     /// For clients that name keys.
     pub named: Model,
-    /// For clients that send classes of keys or hashed codes only.
+    /// For clients that send classes of keys.
     pub hidden: Model,
+    /// For clients that send hashed codes.
+    pub timing: Model,
     /// Distribution of each habit over people.
     pub habits: Vec<Spread>,
 }
@@ -56,13 +58,13 @@ impl Background {
         resolution_ms: f64,
     ) -> Result<Self, BehaviorError> {
         let (device, people) = sorted(captures)?;
-        let typists = |hide: bool| -> Vec<Typist> {
+        let typists = |sight: Sight| -> Vec<Typist> {
             let one = |own: &Typed<'_>| {
-                own.iter().map(|events| presses(events, resolution_ms, hide)).collect()
+                own.iter().map(|events| presses(events, resolution_ms, sight)).collect()
             };
             people.iter().map(one).collect()
         };
-        let named_typists = typists(false);
+        let named_typists = typists(Sight::Named);
         let of_people: Vec<Vec<Habits>> =
             named_typists.iter().map(|t| t.iter().map(|c| Habits::of(c)).collect()).collect();
         let habits = spreads(&of_people)
@@ -72,7 +74,8 @@ impl Background {
             .collect();
         let named = fit(&named_typists)?;
         drop(named_typists);
-        let hidden = fit(&typists(true))?;
+        let hidden = fit(&typists(Sight::Classes))?;
+        let timing = fit(&typists(Sight::Timing))?;
         let mut background = Self {
             version: VERSION,
             id: 0,
@@ -81,11 +84,17 @@ impl Background {
             resolution_ms,
             named,
             hidden,
+            timing,
             habits,
         };
         background.id = background.fingerprint();
         background.check()?;
         Ok(background)
+    }
+
+    /// The models with their names, the one that sees most first.
+    pub fn models(&self) -> [(&'static str, &Model); 3] {
+        [("named", &self.named), ("hidden", &self.hidden), ("timing", &self.timing)]
     }
 
     /// Refuses what cannot have come from a fit.
@@ -103,7 +112,7 @@ impl Background {
                 self.resolution_ms
             ));
         }
-        for (name, model) in [("named", &self.named), ("hidden", &self.hidden)] {
+        for (name, model) in self.models() {
             if let Some(why) = model.wrong() {
                 return refuse(format!("{name}: {why}"));
             }
@@ -127,7 +136,7 @@ impl Background {
 
     /// 24 bits of FNV-1a over the projections: never 0, exact as a 32-bit float.
     fn fingerprint(&self) -> u32 {
-        let numbers = self.named.projection.iter().chain(&self.hidden.projection);
+        let numbers = self.models().into_iter().flat_map(|(_, model)| &model.projection);
         let hash = numbers
             .flat_map(|x| x.to_le_bytes())
             .fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));

@@ -1,16 +1,16 @@
 //! The stored features of a capture: one row of sums. Rows of captures add up to those of a profile.
 //!
 //! A row holds the id of the background, the number of keys, count and sum of each coarse habit, and the projected
-//! blocks added up, once with named keys and once with hidden ones. There are no keys, no order, no statistics of
-//! single keys or pairs: those are mixed by the projection, 120 numbers out of some 450 that depend on how
+//! blocks added up: with keys named, reduced to classes, and not seen at all. There are no keys, no order, no
+//! statistics of single keys or pairs: those are mixed by the projection, 116 numbers out of 464 that depend on how
 //! somebody types as well as on what.
 
 use crate::behavior::event::KeyEvent;
-use crate::behavior::key::KeyClass;
+use crate::behavior::key::{Key, KeyClass};
 use crate::behavior::keystroke::free::background::Background;
 use crate::behavior::keystroke::free::habits::{HABITS, Habits};
 use crate::behavior::keystroke::free::model::{HEAD, Model, Totals};
-use crate::behavior::keystroke::free::press::{RESOLUTION_MS, presses};
+use crate::behavior::keystroke::free::press::{RESOLUTION_MS, Sight, presses};
 use crate::behavior::keystroke::free::{LEAST_KEYS, MAX_KEYS};
 use crate::behavior::{BehaviorError, Capture, Events, Sample, SampleKind};
 
@@ -26,10 +26,8 @@ pub struct Row {
     pub keys: f64,
     /// Sums of habits.
     pub habits: Habits,
-    /// Projected blocks with named keys; without keys where they were hidden.
-    pub named: Totals,
-    /// Projected blocks with every key reduced to its class.
-    pub hidden: Totals,
+    /// Projected blocks of each of [`Background::models`]; without keys where the client hid what it needs.
+    pub totals: [Totals; 3],
 }
 
 /// Makes the sample of a capture; its first [`MAX_KEYS`] keys count.
@@ -50,15 +48,18 @@ pub fn extract(
     }
     let background = background.filter(|b| b.device == capture.device);
     let resolution = background.map_or(RESOLUTION_MS, |b| b.resolution_ms);
-    let typed = presses(events, resolution, false);
+    let typed = presses(events, resolution, Sight::Named);
     let mut row = Row { keys: events.len() as f64, habits: Habits::of(&typed), ..Row::default() };
-    let id = background.map_or(0, |background| {
-        if !hides(events) {
-            row.named = background.named.totals(&typed);
-        }
-        row.hidden = background.hidden.totals(&presses(events, resolution, true));
-        background.id
-    });
+    let shown = shown(events);
+    for (own, (sight, model)) in row.totals.iter_mut().zip(sights(background)) {
+        *own = match sight {
+            Sight::Named if shown == Sight::Named => model.totals(&typed),
+            Sight::Classes if shown == Sight::Timing => continue,
+            Sight::Named => continue,
+            _ => model.totals(&presses(events, resolution, sight)),
+        };
+    }
+    let id = background.map_or(0, |b| b.id);
     let rows = row.write(id, background);
     Ok(Sample {
         kind: SampleKind::FreeText,
@@ -70,22 +71,31 @@ pub fn extract(
     })
 }
 
-/// Whether the client hid which keys were pressed. Keys that have no name are no sign of it.
-fn hides(events: &[KeyEvent]) -> bool {
-    let other = |e: &&KeyEvent| e.key.class() != KeyClass::Other || e.key.is_hashed();
-    let told = events.iter().filter(other);
-    let hidden = told.clone().filter(|e| e.key.is_hidden()).count();
-    hidden as f64 > HIDDEN_SHARE * told.count() as f64
+/// The models of a background and what each sees.
+fn sights(background: Option<&Background>) -> impl Iterator<Item = (Sight, &Model)> {
+    let models = background.map(Background::models).into_iter().flatten().map(|(_, model)| model);
+    [Sight::Named, Sight::Classes, Sight::Timing].into_iter().zip(models)
+}
+
+/// What the client shows of its keys. Keys that have no name are no sign of hiding.
+fn shown(events: &[KeyEvent]) -> Sight {
+    let told = |e: &&KeyEvent| e.key.class() != KeyClass::Other || e.key.is_hashed();
+    let told: Vec<Key> = events.iter().filter(told).map(|e| e.key).collect();
+    let most = HIDDEN_SHARE * told.len() as f64;
+    if told.iter().filter(|k| k.is_hashed()).count() as f64 > most {
+        Sight::Timing
+    } else if told.iter().filter(|k| k.is_hidden()).count() as f64 > most {
+        Sight::Classes
+    } else {
+        Sight::Named
+    }
 }
 
 impl Row {
     fn write(&self, id: u32, background: Option<&Background>) -> Vec<f32> {
         let mut row = vec![id as f32, self.keys as f32];
         row.extend(self.habits.0.iter().flat_map(|(n, s)| [*n as f32, *s as f32]));
-        let Some(background) = background else { return row };
-        for (totals, model) in
-            [(&self.named, &background.named), (&self.hidden, &background.hidden)]
-        {
+        for (totals, (_, model)) in self.totals.iter().zip(sights(background)) {
             row.extend([totals.keys, totals.slope, totals.noise].map(|x| x as f32));
             let vector = totals.vector.iter().map(|x| *x as f32);
             row.extend(vector.chain(std::iter::repeat(0.0)).take(model.dim()));
@@ -133,14 +143,16 @@ impl Row {
         }
         let Some(background) = background else { return };
         let id = fixed.first().copied().unwrap_or(0.0);
-        let named = HEAD + background.named.dim();
-        let whole = named + HEAD + background.hidden.dim();
+        let whole: usize = sights(Some(background)).map(|(_, model)| HEAD + model.dim()).sum();
         if id != background.id as f32 || vectors.len() != whole {
             return;
         }
-        let (first, second) = vectors.split_at(named);
-        self.named.add(&totals(first, &background.named));
-        self.hidden.add(&totals(second, &background.hidden));
+        let mut rest = vectors;
+        for (own, (_, model)) in self.totals.iter_mut().zip(sights(Some(background))) {
+            let (values, after) = rest.split_at((HEAD + model.dim()).min(rest.len()));
+            own.add(&totals(values, model));
+            rest = after;
+        }
     }
 }
 

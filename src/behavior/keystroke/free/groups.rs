@@ -227,10 +227,10 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::behavior::keystroke::free::press::presses;
     use crate::behavior::keystroke::free::press::tests::event;
+    use crate::behavior::keystroke::free::press::{Sight, presses};
 
-    fn typed(hide: bool) -> Vec<Press> {
+    fn typed(sight: Sight) -> Vec<Press> {
         let text = "the men Xet on.";
         let events: Vec<_> = text
             .repeat(6)
@@ -238,12 +238,12 @@ mod tests {
             .enumerate()
             .map(|(i, c)| event(&c.to_string(), i as f64 * 144.0, i as f64 * 144.0 + 80.0))
             .collect();
-        presses(&events, 16.0, hide)
+        presses(&events, 16.0, sight)
     }
 
     #[test]
     fn every_share_adds_up_to_its_count() {
-        let made = typed(false);
+        let made = typed(Sight::Named);
         let sums = Sums::of(&made, &Norms::fit(made.iter(), KEYS, DIGRAPHS));
         for (at, bins) in [
             (AT_RESIDUAL, BINS),
@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn hidden_keys_leave_the_groups_of_keys_and_hands_empty() {
-        let made = typed(true);
-        let norms = Norms::fit(typed(false).iter(), KEYS, DIGRAPHS);
+        let made = typed(Sight::Classes);
+        let norms = Norms::fit(typed(Sight::Named).iter(), KEYS, DIGRAPHS);
         let sums = Sums::of(&made, &norms);
         let letters = norms.keys.iter().position(|k| *k == slot(Key::parse("e"))).unwrap();
         assert_eq!(sums.count[letters], 0.0);
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn nothing_gives_nothing() {
-        let made = typed(false);
+        let made = typed(Sight::Named);
         let sums = Sums::of(&[], &Norms::fit(made.iter(), KEYS, DIGRAPHS));
         assert!(sums.count.iter().all(|n| *n == 0.0));
     }

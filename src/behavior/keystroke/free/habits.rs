@@ -208,8 +208,8 @@ pub fn spreads(people: &[Vec<Habits>]) -> [Option<Spread>; HABITS] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::behavior::keystroke::free::press::presses;
     use crate::behavior::keystroke::free::press::tests::event;
+    use crate::behavior::keystroke::free::press::{Sight, presses};
 
     fn typed(hold: f64) -> Habits {
         let events: Vec<_> = "see the sun "
@@ -218,7 +218,7 @@ mod tests {
             .enumerate()
             .map(|(i, c)| event(&c.to_string(), i as f64 * 160.0, i as f64 * 160.0 + hold))
             .collect();
-        Habits::of(&presses(&events, 16.0, false))
+        Habits::of(&presses(&events, 16.0, Sight::Named))
     }
 
     fn unit() -> [Spread; HABITS] {

@@ -173,15 +173,15 @@ fn most(sums: &[Sum], count: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::behavior::keystroke::free::press::presses;
     use crate::behavior::keystroke::free::press::tests::event;
+    use crate::behavior::keystroke::free::press::{Sight, presses};
 
     fn typed(step: f64) -> Vec<Press> {
         let keys = ["t", "h", "e", " "];
         let events: Vec<_> = (0..4_000)
             .map(|i| event(keys[i % 4], i as f64 * step, i as f64 * step + 80.0))
             .collect();
-        presses(&events, 16.0, false)
+        presses(&events, 16.0, Sight::Named)
     }
 
     #[test]

@@ -41,18 +41,34 @@ pub struct Press {
     pub in_word: u8,
 }
 
-/// Makes presses of events, in their order. `hide` reduces keys to what a content-hiding client sends; hashed codes
-/// count as letters.
-pub fn presses(events: &[KeyEvent], resolution_ms: f64, hide: bool) -> Vec<Press> {
+/// How much of the keys is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sight {
+    /// Which key it is.
+    Named,
+    /// Its class, as a content-hiding client sends it.
+    Classes,
+    /// Nothing, as with hashed codes: every key counts as a letter.
+    Timing,
+}
+
+impl Sight {
+    fn of(self, key: Key) -> Key {
+        match self {
+            Self::Named if !key.is_hashed() => key,
+            Self::Classes if !key.is_hashed() => hidden(key),
+            _ => Key::of_class(KeyClass::Letter),
+        }
+    }
+}
+
+/// Makes presses of events, in their order, on a grid of `resolution_ms`.
+pub fn presses(events: &[KeyEvent], resolution_ms: f64, sight: Sight) -> Vec<Press> {
     let start = events.first().map_or(0.0, |e| e.down_ms);
     let least = resolution_ms / 2.0;
     let grid = |t: f64| ((t - start) / resolution_ms).floor() * resolution_ms;
-    let key = |e: &KeyEvent| match (e.key.is_hashed(), hide) {
-        // Most keys are letters, and both sides are taken to be so.
-        (true, _) => Key::of_class(KeyClass::Letter),
-        (false, true) => hidden(e.key),
-        (false, false) => e.key,
-    };
+    let key = |e: &KeyEvent| sight.of(e.key);
     let mut made: Vec<Press> = Vec::with_capacity(events.len());
     let mut earlier: Option<(f64, f64)> = None;
     let mut in_word = 0u8;
@@ -100,7 +116,7 @@ pub(crate) mod tests {
                 event(" ", at + 4_000.0, at + 4_064.0),
             ],
             16.0,
-            false,
+            Sight::Named,
         );
         // 100 → 96, 70 → 64, 150 → 144.
         assert!((made[0].hold - 96f32.ln()).abs() < 1e-6 && made[0].before.is_none());
@@ -117,15 +133,17 @@ pub(crate) mod tests {
             .collect();
         let fine: Vec<_> =
             coarse.iter().map(|e| event("a", e.down_ms + 3.3, e.up_ms + 4.9)).collect();
-        for (a, b) in presses(&coarse, 16.0, false).iter().zip(presses(&fine, 16.0, false)) {
+        for (a, b) in
+            presses(&coarse, 16.0, Sight::Named).iter().zip(presses(&fine, 16.0, Sight::Named))
+        {
             assert_eq!((a.hold, a.step, a.gap), (b.hold, b.step, b.gap));
         }
     }
 
     #[test]
     fn hidden_keys_and_odd_times_do_no_harm() {
-        let made = presses(&[event("a", 0.0, 0.0), event("b", 0.0, 1e9)], 16.0, true);
+        let made = presses(&[event("a", 0.0, 0.0), event("b", 0.0, 1e9)], 16.0, Sight::Classes);
         assert!(made.iter().all(|p| p.key.is_hidden() && p.hold.is_finite() && p.step.is_finite()));
-        assert!(presses(&[], 16.0, false).is_empty());
+        assert!(presses(&[], 16.0, Sight::Named).is_empty());
     }
 }

@@ -5,11 +5,11 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::behavior::keystroke::free::keyboard::hidden;
-use crate::behavior::keystroke::free::press::RESOLUTION_MS;
+use crate::behavior::keystroke::free::keyboard::{hidden, slot};
+use crate::behavior::keystroke::free::press::{RESOLUTION_MS, Sight};
 use crate::behavior::keystroke::free::{Background, Template, extract};
 use crate::behavior::trial::{ScoredTrial, TrialSet};
-use crate::behavior::{BehaviorError, Capture, Events, Sample};
+use crate::behavior::{BehaviorError, Capture, Events, Key, Sample};
 
 /// How a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -29,8 +29,8 @@ pub struct Protocol {
     pub background: bool,
     /// Grid of times that the background is fitted with, ms.
     pub resolution_ms: f64,
-    /// Tests as if the client sent classes of keys only.
-    pub hide: bool,
+    /// What the client shows of its keys: their names, their classes, or hashed codes.
+    pub shown: Sight,
 }
 
 impl Default for Protocol {
@@ -44,7 +44,7 @@ impl Default for Protocol {
             impostor_captures: 1,
             background: true,
             resolution_ms: RESOLUTION_MS,
-            hide: false,
+            shown: Sight::Named,
         }
     }
 }
@@ -91,8 +91,12 @@ impl Protocol {
         let mut capture = capture.clone();
         if let Events::Keystroke(events) = &mut capture.events {
             events.truncate(keys.unwrap_or(usize::MAX));
-            if self.hide {
-                events.iter_mut().for_each(|e| e.key = hidden(e.key));
+            for event in events {
+                event.key = match self.shown {
+                    Sight::Named => event.key,
+                    Sight::Classes => hidden(event.key),
+                    Sight::Timing => Key::parse(&format!("h:{}", slot(event.key))),
+                };
             }
         }
         capture

@@ -48,7 +48,7 @@ impl<'b> Template<'b> {
     }
 
     /// Compares the keys of all samples together. Named keys are compared where both sides name them, classes of
-    /// keys where one hides them, and coarse habits where no background of this class of device knows both.
+    /// keys where one hides them, timing alone where one hashes them, and coarse habits where no background of this class of device knows both.
     ///
     /// # Errors
     /// No samples, samples of another kind, or of another class of device.
@@ -79,12 +79,9 @@ impl<'b> Template<'b> {
 
     fn compare(&self, probe: &Row) -> Option<(f64, f64, f64)> {
         let background = self.background?;
-        let sides = [
-            (&background.named, &self.row.named, &probe.named),
-            (&background.hidden, &self.row.hidden, &probe.hidden),
-        ];
-        let (model, enrolled, probe) =
-            sides.into_iter().find(|(_, e, p)| e.keys > 0.0 && p.keys > 0.0)?;
+        let sides = self.row.totals.iter().zip(&probe.totals).zip(background.models());
+        let ((enrolled, probe), (_, model)) =
+            sides.into_iter().find(|((e, p), _)| e.keys > 0.0 && p.keys > 0.0)?;
         let raw = model.raw(enrolled, probe);
         Some((raw, model.llr(raw, enrolled.keys, probe.keys), MAX_LLR))
     }
