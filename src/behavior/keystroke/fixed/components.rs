@@ -42,16 +42,10 @@ pub fn components(own: &Own, known: Option<&Known<'_>>, probe: &Typing, scratch:
         distances(own, view, probe, &mut scratch.out);
     }
     shapes(own, probe, &mut scratch.out);
+    let nearest = near_times(own, probe, scratch);
+    scratch.out.extend(nearest);
     let timing = 0..2 * own.layout.keys - 1;
     let scale = 1.0 / timing.len().max(1) as f64;
-    near(own, timing.clone(), probe, scratch);
-    let count = scratch.near.len();
-    let tenth = (count / 10).max(1);
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
-    let nearest = scratch.near.first().copied().unwrap_or_default();
-    let few = mean(scratch.near.get(..tenth).unwrap_or_default());
-    let all = mean(&scratch.near);
-    scratch.out.extend([nearest, few, all]);
     let outside = timing.filter(|i| {
         let at = |v: &[f64]| v.get(*i).copied().unwrap_or_default();
         at(&probe.log) < at(&own.low) || at(&probe.log) > at(&own.high)
@@ -66,6 +60,15 @@ pub fn components(own: &Own, known: Option<&Known<'_>>, probe: &Typing, scratch:
             known.touch_components(own, probe, scratch);
         }
     }
+}
+
+/// Distances of hold and step times to the enrolled typings: of the nearest, of the nearest tenth, of all.
+pub fn near_times(own: &Own, probe: &Typing, scratch: &mut Scratch) -> [f64; 3] {
+    near(own, 0..2 * own.layout.keys - 1, probe, scratch);
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
+    let tenth = (scratch.near.len() / 10).max(1);
+    let nearest = scratch.near.first().copied().unwrap_or_default();
+    [nearest, mean(scratch.near.get(..tenth).unwrap_or_default()), mean(&scratch.near)]
 }
 
 /// Mean of clipped scaled distances over a range of values.

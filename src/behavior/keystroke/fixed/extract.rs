@@ -77,7 +77,8 @@ fn row(keys: &[KeyEvent], layout: &Layout) -> Vec<f32> {
         [a, b] => on_grid(b.down_ms - a.down_ms),
         _ => 0.0,
     }));
-    let groups: [(bool, fn(&KeyEvent) -> Option<f32>); 4] = [
+    type Value = fn(&KeyEvent) -> Option<f32>;
+    let groups: [(bool, Value); 4] = [
         (layout.pressure, |k| k.pressure),
         (layout.size, |k| k.size),
         (layout.place, |k| k.x),

@@ -46,7 +46,7 @@ pub struct TrainOptions {
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        Self { seed: 1, folds: 6, repeats: 4, stages: STAGES.to_vec(), ridge: 3e-3 }
+        Self { seed: 1, folds: 6, repeats: 4, stages: STAGES.to_vec(), ridge: 1e-2 }
     }
 }
 
@@ -67,17 +67,18 @@ impl Background {
         options: &TrainOptions,
     ) -> Result<Self, BehaviorError> {
         let groups = group(captures)?;
+        let practice = practice_stages(options);
         let summaries: Vec<Vec<Summary<'_>>> = groups
             .iter()
             .map(|g| {
-                let of = |p| Summary::of(p, &g.shape.layout, &options.stages);
+                let of = |p| Summary::of(p, &g.shape.layout, &practice);
                 g.people.iter().map(of).collect()
             })
             .collect();
         let mut texts = Vec::new();
         for (group, people) in groups.iter().zip(&summaries) {
             let people: Vec<&Summary<'_>> = people.iter().collect();
-            texts.push(fit_text(&group.shape, &people, &options.stages)?);
+            texts.push(fit_text(&group.shape, &people, &practice)?);
         }
         let (usual_log, usual_ms) = usual(&texts);
         let mut background =
@@ -88,6 +89,15 @@ impl Background {
         background.check()?;
         Ok(background)
     }
+}
+
+/// Numbers of enrolled typings after which practice is looked at: every text has the first, whatever regressions are fitted.
+fn practice_stages(options: &TrainOptions) -> Vec<u32> {
+    let mut stages = options.stages.clone();
+    stages.push(1);
+    stages.sort_unstable();
+    stages.dedup();
+    stages
 }
 
 /// Sorts captures into texts by device and keys; the most common shape of each is kept.
@@ -178,7 +188,7 @@ fn collect(
                 if inside.len() < 2 || outside.len() < 2 {
                     continue;
                 }
-                let text = fit_text(&group.shape, &outside, &options.stages)?;
+                let text = fit_text(&group.shape, &outside, &practice_stages(options))?;
                 fold_rows(group, &inside, &text, background, options, rows)?;
             }
         }

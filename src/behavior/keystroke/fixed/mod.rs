@@ -32,3 +32,6 @@ pub use template::Template;
 
 /// Most typings of a profile.
 pub const MAX_ENROLLED: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 
 use crate::behavior::keystroke::fixed::components::Scratch;
 use crate::behavior::keystroke::fixed::fit::{TrainOptions, dealt};
+use crate::behavior::keystroke::fixed::moments::{FIRST, seven_eighths};
 use crate::behavior::keystroke::fixed::{Background, Template, extract};
 use crate::behavior::trial::{ScoredTrial, TrialSet};
 use crate::behavior::{BehaviorError, Capture, Sample};
@@ -155,8 +156,8 @@ impl<'c> Enrollee<'c> {
     }
 
     fn impostor(&self, impostors: &Impostors) -> &[(u32, &'c str, Sample)] {
-        let start = self.typings.len() * 7 / 8;
-        self.range(impostors.typings.unwrap_or([start, start + 5]))
+        let start = seven_eighths(self.typings.len());
+        self.range(impostors.typings.unwrap_or([start, start + FIRST]))
     }
 }
 

@@ -8,8 +8,9 @@ use crate::behavior::keystroke::fixed::habits::habits;
 use crate::behavior::keystroke::fixed::known::Known;
 use crate::behavior::keystroke::fixed::layout::{Layout, Typing};
 use crate::behavior::keystroke::fixed::stats::{Middle, Usual, quantile};
+use crate::behavior::keystroke::fixed::text::TextModel;
 use crate::behavior::keystroke::fixed::{MAX_ENROLLED, fallback};
-use crate::behavior::{BehaviorError, Evidence, Sample, SampleKind};
+use crate::behavior::{BehaviorError, Evidence, Sample};
 use crate::domain::{Llr, RawScore};
 
 /// Typings that count as the latest.
@@ -71,7 +72,7 @@ impl<'b> Template<'b> {
         })?;
         let text = first.text.as_deref().and_then(|id| background?.text(id, first.device));
         let text = text.filter(|t| t.layout.keys == shape.keys);
-        let all: Vec<Typing> = typings(enrolled, &shape)?;
+        let all = typings(enrolled, &shape);
         if all.len() > MAX_ENROLLED {
             let (what, limit) = ("a profile of a fixed text", MAX_ENROLLED);
             return Err(BehaviorError::TooMuch { what, unit: "typings", limit, got: all.len() });
@@ -113,7 +114,7 @@ impl<'b> Template<'b> {
         for sample in probe {
             same_text(self.device, self.text.as_deref(), &self.shape, sample)?;
         }
-        let typings = typings(probe, &self.shape)?;
+        let typings = typings(probe, &self.shape);
         let Some(last) = typings.last() else {
             let what = "a probe of a fixed text: typings";
             return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
@@ -131,7 +132,9 @@ impl<'b> Template<'b> {
 
     /// Raw score and LLR of one typing.
     pub(super) fn compare(&self, typing: &Typing, scratch: &mut Scratch) -> (f64, f64) {
-        let Some(combiner) = self.combiner else { return fallback::score(&self.own, typing) };
+        let Some(combiner) = self.combiner else {
+            return fallback::score(&self.own, typing, scratch);
+        };
         components(&self.own, self.known.as_ref(), typing, scratch);
         combiner.score(&scratch.out, self.own.views[0].count)
     }
@@ -147,7 +150,7 @@ impl<'b> Template<'b> {
         typings: &[Typing],
         layout: Layout,
         usual: Usual,
-        text: Option<&'b crate::behavior::keystroke::fixed::text::TextModel>,
+        text: Option<&'b TextModel>,
         touch: bool,
     ) -> Result<Self, BehaviorError> {
         let mut own = Own::of(typings, layout, usual);
@@ -186,16 +189,8 @@ impl Own {
     }
 }
 
-fn typings(samples: &[Sample], shape: &Layout) -> Result<Vec<Typing>, BehaviorError> {
-    let mut all = Vec::with_capacity(samples.len());
-    for sample in samples {
-        all.extend(sample.iter().map(|row| shape.typing(row)));
-    }
-    if all.is_empty() {
-        let kind = SampleKind::FixedText;
-        return Err(BehaviorError::Sample { kind, why: "no rows" });
-    }
-    Ok(all)
+fn typings(samples: &[Sample], shape: &Layout) -> Vec<Typing> {
+    samples.iter().flat_map(|s| s.iter().map(|row| shape.typing(row))).collect()
 }
 
 /// Refuses what cannot be a typing of the same text on the same class of device.
