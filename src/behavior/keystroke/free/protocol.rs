@@ -87,6 +87,12 @@ impl Protocol {
         (0..folds).map(|f| order.iter().skip(f).step_by(folds).copied().collect()).collect()
     }
 
+    fn set(&self, people: &[Person], trials: Vec<ScoredTrial>) -> TrialSet {
+        let keys = self.probe_keys.map_or("all".to_owned(), |n| n.to_string());
+        let name = format!("{} enrolled, {keys} keys tested", self.enrolled);
+        TrialSet { name, people: people.iter().map(|p| p.subject.clone()).collect(), trials }
+    }
+
     fn cut(&self, capture: &Capture, keys: Option<usize>) -> Capture {
         let mut capture = capture.clone();
         if let Events::Keystroke(events) = &mut capture.events {
@@ -110,32 +116,42 @@ impl Protocol {
 pub fn run(people: &[Person], protocol: &Protocol) -> Result<TrialSet, BehaviorError> {
     let mut trials = Vec::new();
     for fold in protocol.dealt(people.len()) {
-        trials.extend(run_fold(people, &fold, protocol)?);
+        trials
+            .extend(run_fold(people, &fold, std::slice::from_ref(protocol))?.into_iter().flatten());
     }
-    let name = format!(
-        "{} enrolled, {} keys tested",
-        protocol.enrolled,
-        protocol.probe_keys.map_or("all".to_owned(), |n| n.to_string())
-    );
-    let people = people.iter().map(|p| p.subject.clone()).collect();
-    Ok(TrialSet { name, people, trials })
+    Ok(protocol.set(people, trials))
 }
 
-/// The comparisons of one fold of [`Protocol::dealt`].
+/// Runs protocols that deal and fit alike, with one fit a fold for all of them: the first one's.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_alike(
+    people: &[Person],
+    protocols: &[Protocol],
+) -> Result<Vec<TrialSet>, BehaviorError> {
+    let Some(first) = protocols.first() else { return Ok(Vec::new()) };
+    let mut trials = vec![Vec::new(); protocols.len()];
+    for fold in first.dealt(people.len()) {
+        let scored = run_fold(people, &fold, protocols)?;
+        trials.iter_mut().zip(scored).for_each(|(all, fold)| all.extend(fold));
+    }
+    Ok(protocols.iter().zip(trials).map(|(p, trials)| p.set(people, trials)).collect())
+}
+
+/// The comparisons of one fold of [`Protocol::dealt`], for each of protocols that fit alike.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_fold(
     people: &[Person],
     fold: &[usize],
-    protocol: &Protocol,
-) -> Result<Vec<ScoredTrial>, BehaviorError> {
-    let background = if protocol.background {
-        Some(background_of_others(people, fold, protocol)?)
-    } else {
-        None
-    };
-    score_fold(people, fold, background.as_ref(), protocol)
+    protocols: &[Protocol],
+) -> Result<Vec<Vec<ScoredTrial>>, BehaviorError> {
+    let Some(first) = protocols.first() else { return Ok(Vec::new()) };
+    let background =
+        if first.background { Some(background_of_others(people, fold, first)?) } else { None };
+    protocols.iter().map(|p| score_fold(people, fold, background.as_ref(), p)).collect()
 }
 
 /// Fits a background on everybody outside the fold.
@@ -158,8 +174,7 @@ pub fn background_of_others(
     Background::train_at(&captures, protocol.resolution_ms)
 }
 
-/// Scores every target of a fold against its own probes and those of everybody else there, so that several
-/// conditions can share a background.
+/// Scores every target of a fold against its own probes and those of everybody else there.
 ///
 /// # Errors
 /// Samples that cannot be compared, which [`extract`] does not make.

@@ -47,8 +47,9 @@ impl<'b> Template<'b> {
         self.row.keys as u32
     }
 
-    /// Compares the keys of all samples together. Named keys are compared where both sides name them, classes of
-    /// keys where one hides them, timing alone where one hashes them, and coarse habits where no background of this class of device knows both.
+    /// Compares the keys of all samples together: named keys where both sides name them, classes of keys where
+    /// one hides them, timing alone where one hashes them, and coarse habits where no background of this class of
+    /// device knows both.
     ///
     /// # Errors
     /// No samples, samples of another kind, or of another class of device.

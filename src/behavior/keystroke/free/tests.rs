@@ -262,4 +262,8 @@ fn a_run_scores_every_pair_of_a_fold() {
     // Four people a fold: two own probes each, one of each of the three others.
     assert_eq!((own, set.trials.len() - own), (24, 36));
     assert_eq!(run(&people, &protocol).unwrap(), set);
+    let whole = Protocol { probe_keys: None, ..protocol };
+    let both = protocol::run_alike(&people, &[protocol, whole]).unwrap();
+    assert_eq!(both[0], set);
+    assert_ne!(both[1].trials, set.trials);
 }
