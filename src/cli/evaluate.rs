@@ -3,15 +3,16 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
-use crate::cli::evaluate_age;
 use crate::cli::model::ModelArgs;
 use crate::cli::{CliError, Done};
+use crate::cli::{evaluate_age, evaluate_behavior};
 use crate::usecase::back_end;
 use crate::usecase::evaluate::enrollment::{self, EnrollmentOptions};
 use crate::usecase::evaluate::{
     self, Baseline, Condition, EvaluateOptions, EvaluatedModel, Evaluation, GroupBy, Protocol,
     System, Systems, tables,
 };
+use crate::usecase::evaluate_behavior::Kind;
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::hear::Vad;
 use crate::usecase::install_model;
@@ -34,6 +35,14 @@ enum What {
     Tables(TablesArgs),
     /// Age and age class by voice.
     Age(evaluate_age::Args),
+    /// Typing: passwords and other fixed texts, and free text.
+    Keystroke(evaluate_behavior::Args),
+    /// Strokes on a touch screen.
+    Touch(evaluate_behavior::Args),
+    /// A mouse or the like.
+    Pointer(evaluate_behavior::Args),
+    /// The style of chat messages.
+    Text(evaluate_behavior::Args),
 }
 
 /// What both measurements need.
@@ -140,6 +149,10 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         What::Enrollment(args) => measure_enrollment(args),
         What::Tables(args) => write_tables(&args),
         What::Age(args) => evaluate_age::run(args),
+        What::Keystroke(args) => evaluate_behavior::run(Kind::Keystroke, &args),
+        What::Touch(args) => evaluate_behavior::run(Kind::Touch, &args),
+        What::Pointer(args) => evaluate_behavior::run(Kind::Pointer, &args),
+        What::Text(args) => evaluate_behavior::run(Kind::Text, &args),
     }
 }
 

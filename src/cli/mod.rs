@@ -6,11 +6,13 @@
 
 pub mod age;
 pub mod audit;
+pub mod behavior;
 pub mod calibrate;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;
 pub mod evaluate_age;
+pub mod evaluate_behavior;
 pub mod features;
 pub mod key;
 pub mod model;
@@ -46,7 +48,9 @@ pub enum Command {
     Age(age::Args),
     /// Scores of a list of trials, as TSV.
     Score(score::Args),
-    /// Accuracy on a set of recordings.
+    /// Keystrokes, touches and pointers: scores of captures, background models.
+    Behavior(behavior::Args),
+    /// Accuracy on a set of recordings, captures or texts.
     Evaluate(evaluate::Args),
     /// Fit a calibration from labeled trials.
     Calibrate(calibrate::Args),
@@ -104,6 +108,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Demo(args) => demo::run(args),
         Command::Model(args) => model::run(args),
         Command::Score(args) => score::run(args),
+        Command::Behavior(args) => behavior::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Embed(args) => embed::run(args),

@@ -1,0 +1,145 @@
+//! `vouch behavior`: scores of captured keys, touches and pointers, and background models.
+
+use std::fs;
+use std::io::{BufWriter, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+
+use crate::cli::{CliError, Done};
+use crate::usecase::backgrounds::{self, Backgrounds, TrainedKind};
+use crate::usecase::behavior_files;
+use crate::usecase::score_trials::ScoreTrialsError;
+
+/// Keystrokes, touches and pointers: scores of captures against profiles, and background models.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Compare captures with the profiles of enrolled ones; TSV with header `subject capture raw llr [label]`.
+    Score(ScoreArgs),
+    /// Fit a background model on captures of many people.
+    Train(TrainArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ScoreArgs {
+    /// Captures to enroll, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    enroll: PathBuf,
+    /// Captures to test, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    test: PathBuf,
+    /// Trials, a line each: `subject capture[,capture…] [target|nontarget]`. Without it each capture is compared
+    /// with the profile of its own subject.
+    #[arg(long, value_name = "FILE")]
+    trials: Option<PathBuf>,
+    #[command(flatten)]
+    background: BackgroundArgs,
+}
+
+/// Which background models are used.
+#[derive(Debug, clap::Args)]
+pub struct BackgroundArgs {
+    /// Background models: those that ship, those of class `open` only, none, or a folder with files that
+    /// `behavior train` wrote.
+    #[arg(long, value_name = "shipped|open|none|DIR", default_value = "shipped")]
+    backgrounds: String,
+}
+
+impl BackgroundArgs {
+    fn load(&self) -> Result<Backgrounds, CliError> {
+        let loaded = match self.backgrounds.as_str() {
+            "shipped" => backgrounds::shipped(false),
+            "open" => backgrounds::shipped(true),
+            "none" => Ok(Backgrounds::default()),
+            folder => backgrounds::from_folder(Path::new(folder)),
+        };
+        loaded.map_err(CliError::failed)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct TrainArgs {
+    /// What to fit.
+    #[arg(long, value_enum)]
+    kind: KindArg,
+    /// Captures of many people, JSON lines.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    captures: Vec<PathBuf>,
+    /// The model, a JSON file.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum KindArg {
+    /// Typing of fixed texts.
+    FixedText,
+    /// Typing of any text.
+    FreeText,
+    /// Strokes of a finger.
+    Touch,
+    /// A mouse or the like.
+    Pointer,
+}
+
+impl KindArg {
+    fn kind(self) -> TrainedKind {
+        match self {
+            Self::FixedText => TrainedKind::FixedText,
+            Self::FreeText => TrainedKind::FreeText,
+            Self::Touch => TrainedKind::Touch,
+            Self::Pointer => TrainedKind::Pointer,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Done, CliError> {
+    match args.what {
+        What::Score(args) => score(&args),
+        What::Train(args) => train(&args),
+    }
+}
+
+fn read(path: &Path) -> Result<String, CliError> {
+    fs::read_to_string(path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))
+}
+
+fn score(args: &ScoreArgs) -> Result<Done, CliError> {
+    let loaded = args.background.load()?;
+    let list = args.trials.as_deref().map(read).transpose()?;
+    let (enroll, test) = (read(&args.enroll)?, read(&args.test)?);
+    let mut out = BufWriter::new(stdout().lock());
+    let sides = (enroll.as_str(), test.as_str());
+    let errors = &mut stderr().lock();
+    let outcome = behavior_files::score(&loaded, sides, list.as_deref(), &mut out, errors)
+        .map_err(|error| match (error, &args.trials) {
+            (error @ ScoreTrialsError::Line { .. }, Some(trials)) => {
+                CliError::Usage(format!("{}: {error}", trials.display()))
+            }
+            (error, _) => CliError::failed(error),
+        })?;
+    out.flush().map_err(CliError::failed)?;
+    Ok(if outcome.failed == 0 { Done::All } else { Done::Some })
+}
+
+fn train(args: &TrainArgs) -> Result<Done, CliError> {
+    let mut captures = String::new();
+    for path in &args.captures {
+        captures += &read(path)?;
+        captures.push('\n');
+    }
+    let trained = backgrounds::train(args.kind.kind(), &captures, &mut stderr().lock())
+        .map_err(CliError::failed)?;
+    fs::write(&args.out, &trained.json)
+        .map_err(|e| CliError::failed(format!("{}: {e}", args.out.display())))?;
+    eprintln!(
+        "vouch: fitted on {} captures of {} people; {} captures left out",
+        trained.captures, trained.people, trained.failed
+    );
+    Ok(if trained.failed == 0 { Done::All } else { Done::Some })
+}

@@ -1,0 +1,131 @@
+//! Background models of behavior: those that ship, those of a folder, and fitting one on captures.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub use crate::behavior::SampleKind as TrainedKind;
+use crate::behavior::keystroke::{fixed, free};
+pub use crate::behavior::kinds::Backgrounds;
+use crate::behavior::kinds::sample_kind;
+use crate::behavior::touch::TrainingSample;
+use crate::behavior::{BehaviorError, Capture, Sample, SampleKind, builtin, parse, pointer, touch};
+use crate::usecase::evaluate_behavior::keystroke::numbered;
+
+/// Why there are no models.
+#[derive(Debug, thiserror::Error)]
+pub enum BackgroundsError {
+    /// A file that cannot be read.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// A model that cannot be used, or captures that give none.
+    #[error(transparent)]
+    Behavior(#[from] BehaviorError),
+    /// A model that cannot be written.
+    #[error("writing the model: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The models in a folder: a file `KIND.json` each (`fixed_text.json`, `free_text.json`, `touch.json`,
+/// `pointer.json`), as `vouch behavior train` writes them. A kind without a file uses its fallback.
+///
+/// # Errors
+/// A file that is there and cannot be read or used.
+pub fn from_folder(folder: &Path) -> Result<Backgrounds, BackgroundsError> {
+    let mut all = Backgrounds::default();
+    for kind in SampleKind::ALL {
+        let path = folder.join(format!("{}.json", kind.as_str()));
+        match std::fs::read_to_string(&path) {
+            Ok(json) => all.put(kind, &json)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {}
+            Err(error) => return Err(BackgroundsError::File(path, error)),
+        }
+    }
+    Ok(all)
+}
+
+/// A fitted model.
+pub struct Trained {
+    /// Its file.
+    pub json: String,
+    /// Captures it was fitted on.
+    pub captures: usize,
+    /// People behind them.
+    pub people: usize,
+    /// Captures that could not be read or hold too little; each has its cause in `errors`.
+    pub failed: usize,
+}
+
+/// Fits the model of a kind on captures as JSON lines, each person's oldest first. Captures of other kinds are passed over.
+///
+/// # Errors
+/// Too few people or captures.
+pub fn train(
+    kind: SampleKind,
+    text: &str,
+    errors: &mut dyn Write,
+) -> Result<Trained, BackgroundsError> {
+    let mut failed = 0;
+    let mut captures: Vec<Capture> = Vec::new();
+    for (line, read) in parse::captures(text) {
+        match read {
+            Ok(capture) if sample_kind(&capture) == kind => captures.push(capture),
+            Ok(_) => {}
+            Err(cause) => {
+                let _ = writeln!(errors, "vouch: line {line}: {cause}");
+                failed += 1;
+            }
+        }
+    }
+    let mut names = Vec::new();
+    let numbered = numbered(&captures, &mut names);
+    let json = match kind {
+        SampleKind::FixedText => {
+            let options = fixed::TrainOptions::default();
+            serde_json::to_string(&fixed::Background::train(&numbered, &options)?)?
+        }
+        SampleKind::FreeText => serde_json::to_string(&free::Background::train(&numbered)?)?,
+        SampleKind::Touch => {
+            let samples = extracted(&numbered, |c| touch::extract(c, None), &mut failed, errors);
+            let rows = samples.iter().map(|(person, session, sample)| TrainingSample {
+                person: *person,
+                session: *session,
+                device: None,
+                sample,
+            });
+            serde_json::to_string(&touch::Background::train(&rows.collect::<Vec<_>>())?)?
+        }
+        SampleKind::Pointer => {
+            let samples = extracted(&numbered, |c| pointer::extract(c, None), &mut failed, errors);
+            let rows: Vec<_> = samples.iter().map(|(p, s, sample)| (*p, *s, sample)).collect();
+            serde_json::to_string(&pointer::Background::train(&rows)?)?
+        }
+    };
+    Ok(Trained { json, captures: captures.len(), people: names.len(), failed })
+}
+
+fn extracted(
+    captures: &[(u32, u32, &Capture)],
+    extract: impl Fn(&Capture) -> Result<Sample, BehaviorError>,
+    failed: &mut usize,
+    errors: &mut dyn Write,
+) -> Vec<(u32, u32, Sample)> {
+    let mut samples = Vec::with_capacity(captures.len());
+    for (person, session, capture) in captures {
+        match extract(capture) {
+            Ok(sample) => samples.push((*person, *session, sample)),
+            Err(cause) => {
+                let _ = writeln!(errors, "vouch: {} {}: {cause}", capture.subject, capture.capture);
+                *failed += 1;
+            }
+        }
+    }
+    samples
+}
+
+/// The models that ship, or none where only models of class `open` may be used: all of them are of class `research`.
+///
+/// # Errors
+/// Never for the shipped files.
+pub fn shipped(open_only: bool) -> Result<Backgrounds, BackgroundsError> {
+    Ok(if open_only { Backgrounds::default() } else { builtin::all()? })
+}

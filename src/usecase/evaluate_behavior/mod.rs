@@ -1,0 +1,177 @@
+//! Evaluation of behavior and of the style of text: `vouch evaluate keystroke|touch|pointer|text`.
+//!
+//! Writes into its output folder: `protocol.toml`, which repeats the run to the digit, `scores-CONDITION.tsv`,
+//! `evaluation.json`, `det.svg` and `reliability.svg`.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::behavior::BehaviorError;
+use crate::behavior::trial::TrialSet;
+use crate::conversation::ConversationError;
+use crate::scoring::ScoringError;
+
+pub mod figures;
+pub mod keystroke;
+pub mod pointer;
+pub mod report;
+pub mod text;
+pub mod touch;
+
+use figures::{Row, judge};
+
+/// Layout of protocol files.
+const LAYOUT: u32 = 1;
+/// Most bytes of an unpacked data set.
+const MAX_DATA_BYTES: u64 = 1 << 30;
+
+/// Why there is no evaluation.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateBehaviorError {
+    /// Reading or writing a file.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// A protocol that cannot be used.
+    #[error("protocol: {0}")]
+    Protocol(String),
+    /// The data or the models.
+    #[error(transparent)]
+    Behavior(#[from] BehaviorError),
+    /// Text and its models.
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
+    /// The figures.
+    #[error(transparent)]
+    Scoring(#[from] ScoringError),
+}
+
+/// What is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Fixed texts and free text.
+    Keystroke,
+    /// Strokes of a finger.
+    Touch,
+    /// A mouse.
+    Pointer,
+    /// The style of messages.
+    Text,
+}
+
+impl Kind {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keystroke => "keystroke",
+            Self::Touch => "touch",
+            Self::Pointer => "pointer",
+            Self::Text => "text",
+        }
+    }
+
+    /// The protocol that ships.
+    pub fn built_in(self) -> &'static str {
+        match self {
+            Self::Keystroke => keystroke::PROTOCOL,
+            Self::Touch => touch::PROTOCOL,
+            Self::Pointer => pointer::PROTOCOL,
+            Self::Text => text::PROTOCOL,
+        }
+    }
+}
+
+/// Evaluates one kind on the data sets in `data`, by a protocol file or the one that ships. Answers the table as Markdown.
+///
+/// # Errors
+/// See [`EvaluateBehaviorError`].
+pub fn run(
+    kind: Kind,
+    data: &Path,
+    protocol: Option<&str>,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<String, EvaluateBehaviorError> {
+    let protocol = protocol.unwrap_or_else(|| kind.built_in());
+    let read = |name: &str| read_data(&data.join(name));
+    let sets = match kind {
+        Kind::Keystroke => {
+            keystroke::run(&read, &parsed(protocol, |p: &keystroke::ProtocolFile| p.version)?)?
+        }
+        Kind::Touch => touch::run(&read, &parsed(protocol, |p: &touch::ProtocolFile| p.version)?)?,
+        Kind::Pointer => {
+            let protocol = parsed(protocol, |p: &pointer::ProtocolFile| p.version)?;
+            pointer::run(&read(&protocol.data)?, &protocol)?
+        }
+        Kind::Text => {
+            let protocol = parsed(protocol, |p: &text::ProtocolFile| p.version)?;
+            text::run(&read(&protocol.data)?, &protocol)?
+        }
+    };
+    let rows = finish(&Run { title: kind.name(), protocol, sets: &sets }, folder, out)?;
+    Ok(format!("{}\n{}\n", report::grid(kind.name(), &rows).markdown(), report::LEGEND))
+}
+
+/// A protocol file of the layout that is read.
+fn parsed<T: serde::de::DeserializeOwned>(
+    text: &str,
+    version: fn(&T) -> u32,
+) -> Result<T, EvaluateBehaviorError> {
+    let file: T =
+        toml::from_str(text).map_err(|e| EvaluateBehaviorError::Protocol(e.to_string()))?;
+    match version(&file) {
+        LAYOUT => Ok(file),
+        got => Err(EvaluateBehaviorError::Protocol(format!("version {LAYOUT} is read, got {got}"))),
+    }
+}
+
+/// An evaluation to judge and write.
+pub struct Run<'a> {
+    /// Over tables and plots.
+    pub title: &'a str,
+    /// The protocol as a file.
+    pub protocol: &'a str,
+    /// What was scored.
+    pub sets: &'a [TrialSet],
+}
+
+/// Judges all conditions, writes the results and the table.
+///
+/// # Errors
+/// Conditions that cannot be judged, and files that cannot be written.
+pub fn finish(
+    run: &Run<'_>,
+    folder: &Path,
+    out: &mut dyn Write,
+) -> Result<Vec<Row>, EvaluateBehaviorError> {
+    let rows = run.sets.iter().map(judge).collect::<Result<Vec<Row>, _>>()?;
+    let failed = |error| EvaluateBehaviorError::File(folder.to_owned(), error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).map_err(failed);
+    put("protocol.toml", run.protocol)?;
+    for set in run.sets {
+        put(&report::file_name(&set.name), &report::scores(set))?;
+    }
+    for (name, svg) in report::plots(run.title, run.sets) {
+        put(name, &svg)?;
+    }
+    let json = serde_json::to_string_pretty(&rows);
+    put("evaluation.json", &json.map_err(|e| EvaluateBehaviorError::Protocol(e.to_string()))?)?;
+    let table = report::grid(run.title, &rows).text();
+    writeln!(out, "{table}\n{}", report::LEGEND).map_err(failed)?;
+    Ok(rows)
+}
+
+/// Reads a data set as it is kept: text, or gzip by its name.
+///
+/// # Errors
+/// A file that cannot be read, is no UTF-8 or is over 1 GiB.
+pub fn read_data(path: &Path) -> Result<String, EvaluateBehaviorError> {
+    let failed = |error| EvaluateBehaviorError::File(path.to_owned(), error);
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let packed = path.extension().is_some_and(|e| e == "gz");
+    let source: Box<dyn Read> =
+        if packed { Box::new(flate2::read::GzDecoder::new(file)) } else { Box::new(file) };
+    let mut text = String::new();
+    source.take(MAX_DATA_BYTES).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
