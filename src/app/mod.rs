@@ -2,6 +2,7 @@
 //! server and the administration run on them.
 
 pub mod admin;
+mod behavior;
 mod master_key;
 pub mod serve;
 pub mod voice;

@@ -102,6 +102,7 @@ async fn serve(
         store: Arc::new(store.clone()),
         engine: Arc::clone(&engine),
         voice: installed.voice,
+        behavior: super::behavior::find(config)?,
         pinned: installed.pinned,
         configured_model: config.models.default.clone(),
         models: installed.models,

@@ -13,6 +13,7 @@ use tonic::{Request, Status};
 use crate::grpc::{convert, proto, status};
 use crate::usecase::command::Caller;
 use crate::usecase::port::{Application, Reply};
+use crate::usecase::sessions::SessionGrant;
 
 /// Name of a call in logs and in the answer's metadata `x-request-id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Places {
 pub struct Call {
     /// Who calls.
     pub caller: Arc<Caller>,
+    /// What the token of a session is good for, where one was presented in place of an API key.
+    pub grant: Option<SessionGrant>,
     /// Its name.
     pub id: RequestId,
     /// When the client stops waiting, if it said so.

@@ -3,6 +3,7 @@
 
 use prost::Message;
 
+use crate::domain::SubjectId;
 use crate::grpc::convert::{self, Read, requests};
 use crate::grpc::inbox::{Part, StreamRequest};
 use crate::grpc::{guard, proto};
@@ -11,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 21] = [
+const READERS: [Reader; 26] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -33,6 +34,11 @@ const READERS: [Reader; 21] = [
     |bytes| whole(bytes, requests::list_decisions),
     |bytes| whole(bytes, requests::explain_decision),
     headers,
+    |bytes| whole(bytes, convert::enroll_behavior),
+    |bytes| whole(bytes, convert::verify_behavior),
+    observe,
+    |bytes| whole(bytes, convert::get_behavior_profiles),
+    |bytes| whole(bytes, convert::delete_behavior_profile),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -54,6 +60,18 @@ where
             Ok(())
         }
         Part::Empty => Ok(()),
+    })
+}
+
+fn observe(bytes: &[u8]) -> Option<Read<()>> {
+    use proto::observe_behavior_request::Message;
+    Some(match proto::ObserveBehaviorRequest::decode(bytes).ok()?.message {
+        Some(Message::Config(config)) => convert::observe_behavior(config).map(drop),
+        Some(Message::Capture(capture)) => {
+            let subject = SubjectId::parse("s").expect("it is an id");
+            convert::behavior_capture(capture, &subject, 1, "capture").map(drop)
+        }
+        None => Ok(()),
     })
 }
 
@@ -209,8 +227,77 @@ mod tests {
             proto::ExplainDecisionRequest { decision_id: "d-1".into() }.encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let numbered = messages.into_iter().enumerate();
+        let messages = messages.into_iter().chain(behavior());
+        let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
+    }
+
+    /// The same of `BehaviorService`.
+    fn behavior() -> [Vec<u8>; 5] {
+        use proto::behavior_capture::Events;
+        let subject_id = || "caller-7".to_owned();
+        let idempotency_key = || "k-1".to_owned();
+        let factor =
+            || Some(proto::Authorization { agent: "agent-7".into(), factor: "otp".into() });
+        let key = proto::KeyEvent {
+            key: "letter".into(),
+            down_ms: 1.0,
+            up_ms: 90.5,
+            pressure: Some(0.5),
+            ..Default::default()
+        };
+        let point = proto::PointEvent {
+            phase: proto::PointPhase::Move as i32,
+            t_ms: 7.0,
+            x: 3.0,
+            y: 4.0,
+            button: "left".into(),
+            ..Default::default()
+        };
+        let motion = proto::MotionEvent { t_ms: 0.0, accel: vec![0.0; 3], gyro: vec![] };
+        let capture = |events| proto::BehaviorCapture {
+            capture_id: "c1".into(),
+            device: proto::DeviceClass::Tablet as i32,
+            text_id: "pin".into(),
+            screen: Some(proto::Screen { width_px: 800.0, height_px: 600.0, dpi: Some(90.0) }),
+            events: Some(events),
+            motion: vec![motion.clone()],
+        };
+        let keys = capture(Events::Keystroke(proto::KeyEvents { events: vec![key] }));
+        let path = capture(Events::Pointer(proto::PointEvents { events: vec![point] }));
+        let config = proto::ObserveBehaviorConfig {
+            subject_id: subject_id(),
+            other_factor: factor(),
+            adapt: true,
+            idempotency_key: idempotency_key(),
+        };
+        let config = proto::observe_behavior_request::Message::Config(config);
+        [
+            proto::EnrollBehaviorRequest {
+                subject_id: subject_id(),
+                captures: vec![keys],
+                authorization: factor(),
+                reenroll: true,
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::VerifyBehaviorRequest {
+                subject_id: subject_id(),
+                captures: vec![path.clone(), path],
+                other_factor: factor(),
+                adapt: true,
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::ObserveBehaviorRequest { message: Some(config) }.encode_to_vec(),
+            proto::GetBehaviorProfilesRequest { subject_id: subject_id() }.encode_to_vec(),
+            proto::DeleteBehaviorProfileRequest {
+                subject_id: subject_id(),
+                profile_id: "p-1".into(),
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+        ]
     }
 
     #[test]

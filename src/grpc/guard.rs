@@ -25,12 +25,15 @@ use crate::grpc::{proto, status};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::port::Application;
+use crate::usecase::sessions::{SESSION_TOKEN_PREFIX, SessionGrant};
 
 /// When to come back after a limit on calls.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// The transport enforces the client's `grpc-timeout` too; being a little earlier lets the answer
 /// carry its details.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(2);
+/// Where a token of a session is good for something.
+const SESSION_PATH: &str = "/vouch.v1.SessionService/Run";
 /// Longest API key looked at, in bytes.
 const MAX_API_KEY_LEN: usize = 256;
 
@@ -85,10 +88,21 @@ impl Guard {
         Ok(Places { server, connection })
     }
 
-    async fn authenticate(&self, headers: &http::HeaderMap) -> Result<Caller, Status> {
+    /// Who calls. A token of a session opens and resumes sessions and does nothing else; anywhere else it
+    /// is an unknown API key.
+    async fn authenticate(
+        &self,
+        path: &str,
+        headers: &http::HeaderMap,
+    ) -> Result<(Caller, Option<SessionGrant>), Status> {
         let refuse = || status::status(&UseCaseError::Unauthenticated);
         let key = api_key(headers).ok_or_else(refuse)?;
-        let outcome = self.app.authenticate(key).await;
+        let outcome = if path == SESSION_PATH && key.starts_with(SESSION_TOKEN_PREFIX) {
+            let found = self.app.authenticate_session(key).await;
+            found.map(|(caller, grant)| (caller, Some(grant)))
+        } else {
+            self.app.authenticate(key).await.map(|caller| (caller, None))
+        };
         outcome.map_err(|error| status::status(&error))
     }
 }
@@ -227,7 +241,8 @@ async fn admit(
     }
     let places = guard.places(request.extensions())?;
     let started = line.started;
-    let caller = tokio::time::timeout(limit, guard.authenticate(request.headers()))
+    let known = guard.authenticate(request.uri().path(), request.headers());
+    let (caller, grant) = tokio::time::timeout(limit, known)
         .await
         .map_err(|_| status::deadline(limit))??;
     let caller = Arc::new(caller);
@@ -237,6 +252,7 @@ async fn admit(
     request.headers_mut().remove("x-api-key");
     request.extensions_mut().insert(Call {
         caller,
+        grant,
         id: line.id,
         client_deadline: client_timeout.map(|t| started + t.saturating_sub(DEADLINE_MARGIN)),
         places: Arc::new(places),

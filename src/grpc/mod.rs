@@ -5,6 +5,7 @@
 
 mod age;
 mod audit;
+mod behavior;
 pub mod call;
 pub mod client;
 mod connection;
@@ -21,6 +22,7 @@ mod live;
 mod models;
 pub mod proto;
 pub mod server;
+mod sessions;
 pub mod settings;
 pub mod status;
 mod subjects;

@@ -17,14 +17,16 @@ use crate::grpc::guard::{Guard, GuardLayer};
 use crate::grpc::inbox::LiveSettings;
 use crate::grpc::proto::age_service_server::AgeServiceServer;
 use crate::grpc::proto::audit_service_server::AuditServiceServer;
+use crate::grpc::proto::behavior_service_server::BehaviorServiceServer;
 use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
 use crate::grpc::proto::model_service_server::ModelServiceServer;
+use crate::grpc::proto::session_service_server::SessionServiceServer;
 use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
 use crate::grpc::settings::{OutOfRange, ServerSettings, TlsSettings};
 use crate::grpc::{
-    age, audit, enrollment, health, identification, models, proto, subjects, verification,
+    age, audit, behavior, enrollment, health, identification, models, proto, sessions, subjects, verification,
 };
 use crate::usecase::port::Application;
 
@@ -220,7 +222,9 @@ fn routes(
     };
     let enrollment = enrollment::Service { app: app(), live: live.clone() };
     let verification = verification::Service { app: app(), live: live.clone() };
-    let identification = identification::Service { app: app(), live };
+    let identification = identification::Service { app: app(), live: live.clone() };
+    let behavior = behavior::Service { app: app(), live: live.clone() };
+    let sessions = sessions::Service { app: app(), live };
     let subjects = subjects::Service { app: app() };
     let audit = audit::Service { app: app() };
     let models = models::Service { app: app() };
@@ -239,6 +243,8 @@ fn routes(
         .add_service(AuditServiceServer::new(audit).max_decoding_message_size(max))
         .add_service(ModelServiceServer::new(models).max_decoding_message_size(max))
         .add_service(AgeServiceServer::new(age).max_decoding_message_size(max))
+        .add_service(BehaviorServiceServer::new(behavior).max_decoding_message_size(max))
+        .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

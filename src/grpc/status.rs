@@ -25,6 +25,8 @@ pub mod reason {
     pub const INVALID_ARGUMENT: &str = "INVALID_ARGUMENT";
     /// The audio cannot be read or is over a limit.
     pub const BAD_AUDIO: &str = "BAD_AUDIO";
+    /// A capture of behavior cannot be read or is over a limit; `BadRequest` names it.
+    pub const BAD_CAPTURE: &str = "BAD_CAPTURE";
     /// Nothing of that kind and id.
     pub const NOT_FOUND: &str = "NOT_FOUND";
     /// It exists already.
@@ -59,6 +61,8 @@ pub mod reason {
     pub const STOPPING: &str = "STOPPING";
     /// A message is longer than the server reads; the metadata has `limit_bytes` and `got_bytes`.
     pub const MESSAGE_TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+    /// Another connection went on with the session, or this one reads too slowly.
+    pub const SESSION_MOVED: &str = "SESSION_MOVED";
     /// Messages of a stream in the wrong order.
     pub const STREAM_ORDER: &str = "STREAM_ORDER";
 }
@@ -142,6 +146,13 @@ pub fn stopping() -> Status {
     retry(Code::Unavailable, reason::STOPPING, "the server is stopping", RETRY_LATER)
 }
 
+/// Another connection went on with the session, or the client reads too slowly to be told what it must
+/// know: it can resume.
+pub fn session_moved() -> Status {
+    let message = "this connection was replaced by another one, or it reads too slowly; resume";
+    info(Code::Aborted, reason::SESSION_MOVED, message)
+}
+
 /// A defect of the server; `what` goes to the log.
 pub fn internal(what: &str) -> Status {
     tracing::error!(target: "vouch::grpc", what, "internal error");
@@ -167,6 +178,12 @@ pub fn status(error: &UseCaseError) -> Status {
             reason::BAD_AUDIO,
             text,
             ErrorDetails::with_bad_request_violation("audio", problem),
+        ),
+        UseCaseError::BadCapture { index, problem } => with(
+            Code::InvalidArgument,
+            reason::BAD_CAPTURE,
+            text,
+            ErrorDetails::with_bad_request_violation(format!("captures[{index}]"), problem),
         ),
         UseCaseError::NotFound { .. } => info(Code::NotFound, reason::NOT_FOUND, text),
         UseCaseError::AlreadyExists { .. } => {
@@ -277,6 +294,11 @@ mod tests {
                 reason::INVALID_ARGUMENT,
             ),
             (E::BadAudio { problem: "truncated".into() }, Code::InvalidArgument, reason::BAD_AUDIO),
+            (
+                E::BadCapture { index: 3, problem: "no events".into() },
+                Code::InvalidArgument,
+                reason::BAD_CAPTURE,
+            ),
             (E::NotFound { what: "subject" }, Code::NotFound, reason::NOT_FOUND),
             (E::AlreadyExists { what: "subject" }, Code::AlreadyExists, reason::ALREADY_EXISTS),
             (E::IdempotencyMismatch, Code::InvalidArgument, reason::IDEMPOTENCY_MISMATCH),

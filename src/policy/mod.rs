@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod age;
 pub mod attempts;
+pub mod behavior;
 pub mod enrollment;
 pub mod identification;
 pub mod rules;
@@ -13,6 +14,10 @@ pub mod verification;
 pub use admission::{Standing, admit};
 pub use age::{AgeRules, AgeVerdict, classify_age};
 pub use attempts::{Attempts, Outcome};
+pub use behavior::{
+    BehaviorEvidence, BehaviorNeeds, BehaviorRules, BehaviorVerdict, decide_behavior,
+    refuse_capture,
+};
 pub use enrollment::{Judgement, UtteranceEvidence, judge_utterance};
 pub use identification::{IdentificationEvidence, decide_identification};
 pub use rules::{

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
-use crate::policy::AgeRules;
+use crate::policy::{AgeRules, BehaviorRules};
 
 /// One day, in milliseconds.
-const DAY_MS: DurationMs = 86_400_000;
+pub(super) const DAY_MS: DurationMs = 86_400_000;
 /// One minute, in milliseconds.
 const MINUTE_MS: DurationMs = 60_000;
 /// Largest LLR bound that can be configured, either way: odds of e^30, beyond any calibration.
-const LLR_LIMIT: f64 = 30.0;
+pub(super) const LLR_LIMIT: f64 = 30.0;
 /// Most candidates of one identification that can be configured.
 pub const MAX_CANDIDATES_LIMIT: usize = 1_000;
 /// Most utterances that any enrollment can need, whatever is configured.
@@ -153,7 +153,7 @@ impl Default for IdentificationRules {
     }
 }
 
-/// Everything a decision by voice is held against.
+/// Everything a decision is held against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VoicePolicy {
@@ -169,6 +169,8 @@ pub struct VoicePolicy {
     pub identification: IdentificationRules,
     /// Age class; no input of any other decision.
     pub age: AgeRules,
+    /// Behavior.
+    pub behavior: BehaviorRules,
 }
 
 impl Default for VoicePolicy {
@@ -180,6 +182,7 @@ impl Default for VoicePolicy {
             attempts: AttemptRules::default(),
             identification: IdentificationRules::default(),
             age: AgeRules::default(),
+            behavior: BehaviorRules::default(),
         }
     }
 }
@@ -204,6 +207,7 @@ impl VoicePolicy {
         self.check_enrollment()?;
         self.check_attempts()?;
         self.age.check()?;
+        self.behavior.check()?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
         within(

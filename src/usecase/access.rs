@@ -26,6 +26,10 @@ pub enum Right {
     Renew,
     /// Verify and identify.
     Compare,
+    /// Let a claim accepted with another factor refresh a profile of behavior.
+    Adapt,
+    /// Delete a profile of behavior.
+    DeleteBehaviorProfile,
     /// Read and explain decisions and the head of the chain.
     ReadAudit,
     /// List models.
@@ -51,8 +55,12 @@ impl Right {
             ),
             Self::Consent => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
             Self::Erase => (&[Privacy, Admin], "privacy or admin"),
-            Self::Enroll | Self::Compare => (&[Client, Agent, Admin], "client, agent or admin"),
-            Self::DeleteVoiceprint => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
+            Self::Enroll | Self::Compare | Self::Adapt => {
+                (&[Client, Agent, Admin], "client, agent or admin")
+            }
+            Self::DeleteVoiceprint | Self::DeleteBehaviorProfile => {
+                (&[Agent, Privacy, Admin], "agent, privacy or admin")
+            }
             Self::Renew => (&[Admin], "admin"),
             Self::ReadAudit => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
@@ -110,6 +118,8 @@ mod tests {
             (Right::DeleteVoiceprint, ".x...xx."),
             (Right::Renew, "......x."),
             (Right::Compare, "xx....x."),
+            (Right::Adapt, "xx....x."),
+            (Right::DeleteBehaviorProfile, ".x...xx."),
             (Right::ReadAudit, "..xxxxx."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),

@@ -17,6 +17,7 @@ use crate::usecase::command::Caller;
 use crate::usecase::gallery::Galleries;
 use crate::usecase::parts::{Parts, VoiceParts};
 use crate::usecase::request::{REMEMBER_MS, Request};
+use crate::usecase::sessions::Sessions;
 
 /// How often a decision is taken anew because another request changed the subject in between.
 pub(super) const MAX_TRIES: usize = 8;
@@ -25,6 +26,7 @@ pub(super) const MAX_TRIES: usize = 8;
 pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) galleries: Galleries,
+    pub(super) sessions: Sessions,
 }
 
 /// A change and its record, before it is committed.

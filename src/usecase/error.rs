@@ -28,6 +28,14 @@ pub enum UseCaseError {
         /// What is wrong, with the limit and what came.
         problem: String,
     },
+    /// A capture of behavior cannot be read or is over a limit.
+    #[error("captures[{index}]: {problem}")]
+    BadCapture {
+        /// Its place in the request, from 0.
+        index: usize,
+        /// What is wrong, with the limit and what came; never content.
+        problem: String,
+    },
     /// Nothing of that kind and id with this tenant.
     #[error("{what} not found")]
     NotFound {

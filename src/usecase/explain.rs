@@ -19,6 +19,7 @@ pub(super) fn explanation(record: &DecisionRecord, fine: bool) -> Vec<String> {
     sentences.extend(about_comparison(event, fine));
     sentences.extend(about_enrollment(event, fine));
     sentences.extend(about_age_class(event));
+    sentences.extend(about_behavior(event, fine));
     sentences.extend(about_refusal(event));
     if let Some(decision) = record.decision {
         sentences.push(format!("The decision is {}.", name(decision)));
@@ -185,6 +186,43 @@ fn about_age_class(event: &Event) -> Vec<String> {
             _ => "",
         };
         sentences.push(format!("Callers are told by notice {notice}{research}."));
+    }
+    sentences
+}
+
+/// What was compared by behavior, which cues were looked for, and what became of the profile.
+fn about_behavior(event: &Event, fine: bool) -> Vec<String> {
+    let detail = |name: &str| event.details.get(name).map(String::as_str);
+    let (Some(kind), Some(device)) = (detail("kind"), detail("device")) else {
+        return Vec::new();
+    };
+    let kind = kind.replace('_', " ");
+    let mut sentences = vec![format!("Behavior: {kind} on a {device}.")];
+    if let (Some(captures), Some(kept)) = (detail("captures"), detail("captures_kept")) {
+        sentences.push(format!("{kept} of {captures} captures were kept."));
+    }
+    if let (Some(captures), Some(units)) = (detail("captures"), detail("units")) {
+        let unit = detail("unit").unwrap_or("units");
+        let enough = match detail("enough") {
+            Some("true") => "enough",
+            _ => "too little",
+        };
+        sentences.push(format!("{captures} captures with {units} {unit} were compared: {enough}."));
+    }
+    if let Some(findings) = detail("findings").filter(|f| !f.is_empty()) {
+        sentences.push(format!("Cues of attacks: {findings}."));
+    }
+    if let Some(habits) = detail("habits").filter(|_| fine) {
+        sentences.push(format!("Habits for and against: {habits}."));
+    }
+    if let Some(adapted) = detail("adapted").filter(|n| *n != "0") {
+        sentences.push(format!("{adapted} captures were taken into the profile."));
+    }
+    if event.reasons.contains(&Reason::BehaviorAlone) {
+        sentences.push(
+            "It matches, but behavior alone is a risk signal: no other factor was named."
+                .to_owned(),
+        );
     }
     sentences
 }

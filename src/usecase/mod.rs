@@ -6,6 +6,9 @@ pub mod age;
 pub mod age_files;
 pub mod age_head;
 pub mod back_end;
+pub mod backgrounds;
+pub mod behavior;
+pub mod behavior_files;
 pub mod calibrate;
 pub mod command;
 mod core;
@@ -18,6 +21,7 @@ mod erase;
 pub mod error;
 pub mod evaluate;
 pub mod evaluate_age;
+pub mod evaluate_behavior;
 mod explain;
 pub mod extract_features;
 pub mod extractor_pool;
@@ -37,6 +41,7 @@ pub mod parts;
 pub mod recordings;
 mod request;
 pub mod score_trials;
+pub mod sessions;
 pub mod speech_set;
 mod subjects;
 #[cfg(test)]
@@ -60,7 +65,13 @@ pub mod port {
     use super::command::*;
     use super::error::UseCaseError;
     use super::output::*;
-    use crate::domain::{AudioFormat, ConsentRecord, SubjectId, TenantId, Versions};
+    use super::sessions::{
+        Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
+        SessionMessage, SessionOutput, SessionStatus,
+    };
+    use crate::domain::{
+        AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions,
+    };
 
     /// A boxed future, so that the port is object-safe.
     pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;
@@ -176,6 +187,69 @@ pub mod port {
             format: AudioFormat,
         ) -> Reply<'a, Box<dyn LiveIdentification>>;
 
+        /// Adds captures to a profile of behavior.
+        fn enroll_behavior<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: EnrollBehavior,
+        ) -> Reply<'a, BehaviorEnrollment>;
+        /// Verifies captures.
+        fn verify_behavior<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: VerifyBehavior,
+        ) -> Reply<'a, BehaviorVerification>;
+        /// Verifies captures as they come.
+        fn observe_behavior<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ObserveBehavior,
+        ) -> Reply<'a, Box<dyn LiveBehavior>>;
+        /// Lists profiles of behavior.
+        fn behavior_profiles<'a>(
+            &'a self,
+            by: &'a Caller,
+            subject: SubjectId,
+        ) -> Reply<'a, Vec<BehaviorProfileInfo>>;
+        /// Deletes one.
+        fn delete_behavior_profile<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: DeleteBehaviorProfile,
+        ) -> Reply<'a, Done<()>>;
+
+        /// Mints a token that opens one session of an app.
+        fn mint_session_token<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: MintSessionToken,
+        ) -> Reply<'a, MintedToken>;
+        /// Who presents this token, and what it is good for?
+        fn authenticate_session<'a>(
+            &'a self,
+            presented: &'a str,
+        ) -> Reply<'a, (Caller, SessionGrant)>;
+        /// Opens a session.
+        fn open_session<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: OpenSession,
+        ) -> Reply<'a, Box<dyn LiveSession>>;
+        /// Goes on with one whose connection was lost.
+        fn resume_session<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ResumeSession,
+        ) -> Reply<'a, Box<dyn LiveSession>>;
+        /// Where one stands.
+        fn session_status<'a>(
+            &'a self,
+            by: &'a Caller,
+            session: SessionId,
+        ) -> Reply<'a, SessionStatus>;
+        /// Ends one.
+        fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended>;
+
         /// Lists decisions, newest first.
         fn decisions<'a>(
             &'a self,
@@ -213,6 +287,14 @@ pub mod port {
         ) -> Reply<'a, Done<AgeClassStatus>>;
         /// Whether it is enabled.
         fn age_class_status<'a>(&'a self, by: &'a Caller) -> Reply<'a, AgeClassStatus>;
+    }
+
+    /// A verification by captures that come one by one.
+    pub trait LiveBehavior: Send {
+        /// Takes a capture; evidence so far.
+        fn push(&mut self, capture: RawCapture) -> Reply<'_, BehaviorUpdate>;
+        /// No more captures, or time ran out: the final decision.
+        fn finish(self: Box<Self>) -> Reply<'static, BehaviorVerification>;
     }
 
     /// An enrollment by live audio. The edge pushes chunks in order and finishes once.
@@ -270,5 +352,14 @@ pub mod port {
         fn duration_ms(&self, bytes: usize) -> u64;
         /// End of audio, or time ran out: the final decision.
         fn finish(self: Box<Self>) -> Reply<'static, Identification>;
+    }
+
+    /// A client's end of a session. Dropping it loses the connection; the session goes on.
+    pub trait LiveSession: Send {
+        /// Takes a message; waits while the session is busy.
+        fn push(&mut self, sequence: u64, message: SessionMessage) -> Reply<'_, ()>;
+        /// What the session says, once. It ends with the session, or when the client reads too slowly
+        /// or another connection took over.
+        fn responses(&mut self) -> Option<tokio::sync::mpsc::Receiver<SessionOutput>>;
     }
 }

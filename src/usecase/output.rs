@@ -6,6 +6,7 @@ use crate::domain::{
     RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
     VoiceprintId,
 };
+pub use crate::usecase::behavior::output::*;
 
 /// Strength of evidence as the caller may see it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]

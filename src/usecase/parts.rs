@@ -12,6 +12,7 @@ use crate::policy::VoicePolicy;
 use crate::scoring::BackEnd;
 use crate::store::Store;
 use crate::usecase::age_head::AgeHeads;
+use crate::usecase::behavior::BehaviorModels;
 use crate::usecase::output::ModelInfo;
 
 /// Time as an argument.
@@ -87,6 +88,8 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     /// The configured model, which new tenants get; absent while it is not installed.
     pub voice: Option<VoiceParts>,
+    /// Models of behavior.
+    pub behavior: Arc<dyn BehaviorModels>,
     /// Further installed models, to which tenants are pinned.
     pub pinned: Vec<VoiceParts>,
     /// Id of the configured model, for the command that installs it.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::domain::{AudioFormat, ConsentRecord, SubjectId, TenantId, Versions};
+use crate::domain::{AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::*;
@@ -12,7 +12,12 @@ use crate::usecase::gallery::Galleries;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
 use crate::usecase::port::{
-    Application, LiveEnrollment, LiveIdentification, LiveVerification, Reply,
+    Application, LiveBehavior, LiveEnrollment, LiveIdentification, LiveSession, LiveVerification,
+    Reply,
+};
+use crate::usecase::sessions::{
+    Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionPolicy,
+    SessionStatus, Sessions,
 };
 
 /// The one implementation of [`Application`].
@@ -28,8 +33,17 @@ impl Vouch {
     /// The store cannot be read, or holds what the model cannot take.
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = Galleries::load(&parts).await?;
-        let inner = Inner { parts, galleries };
+        let inner = Inner { parts, galleries, sessions: Sessions::new()? };
+        let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
+        if open > 0 {
+            tracing::warn!(open, "sessions were open when the server stopped: ended as incomplete");
+        }
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Holds sessions that are opened from now on to this policy in place of the shipped default.
+    pub fn hold_sessions_to(&self, policy: Arc<dyn SessionPolicy>) {
+        self.inner.sessions.hold_to(policy);
     }
 
     /// A use-case that changes something: it runs to its end even if the caller goes away.
@@ -189,6 +203,90 @@ impl Application for Vouch {
     ) -> Reply<'a, Box<dyn LiveIdentification>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(inner.identify_stream(by.clone(), c, format))
+    }
+
+    fn enroll_behavior<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: EnrollBehavior,
+    ) -> Reply<'a, BehaviorEnrollment> {
+        act!(self, by, enroll_behavior(c))
+    }
+
+    fn verify_behavior<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: VerifyBehavior,
+    ) -> Reply<'a, BehaviorVerification> {
+        act!(self, by, verify_behavior(c))
+    }
+
+    fn observe_behavior<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ObserveBehavior,
+    ) -> Reply<'a, Box<dyn LiveBehavior>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(inner.observe_behavior(by.clone(), c))
+    }
+
+    fn behavior_profiles<'a>(
+        &'a self,
+        by: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<BehaviorProfileInfo>> {
+        Box::pin(async move { self.inner.behavior_profiles(by, &subject).await })
+    }
+
+    fn delete_behavior_profile<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: DeleteBehaviorProfile,
+    ) -> Reply<'a, Done<()>> {
+        act!(self, by, delete_behavior_profile(c))
+    }
+
+    fn mint_session_token<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: MintSessionToken,
+    ) -> Reply<'a, MintedToken> {
+        Box::pin(self.inner.mint_session_token(by, c))
+    }
+
+    fn authenticate_session<'a>(
+        &'a self,
+        presented: &'a str,
+    ) -> Reply<'a, (Caller, SessionGrant)> {
+        Box::pin(async move { self.inner.authenticate_session(presented) })
+    }
+
+    fn open_session<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: OpenSession,
+    ) -> Reply<'a, Box<dyn LiveSession>> {
+        act!(self, by, open_session(c))
+    }
+
+    fn resume_session<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ResumeSession,
+    ) -> Reply<'a, Box<dyn LiveSession>> {
+        act!(self, by, resume_session(c))
+    }
+
+    fn session_status<'a>(
+        &'a self,
+        by: &'a Caller,
+        session: SessionId,
+    ) -> Reply<'a, SessionStatus> {
+        Box::pin(self.inner.session_status(by, session))
+    }
+
+    fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended> {
+        act!(self, by, end_session(session))
     }
 
     fn decisions<'a>(

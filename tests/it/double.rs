@@ -10,6 +10,9 @@ use vouch::usecase::UseCaseError;
 use vouch::usecase::command::*;
 use vouch::usecase::output::*;
 use vouch::usecase::port::*;
+use vouch::usecase::sessions::{
+    Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionStatus,
+};
 
 /// The one valid key.
 pub const KEY: &str = "vk_0123_test-secret";
@@ -139,6 +142,33 @@ fn verification(total_ms: u32) -> Verification {
     }
 }
 
+fn behavior_verification(captures: u32) -> BehaviorVerification {
+    let finding = |kind, state| ShownFinding { kind, state, detail: "because".into() };
+    BehaviorVerification {
+        decision: Decision::StepUp,
+        reasons: vec![Reason::BehaviorMatch, Reason::BehaviorAlone],
+        score: Some(ShownScore { band: ScoreBand::High, llr: None, raw: None }),
+        findings: vec![
+            finding(BehaviorFinding::Replay, Finding::Absent),
+            finding(BehaviorFinding::RemoteControl, Finding::Unknown),
+        ],
+        habits: vec![ShownHabit {
+            what: "hold time".into(),
+            position: Some(3),
+            deviation: 3.1,
+            llr: -1.2,
+        }],
+        kind: Some(BehaviorKind::FixedText),
+        device: Some(Device::Desktop),
+        captures,
+        units: 10 * captures,
+        enough: true,
+        adapted: 0,
+        decision_id: decision_id(),
+        versions: versions(),
+    }
+}
+
 fn identification(searched: u32, total_ms: u32) -> Identification {
     Identification {
         decision: Decision::NoMatch,
@@ -188,6 +218,7 @@ fn subject_info(id: SubjectId) -> SubjectInfo {
         opted_out: false,
         consents: vec![],
         enrolled: false,
+        behavior_profiles: 0,
     }
 }
 
@@ -340,6 +371,36 @@ impl LiveIdentification for LiveDouble {
     }
 }
 
+impl LiveBehavior for LiveDouble {
+    fn push(&mut self, _: RawCapture) -> Reply<'_, BehaviorUpdate> {
+        Box::pin(async move {
+            if self.subject == manner::SLOW {
+                tokio::time::sleep(SLOW_PUSH).await;
+            }
+            self.chunks += 1;
+            self.counts.pushed.fetch_add(1, Ordering::SeqCst);
+            let v = behavior_verification(self.chunks as u32);
+            Ok(BehaviorUpdate {
+                decision: Decision::Inconclusive,
+                reasons: vec![Reason::MoreInput],
+                score: v.score,
+                findings: v.findings,
+                captures: v.captures,
+                units: v.units,
+                enough: false,
+                versions: v.versions,
+            })
+        })
+    }
+
+    fn finish(mut self: Box<Self>) -> Reply<'static, BehaviorVerification> {
+        Box::pin(async move {
+            self.end();
+            Ok(behavior_verification(self.chunks as u32))
+        })
+    }
+}
+
 impl LiveEnrollment for LiveDouble {
     fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
         Box::pin(async move {
@@ -368,6 +429,55 @@ impl LiveEnrollment for LiveDouble {
 }
 
 impl Application for Double {
+    fn mint_session_token<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: MintSessionToken,
+    ) -> Reply<'a, MintedToken> {
+        let expires_at = Timestamp::from_unix_ms(1_000);
+        Box::pin(async move { Ok(MintedToken { token: "vs_1".to_owned(), expires_at }) })
+    }
+
+    fn authenticate_session<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> Reply<'a, (Caller, SessionGrant)> {
+        self.counts.authenticated.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Err(UseCaseError::Unauthenticated) })
+    }
+
+    fn open_session<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: OpenSession,
+    ) -> Reply<'a, Box<dyn LiveSession>> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
+    }
+
+    fn resume_session<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ResumeSession,
+    ) -> Reply<'a, Box<dyn LiveSession>> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
+    }
+
+    fn session_status<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: vouch::domain::SessionId,
+    ) -> Reply<'a, SessionStatus> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
+    }
+
+    fn end_session<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: vouch::domain::SessionId,
+    ) -> Reply<'a, Ended> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
+    }
+
     fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller> {
         self.counts.authenticated.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
@@ -543,6 +653,72 @@ impl Application for Double {
             let live = LiveDouble::new(&nobody, &self.counts);
             Ok(Box::new(live) as Box<dyn LiveIdentification>)
         })
+    }
+
+    fn enroll_behavior<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: EnrollBehavior,
+    ) -> Reply<'a, BehaviorEnrollment> {
+        let outcome = |capture: &RawCapture| CaptureOutcome {
+            capture: capture.capture.clone(),
+            accepted: true,
+            reasons: vec![],
+        };
+        let answer = BehaviorEnrollment {
+            state: EnrollmentState::InProgress,
+            progress: BehaviorProgress {
+                captures: 7,
+                required_captures: 10,
+                units: 88,
+                required_units: 100,
+                unit: "keys".into(),
+            },
+            captures: c.captures.iter().map(outcome).collect(),
+            reasons: vec![Reason::EnrollmentInProgress],
+            profile: Some(BehaviorProfileId::parse("p-1").unwrap()),
+            kind: BehaviorKind::FreeText,
+            device: Device::Phone,
+            decision_id: decision_id(),
+            versions: versions(),
+        };
+        self.unary(Some(&c.subject), answer)
+    }
+
+    fn verify_behavior<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: VerifyBehavior,
+    ) -> Reply<'a, BehaviorVerification> {
+        self.unary(Some(&c.subject), behavior_verification(c.captures.len() as u32))
+    }
+
+    fn observe_behavior<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: ObserveBehavior,
+    ) -> Reply<'a, Box<dyn LiveBehavior>> {
+        Box::pin(async move {
+            refuse(c.subject.as_str())?;
+            let live = LiveDouble::new(&c.subject, &self.counts);
+            Ok(Box::new(live) as Box<dyn LiveBehavior>)
+        })
+    }
+
+    fn behavior_profiles<'a>(
+        &'a self,
+        _: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<BehaviorProfileInfo>> {
+        self.unary(Some(&subject), vec![])
+    }
+
+    fn delete_behavior_profile<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: DeleteBehaviorProfile,
+    ) -> Reply<'a, Done<()>> {
+        self.unary(Some(&c.subject), done(()))
     }
 
     fn decisions<'a>(

@@ -8,6 +8,7 @@
 mod age;
 mod app;
 mod auth;
+mod behavior;
 mod double;
 mod errors;
 mod health;

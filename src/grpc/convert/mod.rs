@@ -2,10 +2,14 @@
 //! refused with the path of its field.
 
 mod age;
+mod behavior;
 mod inbound;
 mod outbound;
 pub mod requests;
+mod sessions;
 
 pub use age::*;
+pub use behavior::*;
 pub use inbound::*;
 pub use outbound::*;
+pub use sessions::*;

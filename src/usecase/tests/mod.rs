@@ -1,12 +1,15 @@
 //! The use-cases together.
 
+mod rhythm;
 mod store;
 mod world;
 
 mod age;
+mod behavior;
 mod enroll;
 mod identify;
 mod identify_live;
 mod live;
+mod sessions;
 mod subjects;
 mod verify;

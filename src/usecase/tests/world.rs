@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use super::rhythm::Rhythm;
 use super::store::TestStore;
 use crate::audio::{AudioLimits, decode};
 use crate::crypto::SystemEntropy;
@@ -253,6 +254,7 @@ pub(super) struct World {
     pub(super) store: Arc<TestStore>,
     pub(super) clock: Arc<HandClock>,
     pub(super) color: Arc<Color>,
+    pub(super) rhythm: Arc<Rhythm>,
     keys: AtomicUsize,
 }
 
@@ -283,10 +285,12 @@ impl World {
         };
         let (color, voice) = with(&setting.model);
         let pinned = setting.others.iter().map(|model| with(model).1).collect();
+        let rhythm = Arc::new(Rhythm::default());
         let parts = Parts {
             store: store.clone(),
             engine: Arc::new(Engine::start(1, 16).unwrap()),
             voice: setting.installed.then_some(voice),
+            behavior: rhythm.clone(),
             pinned,
             configured_model: "color".into(),
             models: vec![],
@@ -301,6 +305,7 @@ impl World {
             store,
             clock,
             color,
+            rhythm,
             keys: AtomicUsize::new(0),
         }
     }

@@ -82,7 +82,7 @@ async fn profiles_are_found_by_kind_device_and_text() {
     let free = profile("p3", SampleKind::FreeText, None);
     w.put("anna", free.clone()).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(w.read("anna", Some(&pin())).await.profiles, [first.clone()]);
+        assert_eq!(w.read("anna", Some(&pin())).await.profiles, std::slice::from_ref(&first));
         let all = w.read("anna", None).await.profiles;
         assert_eq!(all, [first.clone(), second.clone(), free.clone()]);
         let other = ProfileKey { device: Device::Phone, ..pin() };

@@ -1,0 +1,20 @@
+//! The models of behavior, as far as their license is allowed.
+
+use std::sync::Arc;
+
+use crate::behavior::builtin;
+use crate::config::Config;
+use crate::usecase::UseCaseError;
+use crate::usecase::behavior::{BehaviorModels, Fitted};
+
+/// The backgrounds that ship, or the fallbacks.
+///
+/// # Errors
+/// A shipped background cannot be used.
+pub fn find(config: &Config) -> Result<Arc<dyn BehaviorModels>, UseCaseError> {
+    let license = &config.models.license;
+    if license.allows(builtin::LICENSE) {
+        tracing::info!(target: "vouch::app", "behavior backgrounds of license class research");
+    }
+    Ok(Arc::new(Fitted::shipped(|class| license.allows(class))?))
+}

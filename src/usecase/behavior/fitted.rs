@@ -1,0 +1,221 @@
+//! The models of behavior that are shipped, behind what the use-cases need.
+
+use crate::behavior::finding::{
+    Cue, FindingState, Fingerprint, History, MAX_FINGERPRINTS, Tempo, TempoProfile, findings,
+};
+use crate::behavior::kinds::{Backgrounds, Template, extract};
+use crate::behavior::{BehaviorError, Capture, Evidence, Sample, SampleKind, builtin};
+use crate::domain::{ArtifactRef, Finding, LicenseClass};
+use crate::usecase::UseCaseError;
+use crate::usecase::behavior::compare::ours;
+use crate::usecase::behavior::models::{BehaviorHistory, BehaviorModels, BehaviorTemplate};
+use crate::usecase::output::{BehaviorFinding, ShownFinding};
+
+/// Version of the fallbacks, which need no background; counts up when features change.
+const FALLBACK_VERSION: u32 = 1;
+
+/// Backgrounds with their names, or the fallbacks where there are none.
+pub struct Fitted {
+    backgrounds: Backgrounds,
+    names: Vec<(SampleKind, ArtifactRef)>,
+}
+
+impl Fitted {
+    /// Backgrounds and, for each kind that has one, its id and version: a profile made with another name
+    /// is not compared.
+    pub fn new(backgrounds: Backgrounds, names: Vec<(SampleKind, ArtifactRef)>) -> Self {
+        Self { backgrounds, names }
+    }
+
+    /// The backgrounds that ship; the fallbacks where their license class is not allowed.
+    ///
+    /// # Errors
+    /// A shipped background that cannot be used, which is a defect.
+    pub fn shipped(allows: impl Fn(LicenseClass) -> bool) -> Result<Self, UseCaseError> {
+        if !allows(builtin::LICENSE) {
+            return Ok(Self::new(Backgrounds::default(), Vec::new()));
+        }
+        let names = SampleKind::ALL.map(|kind| (kind, builtin::reference(kind)));
+        Ok(Self::new(builtin::all().map_err(ours)?, names.to_vec()))
+    }
+}
+
+/// What is kept of a capture beside its sample.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Trace {
+    fingerprint: Option<Fingerprint>,
+    tempo: Option<Tempo>,
+}
+
+/// Captures accepted before.
+struct Past {
+    fingerprints: Vec<Fingerprint>,
+    tempos: Vec<Tempo>,
+    tempo: TempoProfile,
+}
+
+impl Past {
+    fn take(&mut self, trace: &[u8]) {
+        // What an older version kept and this one cannot read is no history.
+        let Ok(Trace { fingerprint, tempo }) = serde_json::from_slice(trace) else {
+            return;
+        };
+        self.fingerprints.extend(fingerprint);
+        self.tempos.extend(tempo);
+    }
+}
+
+impl BehaviorModels for Fitted {
+    fn background(&self, kind: SampleKind) -> ArtifactRef {
+        let named = self.names.iter().find(|(of, _)| *of == kind);
+        named.map_or_else(
+            || ArtifactRef::new(format!("{}-fallback", kind.as_str()), FALLBACK_VERSION),
+            |(_, name)| name.clone(),
+        )
+    }
+
+    fn extract(&self, capture: &Capture) -> Result<Sample, BehaviorError> {
+        extract(capture, &self.backgrounds)
+    }
+
+    fn template<'m>(
+        &'m self,
+        enrolled: &[Sample],
+    ) -> Result<Box<dyn BehaviorTemplate + 'm>, BehaviorError> {
+        Ok(Box::new(Template::new(enrolled, &self.backgrounds)?))
+    }
+
+    fn fingerprint(&self, capture: &Capture) -> Vec<u8> {
+        let trace = Trace { fingerprint: Fingerprint::of(capture), tempo: Tempo::of(capture) };
+        // A number that is not finite is no JSON: then nothing is kept.
+        serde_json::to_vec(&trace).unwrap_or_default()
+    }
+
+    fn history(&self, known: &[&[u8]]) -> Box<dyn BehaviorHistory> {
+        let mut past =
+            Past { fingerprints: Vec::new(), tempos: Vec::new(), tempo: TempoProfile::of(&[]) };
+        known.iter().for_each(|trace| past.take(trace));
+        past.tempo = TempoProfile::of(&past.tempos);
+        Box::new(past)
+    }
+}
+
+impl BehaviorTemplate for Template<'_> {
+    fn score(&self, probe: &[Sample]) -> Result<Evidence, BehaviorError> {
+        Template::score(self, probe)
+    }
+}
+
+impl BehaviorHistory for Past {
+    fn findings(&self, capture: &Capture) -> Vec<ShownFinding> {
+        let oldest = self.fingerprints.len().saturating_sub(MAX_FINGERPRINTS);
+        let history = History {
+            fingerprints: self.fingerprints.get(oldest..).unwrap_or_default(),
+            tempo: Some(&self.tempo),
+            characters: None,
+        };
+        findings(capture, &history).into_iter().map(shown).collect()
+    }
+
+    fn add(&mut self, fingerprint: &[u8]) {
+        // The tempo stays that of before: the captures of one request may all be of one bad day.
+        self.take(fingerprint);
+    }
+}
+
+fn shown(finding: crate::behavior::finding::Finding) -> ShownFinding {
+    let kind = match finding.cue {
+        Cue::Replay => BehaviorFinding::Replay,
+        Cue::Scripted => BehaviorFinding::Scripted,
+        Cue::Paste => BehaviorFinding::Paste,
+        Cue::RemoteControl => BehaviorFinding::RemoteControl,
+        Cue::Hesitation => BehaviorFinding::Hesitation,
+        Cue::CoarseClock => BehaviorFinding::CoarseClock,
+    };
+    let state = match finding.state {
+        FindingState::Detected => Finding::Present,
+        FindingState::NotDetected => Finding::Absent,
+        FindingState::Unknown => Finding::Unknown,
+    };
+    let why = match serde_json::to_value(finding.reason) {
+        Ok(serde_json::Value::String(name)) => name.replace('_', " "),
+        _ => String::new(),
+    };
+    let detail = if finding.detail.is_empty() { why } else { format!("{why}: {}", finding.detail) };
+    ShownFinding { kind, state, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behavior::parse;
+
+    fn capture(hold_ms: impl Fn(usize) -> f64) -> Capture {
+        let key = |i: usize| {
+            let down = 170.0 * i as f64 + 3.7 * (i as f64 * 1.9).sin();
+            format!(r#"{{"key":"letter","down_ms":{down},"up_ms":{}}}"#, down + hold_ms(i))
+        };
+        let keys: Vec<String> = (0..12).map(key).collect();
+        let line = format!(
+            r#"{{"subject":"s","capture":"c","device":"desktop","kind":"keystroke","text_id":"t","events":[{}]}}"#,
+            keys.join(",")
+        );
+        parse::capture(&line, 1).unwrap()
+    }
+
+    fn state(found: &[ShownFinding], kind: BehaviorFinding) -> Finding {
+        found.iter().find(|f| f.kind == kind).map(|f| f.state).unwrap()
+    }
+
+    #[test]
+    fn a_capture_is_known_by_what_is_kept_of_it() {
+        let models = Fitted::new(Backgrounds::default(), Vec::new());
+        let first = capture(|i| 90.0 + 17.0 * (i as f64 * 2.3).sin());
+        let other = capture(|i| 120.0 + 31.0 * (i as f64 * 0.7).cos());
+        let trace = models.fingerprint(&first);
+        assert!(
+            !trace.is_empty()
+                && trace.len() <= crate::usecase::behavior::models::MAX_FINGERPRINT_BYTES
+        );
+        let mut history = models.history(&[&trace, b"of another version"]);
+        let replay = BehaviorFinding::Replay;
+        assert_eq!(state(&history.findings(&first), replay), Finding::Present);
+        assert_eq!(state(&history.findings(&other), replay), Finding::Absent);
+        history.add(&models.fingerprint(&other));
+        assert_eq!(state(&history.findings(&other), replay), Finding::Present);
+        let fresh = models.history(&[]);
+        assert_eq!(state(&fresh.findings(&first), replay), Finding::Unknown);
+    }
+
+    #[test]
+    fn what_ships_is_named_and_left_out_where_its_license_is_not_allowed() {
+        let any = Fitted::shipped(|_| true).unwrap();
+        let open = Fitted::shipped(|class| class == LicenseClass::Open).unwrap();
+        for kind in SampleKind::ALL {
+            assert_eq!(any.background(kind), builtin::reference(kind));
+            assert!(open.background(kind).id.ends_with("-fallback"));
+        }
+    }
+
+    #[test]
+    fn kinds_without_a_background_have_the_name_of_their_fallback() {
+        let named = vec![(SampleKind::Touch, ArtifactRef::new("behavior-touch", 3))];
+        let models = Fitted::new(Backgrounds::default(), named);
+        assert_eq!(models.background(SampleKind::Touch).to_string(), "behavior-touch@3");
+        assert_eq!(models.background(SampleKind::Pointer).to_string(), "pointer-fallback@1");
+    }
+
+    #[test]
+    fn the_fallback_tells_two_rhythms_apart() {
+        let models = Fitted::new(Backgrounds::default(), Vec::new());
+        let times = |base: f64, n: usize| {
+            let typed = capture(|i| base + 6.0 * ((i * 7 + n * 13) as f64).sin());
+            models.extract(&typed).unwrap()
+        };
+        let enrolled: Vec<Sample> = (0..10).map(|n| times(90.0, n)).collect();
+        let template = models.template(&enrolled).unwrap();
+        let same = template.score(&[times(90.0, 20)]).unwrap();
+        let other = template.score(&[times(150.0, 21)]).unwrap();
+        assert!(same.llr.0 > other.llr.0, "{} {}", same.llr.0, other.llr.0);
+    }
+}

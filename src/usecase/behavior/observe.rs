@@ -1,0 +1,141 @@
+//! Verification while captures come in: running evidence after each, one decision at the end.
+
+use std::sync::Arc;
+
+use crate::behavior::RawCapture;
+use crate::store::BehaviorSnapshot;
+use crate::usecase::UseCaseError;
+use crate::usecase::behavior::probe::{Probe, Seen, check_same, look_at};
+use crate::usecase::behavior::verify::{
+    Claim, Weighed, check_claim, claim_content, for_role, shown_score,
+};
+use crate::usecase::behavior::{MAX_OBSERVED, OBSERVED_EVENTS, OBSERVED_WINDOW};
+use crate::usecase::command::{Caller, ObserveBehavior};
+use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::failure::invalid;
+use crate::usecase::output::{BehaviorUpdate, BehaviorVerification};
+use crate::usecase::port::{LiveBehavior, Reply};
+
+/// RPC, for idempotency.
+const METHOD: &str = "vouch.v1.BehaviorService/ObserveBehavior";
+
+/// A claim on its way to a decision.
+struct Live {
+    inner: Shared,
+    claim: Arc<Claim>,
+    /// The latest captures; absent until the first.
+    probe: Option<Arc<Probe>>,
+    /// The subject when the first capture came; the decision reads it anew.
+    snapshot: Option<BehaviorSnapshot>,
+    count: u32,
+}
+
+/// A repeated request: the answer is known.
+struct Known(BehaviorVerification);
+
+impl Inner {
+    pub(in crate::usecase) async fn observe_behavior(
+        self: Shared,
+        by: Caller,
+        c: ObserveBehavior,
+    ) -> Result<Box<dyn LiveBehavior>, UseCaseError> {
+        check_claim(&by, c.other.as_ref())?;
+        // The captures are not known yet: a stream is named by its configuration.
+        let request = claim_content(&c.subject, c.other.as_ref()).request(METHOD, &c.key);
+        if let Some(answer) = self.remembered(&by, &request).await? {
+            return Ok(Box::new(Known(for_role(answer, &by))));
+        }
+        let claim = Claim { by, request, subject: c.subject, other: c.other };
+        let claim = Arc::new(claim);
+        Ok(Box::new(Live { inner: self, claim, probe: None, snapshot: None, count: 0 }))
+    }
+}
+
+impl Live {
+    /// Adds a capture; the oldest leaves a full window.
+    async fn take(&mut self, raw: RawCapture) -> Result<(), UseCaseError> {
+        if self.count >= MAX_OBSERVED {
+            let problem = format!("at most {MAX_OBSERVED} of a stream");
+            return Err(invalid("capture", problem));
+        }
+        let index = usize::try_from(self.count).unwrap_or(usize::MAX);
+        let models = Arc::clone(&self.inner.parts.behavior);
+        let job = move || look_at(models.as_ref(), index, raw);
+        let (key, seen) = self.inner.compute(job).await??;
+        let mut latest = match &self.probe {
+            Some(probe) => {
+                check_same(&probe.key, &key)?;
+                probe.seen.clone()
+            }
+            None => {
+                let Claim { by, subject, .. } = &*self.claim;
+                let store = &self.inner.parts.store;
+                self.snapshot = store.behavior(&by.tenant, subject, Some(&key)).await?;
+                Vec::new()
+            }
+        };
+        latest.push(seen);
+        let over = latest.len().saturating_sub(OBSERVED_WINDOW);
+        latest.drain(..over);
+        let events = |all: &[Seen]| all.iter().map(|s| s.capture.events.len()).sum::<usize>();
+        while latest.len() > 1 && events(&latest) > OBSERVED_EVENTS {
+            latest.remove(0);
+        }
+        self.probe = Some(Arc::new(Probe { key, seen: latest }));
+        self.count += 1;
+        Ok(())
+    }
+
+    fn update(&self, weighed: &Weighed) -> BehaviorUpdate {
+        let probe = self.probe.as_deref();
+        let (captures, units) = weighed.amount(probe);
+        BehaviorUpdate {
+            decision: weighed.verdict.decision,
+            reasons: weighed.verdict.reasons.clone(),
+            score: shown_score(weighed.score(), &self.claim.by),
+            findings: weighed.findings(),
+            captures,
+            units,
+            enough: weighed.enough(),
+            versions: self.inner.behavior_versions(probe.map(|p| p.key.kind)),
+        }
+    }
+}
+
+impl LiveBehavior for Live {
+    fn push(&mut self, capture: RawCapture) -> Reply<'_, BehaviorUpdate> {
+        Box::pin(async move {
+            self.take(capture).await?;
+            let (claim, probe) = (Arc::clone(&self.claim), self.probe.clone());
+            let snapshot = self.snapshot.as_ref();
+            let weighed = self.inner.weigh_claim(&claim, probe.as_ref(), snapshot).await?;
+            Ok(self.update(&weighed))
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Reply<'static, BehaviorVerification> {
+        let Self { inner, claim, probe, .. } = *self;
+        Box::pin(to_the_end(async move { inner.conclude_behavior(&claim, probe).await }))
+    }
+}
+
+impl LiveBehavior for Known {
+    fn push(&mut self, _capture: RawCapture) -> Reply<'_, BehaviorUpdate> {
+        let answer = &self.0;
+        let update = BehaviorUpdate {
+            decision: answer.decision,
+            reasons: answer.reasons.clone(),
+            score: answer.score,
+            findings: answer.findings.clone(),
+            captures: answer.captures,
+            units: answer.units,
+            enough: answer.enough,
+            versions: answer.versions.clone(),
+        };
+        Box::pin(async move { Ok(update) })
+    }
+
+    fn finish(self: Box<Self>) -> Reply<'static, BehaviorVerification> {
+        Box::pin(async move { Ok(self.0) })
+    }
+}
