@@ -13,6 +13,9 @@ const TERM_CUT: f64 = 3.0;
 const COHORT_CUT: f64 = 5.0;
 /// Nearest people that a distance is compared with.
 const NEAREST_PEOPLE: usize = 5;
+/// Deviations from which a value counts no further: against everybody, and where practice has been guessed.
+const OTHERS_CUT: f64 = 4.0;
+const LATER_CUT: f64 = 3.0;
 /// Mean absolute deviation to standard deviation of a normal distribution.
 const TO_SIGMA: f64 = 1.25;
 /// Typings of one sitting; a sitting's own shift shrinks only with more of them.
@@ -24,6 +27,9 @@ const SAME_SITTING: f64 = 0.2;
 #[derive(Debug, Clone)]
 pub struct Known<'b> {
     text: &'b TextModel,
+    everybody: Adapted,
+    novice: Adapted,
+    practiced: Adapted,
     /// The person's mean drawn towards everybody's, and deviation, of all and of the latest typings.
     adapted: [Adapted; 2],
     /// Where practice will have led.
@@ -34,12 +40,38 @@ pub struct Known<'b> {
     touch: Option<Projected>,
 }
 
+/// A normal distribution of each value, with everything a comparison needs of it at hand.
 #[derive(Debug, Clone)]
 struct Adapted {
     mean: Vec<f64>,
-    deviation: Vec<f64>,
+    /// One over the deviation.
+    inverse: Vec<f64>,
+    /// Logarithm of the deviation.
+    ln: Vec<f64>,
     /// How far from the mean still counts, in deviations.
     cut: f64,
+}
+
+impl Adapted {
+    fn new(mean: Vec<f64>, deviation: &[f64], cut: f64) -> Self {
+        let inverse = deviation.iter().map(|d| 1.0 / d).collect();
+        let ln = deviation.iter().map(|d| d.ln()).collect();
+        Self { mean, inverse, ln, cut }
+    }
+
+    fn of(normal: &Normal, cut: f64) -> Self {
+        let mean = normal.mean.iter().map(|x| f64::from(*x)).collect();
+        let deviation: Vec<f64> =
+            normal.deviation.iter().map(|x| f64::from(*x).max(1e-9)).collect();
+        Self::new(mean, &deviation, cut)
+    }
+
+    /// Log-likelihood of a value, up to a constant; beyond the cut it does not fall further.
+    fn log(&self, i: usize, x: f64) -> f64 {
+        let get = |v: &[f64]| v.get(i).copied().unwrap_or_default();
+        let z = ((x - get(&self.mean)) * get(&self.inverse)).abs().min(self.cut);
+        -0.5 * z * z - get(&self.ln)
+    }
 }
 
 /// Enrolled means in a projection, as they are and as they will be with practice.
@@ -64,8 +96,9 @@ impl<'b> Known<'b> {
             at(&practice.late, i)
                 + at(&practice.slope, i) * (get(&all.log, i) - at(&practice.early, i))
         };
-        let spread =
-            |i: usize| at(&practice.rest, i).hypot(TO_SIGMA * get(&own.usual.log, i)).max(1e-6);
+        let spread: Vec<f64> = (0..n)
+            .map(|i| at(&practice.rest, i).hypot(TO_SIGMA * get(&own.usual.log, i)).max(1e-6))
+            .collect();
         let shift: Vec<f32> =
             practice.late.iter().zip(&practice.early).map(|(l, e)| l - e).collect();
         let everybody = &text.everybody;
@@ -76,12 +109,11 @@ impl<'b> Known<'b> {
         let touch = text.touch.as_ref().filter(|_| own.touch);
         let mut known = Self {
             text,
+            everybody: Adapted::of(everybody, OTHERS_CUT),
+            novice: Adapted::of(&text.novice, LATER_CUT),
+            practiced: Adapted::of(&text.practiced, LATER_CUT),
             adapted: [adapt(text, &own.views[0]), adapt(text, &own.views[1])],
-            later: Adapted {
-                mean: (0..n).map(later).collect(),
-                deviation: (0..n).map(spread).collect(),
-                cut: 3.0,
-            },
+            later: Adapted::new((0..n).map(later).collect(), &spread, LATER_CUT),
             unusual: unusual.collect(),
             timing: Projected { plain: Vec::new(), later: Vec::new() },
             touch: None,
@@ -101,14 +133,14 @@ impl<'b> Known<'b> {
 
     /// Likelihood ratio of one value of the probe against everybody, cut; for explanations.
     pub fn term(&self, probe: &Typing, i: usize) -> f64 {
-        against(&self.adapted[0], &self.text.everybody, 4.0, probe, i)
+        against(&self.adapted[0], &self.everybody, probe, i)
     }
 
     pub(super) fn components(&self, own: &Own, probe: &Typing, scratch: &mut Scratch) {
         for (view, adapted) in own.views.iter().zip(&self.adapted) {
             for group in TIMING {
                 let range = own.layout.range(group);
-                scratch.out.push(mean_term(adapted, &self.text.everybody, 4.0, probe, range));
+                scratch.out.push(mean_term(adapted, &self.everybody, probe, range));
             }
             for group in [Group::Hold, Group::Step] {
                 self.relative(own, view, probe, group, scratch);
@@ -122,8 +154,8 @@ impl<'b> Known<'b> {
             let usual = &own.usual.log;
             let middle = &self.later.mean;
             scratch.out.push(clipped(range.clone(), &probe.log, middle, usual, DISTANCE_CUT));
-            for other in [&self.text.novice, &self.text.practiced] {
-                scratch.out.push(mean_term(&self.later, other, 3.0, probe, range.clone()));
+            for other in [&self.novice, &self.practiced] {
+                scratch.out.push(mean_term(&self.later, other, probe, range.clone()));
             }
         }
         self.text.standard_timing(&probe.log, &[], &mut scratch.standard);
@@ -138,9 +170,9 @@ impl<'b> Known<'b> {
         let (Some(projection), Some(enrolled)) = (&self.text.touch, &self.touch) else { return };
         for group in TOUCH {
             let range = own.layout.range(group);
-            let everybody = &self.text.everybody;
-            scratch.out.push(mean_term(&self.adapted[0], everybody, 4.0, probe, range.clone()));
-            scratch.out.push(mean_term(&self.later, &self.text.practiced, 3.0, probe, range));
+            let own = &self.adapted[0];
+            scratch.out.push(mean_term(own, &self.everybody, probe, range.clone()));
+            scratch.out.push(mean_term(&self.later, &self.practiced, probe, range));
         }
         self.text.standard_touch(&probe.log, &[], &mut scratch.standard);
         let count = own.views[0].count;
@@ -227,37 +259,20 @@ fn adapt(text: &TextModel, view: &Middle) -> Adapted {
         (n * own + pull * at(&text.everybody.mean, i)) / (n + pull)
     });
     let widen = (1.0 + 1.0 / n.max(1.0)).sqrt();
-    Adapted {
-        mean: mean.collect(),
-        deviation: view.log_deviation.iter().map(|d| (TO_SIGMA * d * widen).max(1e-6)).collect(),
-        cut: 4.0 / widen,
-    }
+    let deviation: Vec<f64> =
+        view.log_deviation.iter().map(|d| (TO_SIGMA * d * widen).max(1e-6)).collect();
+    // The cut is in deviations of the person alone, which the widening must not move.
+    Adapted::new(mean.collect(), &deviation, OTHERS_CUT / widen)
 }
 
-/// Log-likelihood of a value, up to a constant; beyond `cut` deviations it does not fall further.
-fn log_normal(x: f64, mean: f64, deviation: f64, cut: f64) -> f64 {
-    let z = ((x - mean) / deviation).abs().min(cut);
-    -0.5 * z * z - deviation.ln()
+fn against(own: &Adapted, other: &Adapted, probe: &Typing, i: usize) -> f64 {
+    let x = probe.log.get(i).copied().unwrap_or_default();
+    (own.log(i, x) - other.log(i, x)).clamp(-TERM_CUT, TERM_CUT)
 }
 
-fn against(own: &Adapted, other: &Normal, cut: f64, probe: &Typing, i: usize) -> f64 {
-    let get = |v: &[f64]| v.get(i).copied().unwrap_or(1.0);
-    let at = |v: &[f32]| v.get(i).copied().map_or(1.0, f64::from);
-    let x = get(&probe.log);
-    let mine = log_normal(x, get(&own.mean), get(&own.deviation), own.cut);
-    let theirs = log_normal(x, at(&other.mean), at(&other.deviation), cut);
-    (mine - theirs).clamp(-TERM_CUT, TERM_CUT)
-}
-
-fn mean_term(
-    own: &Adapted,
-    other: &Normal,
-    cut: f64,
-    probe: &Typing,
-    range: std::ops::Range<usize>,
-) -> f64 {
+fn mean_term(own: &Adapted, other: &Adapted, probe: &Typing, range: std::ops::Range<usize>) -> f64 {
     let n = range.len().max(1) as f64;
-    range.map(|i| against(own, other, cut, probe, i)).sum::<f64>() / n
+    range.map(|i| against(own, other, probe, i)).sum::<f64>() / n
 }
 
 /// Projection of the mean of standardized typings.
