@@ -9,7 +9,8 @@ pub struct ScoredTrial {
     pub enrolled: u32,
     /// Number of the person who made the probe.
     pub probe: u32,
-    /// Which of that person's probes: the capture's id, or the first one's of a window.
+    /// Which of that person's probes: the capture's id, or the first one's of a window. `DEALING/ID` where people are
+    /// dealt several times, each time with a background of its own.
     pub capture: String,
     /// Raw score.
     pub raw: f64,

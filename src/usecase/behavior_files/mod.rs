@@ -183,3 +183,6 @@ impl<'a, 'b> Profiles<'a, 'b> {
         template.score(&samples).map_err(|cause| cause.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,8 +36,10 @@ pub struct Row {
     pub targets: u64,
     /// Comparisons with others' probes.
     pub non_targets: u64,
-    /// Mean over people of the EER under their own threshold, by raw score.
+    /// Mean over people of the EER under their own threshold, by raw score, interpolating the ROC.
     pub eer_mean: Figure,
+    /// The same on the convex hull of the ROC, which is lower.
+    pub eer_mean_hull: Figure,
     /// EER of the LLR under one threshold for all.
     pub eer_global: Figure,
     /// FNMR of the LLR at a false match rate of 1 %, one threshold for all.
@@ -71,7 +73,8 @@ pub fn judge(set: &TrialSet) -> Result<Row, ScoringError> {
         people: eers.len(),
         targets,
         non_targets,
-        eer_mean: mean(&eers),
+        eer_mean: mean(&eers.iter().map(|e| e[1]).collect::<Vec<_>>()),
+        eer_mean_hull: mean(&eers.iter().map(|e| e[0]).collect::<Vec<_>>()),
         eer_global: figure(|f: &Figures| f.eer),
         fnmr_at_1_percent: figure(|f: &Figures| f.fnmr_at_fmr[0]),
         fnmr_at_01_percent: figure(|f: &Figures| f.fnmr_at_fmr[1]),
@@ -90,14 +93,60 @@ pub fn trials(
     set.trials.iter().map(trial).collect()
 }
 
-/// The EER of everybody with both kinds of trials, by raw score.
-fn own_eers(set: &TrialSet) -> Result<Vec<f64>, ScoringError> {
-    let mut own: BTreeMap<u32, Vec<Trial>> = BTreeMap::new();
-    for trial in trials(set, |t| t.raw) {
-        own.entry(trial.speakers[0]).or_default().push(trial);
+/// For everybody with both kinds of trials, the EER by raw score on the convex hull of the ROC, and by interpolating
+/// the ROC as the field's older figures do. A capture `DEALING/ID` belongs to a dealing of people with a background of
+/// its own: each has a threshold, and a person's figure is the mean over them.
+fn own_eers(set: &TrialSet) -> Result<Vec<[f64; 2]>, ScoringError> {
+    let mut dealt: BTreeMap<(u32, &str), Vec<Trial>> = BTreeMap::new();
+    for trial in &set.trials {
+        let dealing = trial.capture.split_once('/').map_or("", |(dealing, _)| dealing);
+        let (target, speakers) = (trial.target(), [trial.enrolled, trial.probe]);
+        let scored = Trial { score: trial.raw, target, speakers };
+        dealt.entry((trial.enrolled, dealing)).or_default().push(scored);
     }
-    let both = |t: &&Vec<Trial>| t.iter().any(|t| t.target) && t.iter().any(|t| !t.target);
-    own.values().filter(both).map(|t| Ok(Curve::new(t)?.figures().eer)).collect()
+    let mut own: BTreeMap<u32, Vec<[f64; 2]>> = BTreeMap::new();
+    for ((person, _), trials) in dealt {
+        if trials.iter().any(|t| t.target) && trials.iter().any(|t| !t.target) {
+            let hull = Curve::new(&trials)?.figures().eer;
+            own.entry(person).or_default().push([hull, interpolated_eer(&trials)]);
+        }
+    }
+    let mean = |of: &Vec<[f64; 2]>| {
+        [0, 1].map(|i| of.iter().map(|eers| eers[i]).sum::<f64>() / of.len().max(1) as f64)
+    };
+    Ok(own.values().map(mean).collect())
+}
+
+/// Where the false match rate and the false non-match rate cross, on straight lines between the thresholds that the
+/// scores allow. Needs both kinds of trials.
+fn interpolated_eer(trials: &[Trial]) -> f64 {
+    let mut scores: Vec<(f64, bool)> = trials.iter().map(|t| (t.score, t.target)).collect();
+    scores.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let targets = scores.iter().filter(|s| s.1).count() as f64;
+    let others = scores.len() as f64 - targets;
+    // Rates when everything up to a score is refused.
+    let (mut missed, mut stopped) = (0.0, 0.0);
+    let mut before = (0.0, 1.0);
+    let mut i = 0;
+    while i < scores.len() {
+        let score = scores[i].0;
+        while i < scores.len() && scores[i].0 == score {
+            if scores[i].1 {
+                missed += 1.0
+            } else {
+                stopped += 1.0
+            }
+            i += 1;
+        }
+        let now = (missed / targets, 1.0 - stopped / others);
+        if now.0 >= now.1 {
+            let (gap, next) = (before.1 - before.0, now.0 - now.1);
+            let part = if gap + next > 0.0 { gap / (gap + next) } else { 0.0 };
+            return before.0 + part * (now.0 - before.0);
+        }
+        before = now;
+    }
+    before.0
 }
 
 fn mean(values: &[f64]) -> Figure {
@@ -148,6 +197,33 @@ mod tests {
         // One threshold takes either person 1's own probes for others', or person 0's impostors for person 0.
         assert!(row.eer_global.value > 0.2, "{:?}", row.eer_global);
         assert_eq!(row.support_01_percent, Support::TooFewTrials);
+    }
+
+    #[test]
+    fn interpolation_follows_the_lines_between_thresholds() {
+        let trial = |score, target| Trial { score, target, speakers: [0, u32::from(!target)] };
+        let own = [2.0, 4.0, 5.0, 6.0].map(|s| trial(s, true));
+        let others = [1.0, 3.0, 0.0, 0.5].map(|s| trial(s, false));
+        // Refusing up to 2: one of four own, one of four others left.
+        assert_eq!(interpolated_eer(&[own, others].concat()), 0.25);
+        let apart = [trial(1.0, false), trial(2.0, true)];
+        assert_eq!(interpolated_eer(&apart), 0.0);
+        let swapped = [trial(2.0, false), trial(1.0, true)];
+        assert_eq!(interpolated_eer(&swapped), 1.0);
+        let tied = [trial(1.0, false), trial(1.0, true)];
+        assert_eq!(interpolated_eer(&tied), 0.5);
+    }
+
+    #[test]
+    fn dealings_have_thresholds_of_their_own() {
+        let mut dealt = set();
+        for (i, t) in dealt.trials.iter_mut().enumerate() {
+            let second = i % 8 >= 4;
+            t.capture = format!("{}/c", u8::from(second));
+            // The second dealing's background moves all scores.
+            t.raw += if second { 100.0 } else { 0.0 };
+        }
+        assert_eq!(judge(&dealt).unwrap().eer_mean.value, 0.0);
     }
 
     #[test]

@@ -107,10 +107,27 @@ pub fn run(
     for case in &protocol.fixed {
         sets.extend(run_fixed(&data, case)?);
     }
-    for case in &protocol.free {
-        let captures = data.get(&case.data).cloned().unwrap_or_default();
-        let scored = free::protocol::run(&free::protocol::people(captures), &case.protocol)?;
-        sets.push(TrialSet { name: case.name.clone(), ..scored });
+    sets.extend(run_free(&data, &protocol.free)?);
+    Ok(sets)
+}
+
+/// Cases whose backgrounds are the same are run together: a fit takes longer than all comparisons.
+fn run_free(
+    data: &BTreeMap<DataSet, Vec<Capture>>,
+    cases: &[FreeCase],
+) -> Result<Vec<TrialSet>, EvaluateBehaviorError> {
+    let fit = |case: &FreeCase| {
+        let p = &case.protocol;
+        (case.data, p.seed, p.folds, p.background, p.resolution_ms.to_bits())
+    };
+    let mut sets = Vec::new();
+    for alike in cases.chunk_by(|a, b| fit(a) == fit(b)) {
+        let captures = alike.first().and_then(|case| data.get(&case.data)).cloned();
+        let people = free::protocol::people(captures.unwrap_or_default());
+        let protocols: Vec<free::Protocol> = alike.iter().map(|case| case.protocol).collect();
+        let scored = free::protocol::run_alike(&people, &protocols)?;
+        let named = alike.iter().zip(scored);
+        sets.extend(named.map(|(case, set)| TrialSet { name: case.name.clone(), ..set }));
     }
     Ok(sets)
 }

@@ -9,7 +9,8 @@ use crate::usecase::evaluate::tables::Grid;
 use crate::usecase::evaluate_behavior::figures::{Figure, Row, trials};
 
 /// What the columns mean.
-pub const LEGEND: &str = "EER by person: mean over people, each under a threshold of their own, by raw score. EER global: LLRs of everybody \
+pub const LEGEND: &str = "EER by person: mean over people, each under a threshold of their own, by raw score, interpolating the ROC; hull: on its \
+convex hull. EER global: LLRs of everybody \
 under one threshold. FNMR: share of a person's own probes refused at that false match rate, one threshold. loss: Cllr - minCllr. In \
 brackets 95 % intervals by bootstrap over people. ? too few trials for the rate (rule of 3), ~ imprecise (rule of 30).";
 
@@ -21,6 +22,7 @@ pub fn grid(title: &str, rows: &[Row]) -> Grid {
         "own",
         "others",
         "EER by person %",
+        "hull",
         "EER global %",
         "FNMR % at 1 %",
         "FNMR % at 0.1 %",
@@ -40,6 +42,7 @@ pub fn grid(title: &str, rows: &[Row]) -> Grid {
             row.targets.to_string(),
             row.non_targets.to_string(),
             percent(&row.eer_mean),
+            format!("{:.2}", 100.0 * row.eer_mean_hull.value),
             percent(&row.eer_global),
             percent(&row.fnmr_at_1_percent),
             format!("{}{mark}", percent(&row.fnmr_at_01_percent)),
