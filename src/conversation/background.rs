@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::ConversationError;
 use crate::conversation::features::{Counts, Feature, Habit, Unit};
-use crate::conversation::limits::{MAX_BACKGROUND_BYTES, MAX_DIM, MAX_FAMILY_VALUES};
+use crate::conversation::limits::{MAX_BACKGROUND_BYTES, MAX_COHORT, MAX_DIM, MAX_FAMILY_VALUES};
 use crate::conversation::profile::Style;
 use crate::domain::LicenseClass;
 use crate::scoring::logistic::Logistic;
@@ -56,9 +56,12 @@ pub struct Background {
     pub(super) offset: Vec<f32>,
     /// Variances between people; holds no projection.
     pub(super) model: Plda,
+    /// People of the background in projected space, `dim` values each.
+    pub(super) cohort: Vec<f64>,
     pub(super) calibration: Logistic,
     pub(super) profile_words: WordRange,
     pub(super) probe_words: WordRange,
+    pub(super) version: String,
 }
 
 /// A feature with its usual rate.
@@ -109,17 +112,28 @@ impl Background {
     }
 
     /// Its name in styles: the id and a checksum of what decides about sums, so that a refit is another one.
-    pub fn version(&self) -> String {
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// With [`Self::version`] filled in.
+    pub(super) fn versioned(mut self) -> Self {
         let step = |h: u64, byte: u8| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let mut h = self.codes.iter().fold(0xcbf2_9ce4_8422_2325, |h, c| step(h, *c as u8));
         for standard in &self.features {
-            for byte in
-                standard.feature.hash.to_le_bytes().into_iter().chain(standard.mean.to_le_bytes())
-            {
+            let bytes = standard.feature.hash.to_le_bytes();
+            for byte in bytes.into_iter().chain(standard.mean.to_le_bytes()) {
                 h = step(h, byte);
             }
         }
-        format!("{}@{:08x}", self.id.chars().take(64).collect::<String>(), (h ^ (h >> 32)) as u32)
+        let id: String = self.id.chars().take(64).collect();
+        self.version = format!("{id}@{:08x}", (h ^ (h >> 32)) as u32);
+        self
+    }
+
+    /// People of the background, in projected space.
+    pub(super) fn cohort(&self) -> impl Iterator<Item = &[f64]> {
+        self.cohort.chunks_exact(self.dim().max(1))
     }
 
     /// Dimensions that texts are compared in.
@@ -183,6 +197,9 @@ impl Background {
             dim_scale: self.dim_scale.clone(),
             offset: self.offset.clone(),
             between: self.model.between.clone(),
+            cohort: STANDARD.encode(
+                self.cohort.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect::<Vec<_>>(),
+            ),
             calibration: self.calibration.clone(),
             profile_words: self.profile_words,
             probe_words: self.probe_words,
@@ -226,6 +243,7 @@ struct File {
     dim_scale: Vec<f32>,
     offset: Vec<f32>,
     between: Vec<f32>,
+    cohort: String,
     calibration: Logistic,
     profile_words: WordRange,
     probe_words: WordRange,
@@ -236,50 +254,10 @@ impl File {
         if self.format != FORMAT {
             return Err(unusable(format!("format is not {FORMAT}")));
         }
-        let bytes = |text: &str| STANDARD.decode(text).map_err(|e| unusable(e.to_string()));
-        let floats = |text: &str| -> Result<Vec<f32>, ConversationError> {
-            let bytes = bytes(text)?;
-            Ok(bytes.as_chunks::<4>().0.iter().map(|w| f32::from_le_bytes(*w)).collect())
-        };
-        let hashes = bytes(&self.hashes)?;
-        let hashes: Vec<u32> =
-            hashes.as_chunks::<4>().0.iter().map(|w| u32::from_le_bytes(*w)).collect();
-        let kinds = bytes(&self.kinds)?;
-        let (mean, scale) = (floats(&self.mean)?, floats(&self.scale)?);
-        let codes: Vec<i8> = bytes(&self.codes)?.into_iter().map(|b| b as i8).collect();
-        let (n, dim) = (hashes.len(), self.dim_scale.len());
-        let shapes = kinds.len() == n
-            && mean.len() == n
-            && scale.len() == n
-            && n <= MAX_FAMILY_VALUES
-            && (1..=MAX_DIM).contains(&dim)
-            && codes.len() == n * dim
-            && self.offset.len() == Habit::ALL.len() * dim
-            && self.between.len() == dim;
-        if !shapes {
-            return Err(unusable("lengths do not fit together"));
-        }
-        let mut numbers = mean
-            .iter()
-            .chain(&scale)
-            .chain(&self.dim_scale)
-            .chain(&self.offset)
-            .chain(&self.between);
-        if !numbers.all(|x| x.is_finite()) || self.between.iter().any(|b| *b < 0.0) {
-            return Err(unusable("a number is not finite, or a variance negative"));
-        }
-        if !hashes.windows(2).all(|w| w[0] < w[1]) {
-            return Err(unusable("the features are not in order"));
-        }
-        self.calibration.check()?;
-        if self.calibration.weights.len() != super::compare::CALIBRATION_VALUES {
-            return Err(unusable("the calibration takes other values"));
-        }
-        let ranges = [self.profile_words, self.probe_words];
-        if ranges.iter().any(|r| r.least == 0 || r.least > r.most) {
-            return Err(unusable("a range of words is empty"));
-        }
-        let mut features = Vec::with_capacity(n);
+        let numbers = self.numbers()?;
+        self.check(&numbers)?;
+        let Numbers { hashes, kinds, mean, scale, codes, cohort } = numbers;
+        let mut features = Vec::with_capacity(hashes.len());
         for (((hash, kind), mean), scale) in hashes.into_iter().zip(kinds).zip(mean).zip(scale) {
             let (unit, habit) = kind_of(kind).ok_or(unusable("a feature of no kind"))?;
             let feature = Feature { hash, unit, habit };
@@ -295,11 +273,82 @@ impl File {
             dim_scale: self.dim_scale,
             offset: self.offset,
             model: Plda { mean: Vec::new(), projection: Vec::new(), between: self.between },
+            cohort: cohort.into_iter().map(f64::from).collect(),
             calibration: self.calibration,
             profile_words: self.profile_words,
             probe_words: self.probe_words,
+            version: String::new(),
+        }
+        .versioned())
+    }
+
+    fn numbers(&self) -> Result<Numbers, ConversationError> {
+        let bytes = |text: &str| STANDARD.decode(text).map_err(|e| unusable(e.to_string()));
+        let floats = |text: &str| -> Result<Vec<f32>, ConversationError> {
+            let bytes = bytes(text)?;
+            Ok(bytes.as_chunks::<4>().0.iter().map(|w| f32::from_le_bytes(*w)).collect())
+        };
+        let hashes = bytes(&self.hashes)?;
+        Ok(Numbers {
+            hashes: hashes.as_chunks::<4>().0.iter().map(|w| u32::from_le_bytes(*w)).collect(),
+            kinds: bytes(&self.kinds)?,
+            mean: floats(&self.mean)?,
+            scale: floats(&self.scale)?,
+            codes: bytes(&self.codes)?.into_iter().map(|b| b as i8).collect(),
+            cohort: floats(&self.cohort)?,
         })
     }
+
+    fn check(&self, numbers: &Numbers) -> Result<(), ConversationError> {
+        let (n, dim) = (numbers.hashes.len(), self.dim_scale.len());
+        let shapes = numbers.kinds.len() == n
+            && numbers.mean.len() == n
+            && numbers.scale.len() == n
+            && n <= MAX_FAMILY_VALUES
+            && (1..=MAX_DIM).contains(&dim)
+            && numbers.codes.len() == n * dim
+            && self.offset.len() == Habit::ALL.len() * dim
+            && self.between.len() == dim
+            && numbers.cohort.len().is_multiple_of(dim)
+            && numbers.cohort.len() / dim <= MAX_COHORT;
+        if !shapes {
+            return Err(unusable("lengths do not fit together"));
+        }
+        let parts = [
+            &numbers.mean,
+            &numbers.scale,
+            &numbers.cohort,
+            &self.dim_scale,
+            &self.offset,
+            &self.between,
+        ];
+        let finite = parts.iter().all(|part| part.iter().all(|x| x.is_finite()));
+        if !finite || self.between.iter().any(|b| *b < 0.0) {
+            return Err(unusable("a number is not finite, or a variance negative"));
+        }
+        if !numbers.hashes.windows(2).all(|w| w[0] < w[1]) {
+            return Err(unusable("the features are not in order"));
+        }
+        self.calibration.check()?;
+        if self.calibration.weights.len() != super::compare::CALIBRATION_VALUES {
+            return Err(unusable("the calibration takes other values"));
+        }
+        let ranges = [self.profile_words, self.probe_words];
+        if ranges.iter().any(|r| r.least == 0 || r.least > r.most) {
+            return Err(unusable("a range of words is empty"));
+        }
+        Ok(())
+    }
+}
+
+/// What stands as base64 in the file.
+struct Numbers {
+    hashes: Vec<u32>,
+    kinds: Vec<u8>,
+    mean: Vec<f32>,
+    scale: Vec<f32>,
+    codes: Vec<i8>,
+    cohort: Vec<f32>,
 }
 
 fn kind_of(byte: u8) -> Option<(Unit, Habit)> {

@@ -5,6 +5,7 @@ use crate::conversation::background::Background;
 use crate::conversation::features::Habit;
 use crate::conversation::profile::Style;
 use crate::domain::{Llr, RawScore};
+use crate::scoring::plda::Plda;
 
 /// Fewest words of a side: less is no style.
 pub const MIN_WORDS: u32 = 30;
@@ -13,8 +14,12 @@ pub const MIN_WORDS: u32 = 30;
 /// variance of one stretch of text.
 pub(super) const DAY_VARIANCE: f64 = 0.2;
 
-/// Values of the calibration: score, score by the words of either side, and the words.
-pub(super) const CALIBRATION_VALUES: usize = 5;
+/// Variance that a text of the cohort is given: some two stretches.
+const COHORT_VARIANCE: f64 = 0.5 + DAY_VARIANCE;
+
+/// Values of the calibration: score and normalized score, each alone and by the words of either side, and the
+/// words.
+pub(super) const CALIBRATION_VALUES: usize = 8;
 
 /// What a comparison says.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +58,7 @@ impl Background {
             if got < needed {
                 return Err(ConversationError::TooFew { what, needed, got });
             }
-            let version = self.version();
+            let version = self.version().to_owned();
             if side.background != version || side.dim != self.dim() {
                 let enrolled = side.background.clone();
                 return Err(ConversationError::Background { enrolled, got: version });
@@ -61,6 +66,8 @@ impl Background {
         }
         let (a, b) = (Side::of(profile), Side::of(probe));
         let raw = self.model.llr((&a.total, a.variance), (&b.total, b.variance));
+        let usual = [&a, &b]
+            .map(|side| Usual::of(&self.model, self.cohort(), (&side.total, side.variance)));
         let clamp = |words: u32, range: &super::background::WordRange| {
             f64::from(words.clamp(range.least, range.most))
         };
@@ -68,7 +75,7 @@ impl Background {
             [clamp(profile.words, &self.profile_words), clamp(probe.words, &self.probe_words)];
         let missing = (f64::from(profile.words) / f64::from(self.profile_words.least)).min(1.0)
             * (f64::from(probe.words) / f64::from(self.probe_words.least)).min(1.0);
-        let at = |raw: f64| missing * self.calibration.llr(&calibration_values(raw, words));
+        let at = |raw: f64| missing * self.calibration.llr(&calibration_values(raw, &usual, words));
         // A slope, so that shares are in the unit of the LLR.
         let slope = (at(raw + 0.5) - at(raw - 0.5)).max(0.0);
         Ok(Evidence {
@@ -107,10 +114,46 @@ impl Background {
     }
 }
 
-/// What the calibration looks at. The words are those within its range.
-pub(super) fn calibration_values(raw: f64, words: [f64; 2]) -> [f64; CALIBRATION_VALUES] {
+/// What a side scores against the people of the cohort, who are all somebody else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usual {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Usual {
+    /// Over `cohort`, vectors of the model's dimension. Without a cohort a score is its own normalization.
+    pub(super) fn of<'c>(
+        model: &Plda,
+        cohort: impl Iterator<Item = &'c [f64]>,
+        side: (&[f64], f64),
+    ) -> Self {
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for other in cohort {
+            let score = model.llr(side, (other, COHORT_VARIANCE));
+            count += 1.0;
+            sum += score;
+            squares += score * score;
+        }
+        if count < 2.0 {
+            return Self { mean: 0.0, deviation: 1.0 };
+        }
+        let mean = sum / count;
+        // Scores that hardly differ would make every one extreme.
+        Self { mean, deviation: (squares / count - mean * mean).max(0.25).sqrt() }
+    }
+}
+
+/// What the calibration looks at: the raw score, the score as seen from either side's usual ones (s-norm: Shum et al.,
+/// Odyssey 2010), and words within the calibration's range.
+pub(super) fn calibration_values(
+    raw: f64,
+    usual: &[Usual; 2],
+    words: [f64; 2],
+) -> [f64; CALIBRATION_VALUES] {
     let [profile, probe] = words.map(|w| (w / 100.0).ln());
-    [raw, raw * profile, raw * probe, profile, probe]
+    let normal = usual.iter().map(|u| (raw - u.mean) / u.deviation).sum::<f64>() / 2.0;
+    [raw, normal, raw * profile, raw * probe, normal * profile, normal * probe, profile, probe]
 }
 
 /// Means of a style.

@@ -16,3 +16,5 @@ pub const MAX_BACKGROUND_BYTES: usize = 4 << 20;
 pub const MAX_FAMILY_VALUES: usize = 1 << 14;
 /// Most dimensions a comparison is made in.
 pub const MAX_DIM: usize = 256;
+/// Most people in a cohort.
+pub const MAX_COHORT: usize = 160;

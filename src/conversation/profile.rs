@@ -34,7 +34,7 @@ impl Style {
     /// The style of nothing.
     pub fn empty(background: &Background) -> Self {
         Self {
-            background: background.version(),
+            background: background.version().to_owned(),
             dim: background.dim(),
             sums: vec![0.0; Habit::ALL.len() * background.dim()],
             words: 0,

@@ -1,5 +1,6 @@
 //! From text to LLR on made-up people; the card has the figures on real ones.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -46,12 +47,12 @@ fn chat(person: u64, day: u64, words: usize) -> Vec<Message> {
                 1 => GLUE[habits[3] % GLUE.len()],
                 _ => GLUE[(step(&mut state) % 6 + habits[4]) % GLUE.len()],
             };
-            let capital = i == 0 && habits[5] % 2 == 0;
+            let capital = i == 0 && habits[5].is_multiple_of(2);
             match word.chars().next() {
                 Some(c) if capital => text.extend(c.to_uppercase().chain(word.chars().skip(1))),
                 _ => text.push_str(word),
             }
-            text.push_str(if step(&mut state) % 4 == 0 { comma } else { " " });
+            text.push_str(if step(&mut state).is_multiple_of(4) { comma } else { " " });
         }
         written += count;
         messages.push(message(&format!("{}{end}", text.trim_end())));
@@ -101,8 +102,28 @@ fn shares_add_up_to_the_score_less_its_constant() {
     let constant = background.compare(&mean(&a), &mean(&b)).unwrap();
     assert!(constant.habits.is_empty());
     let shares: f64 = evidence.habits.iter().map(|h| h.llr).sum();
-    let wanted = evidence.llr.0 - constant.llr.0;
-    assert!((shares - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{shares} {wanted}");
+    let raw = evidence.raw.0 - constant.raw.0;
+    // In the unit of the LLR: one factor for all.
+    assert!(shares * raw > 0.0 && shares.abs() < 10.0 * raw.abs(), "{shares} {raw}");
+    let spelling = evidence.habits.iter().find(|h| h.habit == Habit::Spelling).unwrap();
+    let only = |s: &Style| {
+        let kept = Habit::Spelling.index() * s.dim..(Habit::Spelling.index() + 1) * s.dim;
+        let mut sums = vec![0.0; s.sums.len()];
+        sums[kept.clone()].copy_from_slice(&s.sums[kept]);
+        Style { sums, ..s.clone() }
+    };
+    // A side's other families gone, its share is half of what it adds to the score's quadratic form, exactly.
+    let cross = |a: &Style, b: &Style| background.compare(a, b).unwrap().raw.0 - constant.raw.0;
+    let (ka, kb) = (only(&a), only(&b));
+    let rest = |s: &Style, k: &Style| Style {
+        sums: s.sums.iter().zip(&k.sums).map(|(x, y)| x - y).collect(),
+        ..s.clone()
+    };
+    let without = cross(&rest(&a, &ka), &rest(&b, &kb));
+    // Q(k + r) = Q(k) + B(k, r) + Q(r), and the share is Q(k) + B(k, r) / 2.
+    let wanted = (raw - without + cross(&ka, &kb)) / 2.0;
+    let got = spelling.llr * raw / shares;
+    assert!((got - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{got} {wanted}");
     assert!(evidence.habits.windows(2).all(|w| w[0].llr.abs() >= w[1].llr.abs()));
 }
 
@@ -206,6 +227,48 @@ fn too_few_people_are_refused() {
     let many: Vec<AuthorTexts> =
         (0..45).map(|p| AuthorTexts::new([chat(p, 0, 70).iter(), chat(p, 1, 70).iter()])).collect();
     assert!(Background::train(&many.iter().collect::<Vec<_>>(), &wide).is_err());
+}
+
+#[test]
+fn a_cross_validation_keeps_people_and_days_apart() {
+    use super::dataset::{Author, Line};
+    use super::protocol::{TextProtocol, cross_validate};
+    let authors: Vec<Author> = (0..120)
+        .map(|p| {
+            let lines = |day| {
+                let line = |m: Message| {
+                    let words = m.text().split_whitespace().count() as u32;
+                    Line { words, message: m }
+                };
+                chat(p, day, 180).into_iter().map(line).collect()
+            };
+            Author {
+                id: format!("p{p}"),
+                days: (0..3).map(|d| (d.to_string(), lines(d))).collect(),
+            }
+        })
+        .collect();
+    // Some two days make a profile and the third is left for probes; where a profile needs all, none is.
+    let protocols = [100, 170].map(|n| TextProtocol { profile_words: 200, ..TextProtocol::new(n) });
+    let all = cross_validate(&authors, &protocols, &options(), 2).unwrap();
+    for trials in &all {
+        let targets = trials.iter().filter(|t| t.is_target()).count();
+        assert!(targets >= 120);
+        // Everybody of a fold against everybody of it, and nobody else.
+        let met = |t: &&protocol::TextTrial| t.profile == 0;
+        let people: BTreeSet<u32> = trials.iter().filter(met).map(|t| t.probe).collect();
+        let own = trials.iter().filter(|t| t.probe == 0).map(|t| t.profile);
+        assert_eq!(people, own.collect());
+        assert!(people.len() > 30 && people.len() < 90);
+        let mean = |target| {
+            let of: Vec<f64> =
+                trials.iter().filter(|t| t.is_target() == target).map(|t| t.llr).collect();
+            of.iter().sum::<f64>() / of.len() as f64
+        };
+        assert!(mean(true) > 1.0 && mean(false) < -1.0);
+    }
+    let greedy = [TextProtocol { profile_words: 5_000, ..TextProtocol::new(100) }];
+    assert!(cross_validate(&authors, &greedy, &options(), 2).is_err());
 }
 
 fn counts(messages: &[Message]) -> Counts {

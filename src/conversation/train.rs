@@ -144,6 +144,7 @@ impl Background {
             fitted: &fitted,
         };
         let model = samples.fit(|_| true, options)?;
+        let cohort = samples.cohort(|_| true, &model)?;
         let calibration = calibrate::calibrate(&samples, options)?;
         let words = rows.iter().map(|r| u64::from(r.2.words)).sum();
         let trained = Trained {
@@ -152,7 +153,8 @@ impl Background {
             calibration_authors: authors.iter().filter(|a| a.days() > 1).count(),
             words,
         };
-        Ok(assemble(features, &fit_counts, &components, model, calibration, trained, options))
+        let evidence = Fitted { model, cohort, calibration };
+        Ok(assemble(features, &fit_counts, &components, evidence, trained, options))
     }
 }
 
@@ -249,16 +251,23 @@ fn coordinates(
         .collect()
 }
 
+/// What turns projected texts into evidence.
+struct Fitted {
+    model: Plda,
+    cohort: Vec<f64>,
+    calibration: Logistic,
+}
+
 /// Joins components and discriminants into one projection of 8 bits a value.
 fn assemble(
     features: Vec<Standard>,
     counts: &[&Counts],
     components: &DMatrix<f32>,
-    model: Plda,
-    calibration: Logistic,
+    fitted: Fitted,
     trained: Trained,
     options: &TrainOptions,
 ) -> Background {
+    let Fitted { model, cohort, calibration } = fitted;
     let dim = model.dim();
     let discriminants = DMatrix::from_row_slice(dim, model.input(), &model.projection);
     let projection = components * discriminants.transpose();
@@ -297,13 +306,17 @@ fn assemble(
         dim_scale,
         offset,
         model: Plda { mean: Vec::new(), projection: Vec::new(), between: model.between },
+        // As it is after a file.
+        cohort: cohort.into_iter().map(|x| f64::from(x as f32)).collect(),
         calibration,
         profile_words: WordRange {
             least: calibrate::PROFILE_STRETCHES[0] as u32 * CHUNK_WORDS,
             most: 1_000,
         },
         probe_words: WordRange { least: CHUNK_WORDS, most: 500 },
+        version: String::new(),
     }
+    .versioned()
 }
 
 fn plda_options(options: &TrainOptions) -> PldaOptions {

@@ -111,21 +111,26 @@ fn words_of(text: &Text) -> Vec<Word> {
 pub(super) fn find(text: &Text, found: &mut Vec<Found>) {
     let words = words_of(text);
     for at in 0..words.len() {
-        if announced(&words, at, SECRET_AFTER) {
+        if announced(text, &words, at, SECRET_AFTER) {
             secret(text, &words, at, found);
         }
-        if announced(&words, at, NAME_AFTER) {
+        if announced(text, &words, at, NAME_AFTER) {
             name(text, &words, at, found);
         }
     }
 }
 
-/// Whether the words before `at` are one of the phrases, on one line.
-fn announced(words: &[Word], at: usize, phrases: &[&str]) -> bool {
+/// Whether the words before `at` are one of the phrases, with nothing but blanks between: the word in a
+/// placeholder announces nothing.
+fn announced(text: &Text, words: &[Word], at: usize, phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| {
         let count = phrase.split(' ').count();
         let before = at.checked_sub(count).and_then(|from| words.get(from..at));
-        before.is_some_and(|b| b.iter().zip(phrase.split(' ')).all(|(w, p)| w.lower == p))
+        before.is_some_and(|b| {
+            let gap = |w: &[Word]| text.chars.get(w[0].end..w[1].start).unwrap_or_default();
+            b.iter().zip(phrase.split(' ')).all(|(w, p)| w.lower == p)
+                && b.windows(2).all(|w| gap(w).iter().all(|c| c.is_whitespace()))
+        })
     })
 }
 

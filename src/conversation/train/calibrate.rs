@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{TrainOptions, plda_options, sample};
 use crate::conversation::ConversationError;
-use crate::conversation::compare::{DAY_VARIANCE, calibration_values};
+use crate::conversation::compare::{DAY_VARIANCE, Usual, calibration_values};
+use crate::conversation::limits::MAX_COHORT;
 use crate::conversation::profile::CHUNK_WORDS;
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
 use crate::scoring::plda::Plda;
@@ -45,6 +46,25 @@ impl Samples<'_> {
             rows.filter(|r| chosen(r.person)).map(|r| sample(r.person, r.x)).collect();
         Ok(Plda::fit(&samples, &plda_options(options))?)
     }
+
+    /// Means of people chosen, those with most stretches first, at most [`MAX_COHORT`].
+    pub(super) fn cohort(
+        &self,
+        chosen: impl Fn(u32) -> bool,
+        model: &Plda,
+    ) -> Result<Vec<f64>, ConversationError> {
+        let mut people: BTreeMap<u32, Vec<&Row<'_>>> = BTreeMap::new();
+        for row in self.rows.iter().filter(|r| chosen(r.person)) {
+            people.entry(row.person).or_default().push(row);
+        }
+        let mut people: Vec<Vec<&Row<'_>>> = people.into_values().collect();
+        people.sort_by_key(|own| std::cmp::Reverse(own.len()));
+        let mut cohort = Vec::new();
+        for own in people.iter().take(MAX_COHORT) {
+            cohort.extend(side(model, own)?.x);
+        }
+        Ok(cohort)
+    }
 }
 
 /// A projected side of a trial.
@@ -65,8 +85,9 @@ pub(super) fn calibrate(
     let mut rows = Vec::new();
     for fold in 0..FOLDS {
         let model = samples.fit(|person| person % FOLDS != fold, options)?;
+        let cohort = samples.cohort(|person| person % FOLDS != fold, &model)?;
         let (profiles, probes) = sides(samples, fold, &model)?;
-        trials(&model, &profiles, &probes, &mut rows);
+        trials(&model, &cohort, &profiles, &probes, &mut rows);
     }
     Ok(Logistic::fit(&rows, &LogisticOptions { ridge: 1e-4, prior: 0.5 })?)
 }
@@ -121,21 +142,30 @@ fn side(model: &Plda, rows: &[&Row<'_>]) -> Result<Side, ConversationError> {
     })
 }
 
-fn trials(model: &Plda, profiles: &[Side], probes: &[Side], rows: &mut Vec<LogisticRow>) {
+fn trials(
+    model: &Plda,
+    cohort: &[f64],
+    profiles: &[Side],
+    probes: &[Side],
+    rows: &mut Vec<LogisticRow>,
+) {
     let variance = |side: &Side| f64::from(CHUNK_WORDS) / side.words.max(1.0) + DAY_VARIANCE;
+    let usual = |side: &Side| {
+        Usual::of(model, cohort.chunks_exact(model.dim().max(1)), (&side.x, variance(side)))
+    };
+    let profile_usual: Vec<Usual> = profiles.iter().map(usual).collect();
     for probe in probes {
-        for profile in profiles {
+        let probe_usual = usual(probe);
+        for (profile, profile_usual) in profiles.iter().zip(&profile_usual) {
             let target = profile.person == probe.person;
             if target && probe.first_day <= profile.last_day {
                 continue;
             }
             let raw = model.llr((&profile.x, variance(profile)), (&probe.x, variance(probe)));
-            let values = calibration_values(raw, [profile.words, probe.words]);
-            rows.push(LogisticRow {
-                x: values.to_vec(),
-                target,
-                weight: 1.0 / probe.stretches as f64,
-            });
+            let usual = [*profile_usual, probe_usual];
+            let values = calibration_values(raw, &usual, [profile.words, probe.words]);
+            let weight = 1.0 / probe.stretches as f64;
+            rows.push(LogisticRow { x: values.to_vec(), target, weight });
         }
     }
 }
