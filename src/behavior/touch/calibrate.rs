@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use crate::behavior::BehaviorError;
 use crate::behavior::touch::fit::{FitOptions, Stroke, fit};
 use crate::behavior::touch::kind::Kind;
-use crate::behavior::touch::model::{
-    GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES,
-};
+use crate::behavior::touch::model::{GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES};
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
 
 /// Values of [`quality`].
@@ -16,6 +14,8 @@ pub const VALUES: usize = 8;
 /// No LLR of touch is further from 0: a few strokes are no proof. Natural logarithm, odds of 1 to 3,000.
 pub const MAX_LLR: f64 = 8.0;
 
+/// Penalty on weights, over the number of people.
+const RIDGE: f64 = 0.12;
 /// Folds of people for the calibration.
 const FOLDS: usize = 4;
 /// People of a device that go into one fold.
@@ -59,13 +59,13 @@ pub fn calibrate(
         score_fold(&fit(kind, &others, options)?, &own, &mut rows);
         by_fold.push(rows);
     }
-    regress(&by_fold)
+    regress(&by_fold, RIDGE / folds.len().max(1) as f64)
 }
 
 /// A regression on all rows, drawn towards 0 by what regressions on the other folds were too sure of on each fold:
 /// with few people the plain one would be overconfident.
-fn regress(by_fold: &[Vec<LogisticRow>]) -> Result<Logistic, BehaviorError> {
-    let options = LogisticOptions { ridge: 5e-3, prior: 0.5 };
+fn regress(by_fold: &[Vec<LogisticRow>], ridge: f64) -> Result<Logistic, BehaviorError> {
+    let options = LogisticOptions { ridge, prior: 0.5 };
     let but = |left_out: Option<usize>| -> Vec<LogisticRow> {
         let kept = by_fold.iter().enumerate().filter(|(i, _)| Some(*i) != left_out);
         kept.flat_map(|(_, rows)| rows.iter().cloned()).collect()
@@ -75,7 +75,7 @@ fn regress(by_fold: &[Vec<LogisticRow>]) -> Result<Logistic, BehaviorError> {
         let others = Logistic::fit(&but(Some(fold)), &options)?;
         unseen.extend(rows.iter().map(|r| LogisticRow { x: vec![others.llr(&r.x)], ..r.clone() }));
     }
-    let second = Logistic::fit(&unseen, &LogisticOptions { ridge: 0.0, ..options })?;
+    let second = Logistic::fit(&unseen, &LogisticOptions { ridge: 1e-3, ..options })?;
     let mut all = Logistic::fit(&but(None), &options)?;
     let slope = (second.weights[0] * second.scale[0]).clamp(0.0, 1.5);
     all.weights.iter_mut().for_each(|w| *w *= slope);
@@ -85,7 +85,8 @@ fn regress(by_fold: &[Vec<LogisticRow>]) -> Result<Logistic, BehaviorError> {
 
 /// Three people with the same device at a time go into a fold, so that there are impostors on the same one.
 fn folds(strokes: &[Stroke<'_>]) -> BTreeMap<u32, usize> {
-    let mut people: Vec<(Option<u32>, u32)> = strokes.iter().map(|s| (s.device, s.person)).collect();
+    let mut people: Vec<(Option<u32>, u32)> =
+        strokes.iter().map(|s| (s.device, s.person)).collect();
     people.sort_unstable();
     people.dedup();
     people.iter().enumerate().map(|(i, (_, p))| (*p, i / TOGETHER % FOLDS)).collect()
@@ -111,10 +112,8 @@ fn score_fold(model: &KindModel, own: &[&Stroke<'_>], rows: &mut Vec<LogisticRow
     }
     let people: Vec<Person> = by_person.values().filter_map(|s| person(model, s)).collect();
     for target in &people {
-        let others: Vec<&Person> = people
-            .iter()
-            .filter(|p| p.id != target.id && p.device == target.device)
-            .collect();
+        let others: Vec<&Person> =
+            people.iter().filter(|p| p.id != target.id && p.device == target.device).collect();
         let every = others.len().div_ceil(MAX_IMPOSTORS).max(1);
         let offset = target.id as usize % every;
         for (i, turn) in target.turns.iter().enumerate() {
@@ -206,7 +205,8 @@ mod tests {
     #[test]
     fn people_of_a_device_come_together() {
         let row = [0.0];
-        let stroke = |person, device| Stroke { person, session: 0, device: Some(device), row: &row };
+        let stroke =
+            |person, device| Stroke { person, session: 0, device: Some(device), row: &row };
         let all: Vec<_> = (0..24).map(|p| stroke(p, p / 12)).collect();
         let folds = folds(&all);
         for p in (0..24).step_by(3) {

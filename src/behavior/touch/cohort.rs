@@ -66,7 +66,8 @@ impl Cohort {
         let from = self.person.partition_point(|p| *p < person);
         let to = self.person.partition_point(|p| *p <= person);
         let rows = self.scaled.get(from * d..to * d).unwrap_or_default();
-        rows.chunks_exact(d.max(1)).zip(self.others.get(from..to).unwrap_or_default().iter().copied())
+        rows.chunks_exact(d.max(1))
+            .zip(self.others.get(from..to).unwrap_or_default().iter().copied())
     }
 
     /// Logarithm of the mean distance of a scaled row to the nearest strokes of anybody but `but`.

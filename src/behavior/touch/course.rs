@@ -71,8 +71,7 @@ impl Grid {
         }
         let at: Vec<(f64, f64)> = (0..raw.len())
             .map(|n| {
-                let (a, b, c) =
-                    (raw[n.saturating_sub(1)], raw[n], raw[(n + 1).min(raw.len() - 1)]);
+                let (a, b, c) = (raw[n.saturating_sub(1)], raw[n], raw[(n + 1).min(raw.len() - 1)]);
                 ((a.0 + 2.0 * b.0 + c.0) / 4.0, (a.1 + 2.0 * b.1 + c.1) / 4.0)
             })
             .collect();
@@ -101,8 +100,7 @@ impl Grid {
         out.push(if mean > 0.0 { variance.sqrt() / mean } else { 0.0 });
         let bursts = self.speed.windows(3).filter(|w| w[1] > w[0] && w[1] >= w[2] && !slow(&w[1]));
         out.push(bursts.count() as f64 / duration);
-        let changes: Vec<f64> =
-            self.speed.windows(2).map(|w| (w[1] - w[0]) / self.step).collect();
+        let changes: Vec<f64> = self.speed.windows(2).map(|w| (w[1] - w[0]) / self.step).collect();
         let [least, most] = quantiles(&changes, [0.1, 0.9]);
         out.push(signed_log(least));
         let either = changes.iter().map(|a| a.abs()).sum::<f64>() / changes.len().max(1) as f64;

@@ -182,4 +182,3 @@ fn deviations(points: &[Point], (dx, dy): (f64, f64)) -> Vec<f64> {
     let Some(first) = points.first().filter(|_| norm > 0.0) else { return Vec::new() };
     points.iter().map(|p| ((p.x - first.x) * dy - (p.y - first.y) * dx) / norm).collect()
 }
-

@@ -76,19 +76,25 @@ pub fn deviation(all: &[Robust], kind: Kind, row: &[f32]) -> Option<f64> {
     Some(sum / f64::max(count, 1.0))
 }
 
-/// Mean deviation at which one person is as likely as another, and what a deviation less adds: coarse constants from a
-/// regression on Touchalytics and How We Swipe (see the card), for one stroke and for ten.
-const EVEN: f64 = 1.33;
-const SLOPE_ONE: f64 = 1.6;
-const SLOPE_TEN: f64 = 4.0;
-/// Without a background no LLR is further from 0.
-const MAX_LLR: f64 = 2.5;
+/// Of a kind: the mean deviation at which one person is as likely as another, and what a deviation of 1 less adds to the
+/// LLR of one stroke and of ten. Coarse constants from regressions on Touchalytics (swipes, scrolls) and How We Swipe
+/// (words); see the card.
+fn constants(kind: Kind) -> [f64; 3] {
+    match kind {
+        Kind::Swipe => [1.06, 2.0, 5.3],
+        Kind::Scroll => [1.26, 1.8, 4.3],
+        Kind::Word => [0.76, 2.2, 9.8],
+    }
+}
 
-/// The LLR of a mean deviation over strokes.
-pub fn llr(deviation: f64, strokes: usize) -> f64 {
+/// Without a background no LLR is further from 0.
+pub const MAX_LLR: f64 = 2.5;
+
+/// The LLR of a mean deviation over strokes of a kind, not cut.
+pub fn llr(kind: Kind, deviation: f64, strokes: usize) -> f64 {
+    let [even, one, ten] = constants(kind);
     let share = (strokes.clamp(1, 10) as f64).log10();
-    let slope = SLOPE_ONE + share * (SLOPE_TEN - SLOPE_ONE);
-    (slope * (EVEN - deviation)).clamp(-MAX_LLR, MAX_LLR)
+    (one + share * (ten - one)) * (even - deviation)
 }
 
 #[cfg(test)]
@@ -119,7 +125,10 @@ mod tests {
 
     #[test]
     fn more_strokes_say_more() {
-        assert!(llr(0.9, 10) > llr(0.9, 1) && llr(2.0, 10) < llr(2.0, 1));
-        assert_eq!(llr(0.0, 1 << 40), MAX_LLR);
+        for kind in Kind::ALL {
+            assert!(llr(kind, 0.6, 10) > llr(kind, 0.6, 1), "{kind:?}");
+            assert!(llr(kind, 1.5, 10) < llr(kind, 1.5, 1), "{kind:?}");
+            assert_eq!(llr(kind, 0.0, 1 << 40), llr(kind, 0.0, 10));
+        }
     }
 }

@@ -227,13 +227,8 @@ impl Spread {
         let several = self.session.1 >= 4.0;
         let (stroke, seen) = (full(self.stroke), full(self.session));
         // With single sessions only, what a session adds is unknown: a tenth of a stroke's variance is assumed.
-        let session = if several {
-            &seen - &stroke * ratio(self.sampling)
-        } else {
-            &stroke * 0.1
-        };
-        let within_mean =
-            (&session + &stroke * ratio(self.sampling)) * ratio(self.sessions);
+        let session = if several { &seen - &stroke * ratio(self.sampling) } else { &stroke * 0.1 };
+        let within_mean = (&session + &stroke * ratio(self.sampling)) * ratio(self.sessions);
         let between = full(self.between) - within_mean;
         let session = positive(&shrunk(session, shrinkage))?;
         let between = positive(&shrunk(between, shrinkage))?;
@@ -273,9 +268,8 @@ fn plda(
     let (values, vectors) = eigen(&(&white * between * white.transpose()))?;
     let dim = values.iter().take(dim).take_while(|v| **v > 1e-6).count().max(1);
     let projection = vectors.columns(0, dim).transpose() * white;
-    let variance = |c: &DMatrix<f64>| {
-        (&projection * c * projection.transpose()).trace() / dim as f64
-    };
+    let variance =
+        |c: &DMatrix<f64>| (&projection * c * projection.transpose()).trace() / dim as f64;
     let (session, stroke) = (variance(session), variance(stroke));
     let plda = Plda {
         mean: vec![0.0; within.nrows()],

@@ -26,9 +26,8 @@ pub(super) fn between(
     let d = model.dim();
     let (a, b) = (mean(&own.rows, d), mean(&seen.rows, d));
     let spread: Vec<f64> = own.spread.iter().map(|(_, s)| s * DEVIATION).collect();
-    let scaled = |x: &[f32]| -> Vec<f64> {
-        x.iter().zip(&spread).map(|(x, s)| f64::from(*x) / s).collect()
-    };
+    let scaled =
+        |x: &[f32]| -> Vec<f64> { x.iter().zip(&spread).map(|(x, s)| f64::from(*x) / s).collect() };
     let (a, b) = (scaled(&a), scaled(&b));
     let variance = |n: usize| model.session + model.stroke / n as f64;
     let one_by_one = Plda {

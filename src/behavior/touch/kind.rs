@@ -21,9 +21,8 @@ pub enum Kind {
 
 /// Values of swipes and scrolls: those of the published rows but the resultant and mean direction, which count how often a
 /// device sends a point twice.
-const SWIPE: [usize; 24] = [
-    0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
-];
+const SWIPE: [usize; 24] =
+    [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
 
 /// Values of words: the course of the stroke. Where they start and end follows from the word; speeds and accelerations
 /// between points follow the event rate of the device, unsteadiness the grid of its coordinates. Contact is left
@@ -80,8 +79,8 @@ pub fn mean_lean<'a>(rows: impl Iterator<Item = &'a [f32]>) -> f64 {
 
 /// The kind of a stroke among others whose mean lean is `company`: who draws words draws short straight ones, too.
 pub fn kind(row: &[f32], company: f64) -> Kind {
-    let word = row.get(at::HAS_COURSE).is_some_and(|h| *h != 0.0)
-        && lean(row) + COMPANY * company > 0.0;
+    let word =
+        row.get(at::HAS_COURSE).is_some_and(|h| *h != 0.0) && lean(row) + COMPANY * company > 0.0;
     match direction(row) {
         _ if word => Kind::Word,
         1 | 3 => Kind::Scroll,
@@ -102,6 +101,15 @@ impl Kind {
         match self {
             Self::Swipe | Self::Scroll => &SWIPE,
             Self::Word => &WORD,
+        }
+    }
+
+    /// Enrolled strokes stranger than this are not compared by a background, see
+    /// [`super::model::strangeness`].
+    pub fn most_strange(self) -> f64 {
+        match self {
+            Self::Swipe | Self::Scroll => 0.75,
+            Self::Word => 1.4,
         }
     }
 

@@ -90,11 +90,14 @@ impl KindModel {
         for row in rows {
             z.extend(self.normal(group, row));
         }
-        let scaled: Vec<f32> =
-            z.chunks_exact(d).flat_map(|r| r.iter().zip(&self.weights).map(|(x, w)| x * w)).collect();
+        let scaled: Vec<f32> = z
+            .chunks_exact(d)
+            .flat_map(|r| r.iter().zip(&self.weights).map(|(x, w)| x * w))
+            .collect();
         let spread = (0..d)
             .map(|i| {
-                let mut own: Vec<f64> = z.iter().skip(i).step_by(d).map(|x| f64::from(*x)).collect();
+                let mut own: Vec<f64> =
+                    z.iter().skip(i).step_by(d).map(|x| f64::from(*x)).collect();
                 let middle = median(&mut own);
                 let n = own.len() as f64;
                 let off: f64 = own.iter().map(|x| (x - middle).abs()).sum();
@@ -102,8 +105,7 @@ impl KindModel {
                 (middle, (off + 5.0 * 0.6) / (n + 5.0))
             })
             .collect();
-        let mut side =
-            GroupSide { rows: z, scaled, count: rows.len(), spread, norm: (0.0, 1.0) };
+        let mut side = GroupSide { rows: z, scaled, count: rows.len(), spread, norm: (0.0, 1.0) };
         if normalize && side.count >= MIN_ENROLLED {
             side.norm = self.norm(g, &side);
         }
@@ -151,7 +153,8 @@ impl KindModel {
                 let (mean, deviation) = own.norm;
                 scores[NEAREST] += (cohort.nearest(scaled, d, None) - near - mean) / deviation;
                 let off = row.iter().zip(&own.spread);
-                let off: f64 = off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
+                let off: f64 =
+                    off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
                 scores[MANHATTAN] -= off / d as f64;
             }
             scores[PLDA] += self.plda_llr(own, seen);
@@ -173,6 +176,19 @@ impl KindModel {
         let variance = |n: usize| self.session + self.stroke / n.max(1) as f64;
         self.plda.llr((&a, variance(own.count)), (&b, variance(seen.count)))
     }
+}
+
+/// How strange strokes are among background people: the mean square of the mean normal numbers of each direction. People of
+/// the sets that the shipped models are fitted on have 0.1 to 0.9 (words up to 1.4), those of another app on another device
+/// 0.8 to 2.1: everything about them is rare, and would pass as identity.
+pub fn strangeness(side: &[GroupSide], d: usize) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for group in side.iter().filter(|g| g.count > 0) {
+        let square: f32 = mean(&group.rows, d).iter().map(|x| x * x).sum();
+        sum += group.count as f64 * f64::from(square) / d.max(1) as f64;
+        count += group.count as f64;
+    }
+    sum / f64::max(count, 1.0)
 }
 
 /// Mean of the rows.

@@ -6,8 +6,8 @@ use crate::behavior::touch::calibrate::MAX_LLR;
 use crate::behavior::touch::fallback::{self, Robust};
 use crate::behavior::touch::habits;
 use crate::behavior::touch::kind::{Kind, kind, mean_lean};
-use crate::behavior::touch::model::{GroupSide, MIN_ENROLLED};
-use crate::behavior::{BehaviorError, Evidence, Sample};
+use crate::behavior::touch::model::{GroupSide, MIN_ENROLLED, strangeness};
+use crate::behavior::{BehaviorError, Evidence, Habit, Sample};
 use crate::domain::{Llr, RawScore};
 
 /// Strokes of a probe from which the evidence is called enough.
@@ -26,7 +26,7 @@ pub struct Template<'b> {
     robust: Vec<Robust>,
 }
 
-/// Enrolled strokes of a kind that the background knows.
+/// Enrolled strokes of a kind that the background knows and is fit for; others are compared by the fallback.
 #[derive(Debug, Clone)]
 struct Enrolled<'b> {
     known: &'b Calibrated,
@@ -57,7 +57,14 @@ impl<'b> Template<'b> {
         let kinds = background.map_or(&[][..], |b| &b.kinds).iter().filter_map(|known| {
             let own = of_kind(&sorted, known.model.kind);
             let side = known.model.side(&own, true);
-            (own.len() >= MIN_ENROLLED).then_some(Enrolled { known, side, strokes: own.len() })
+            let strange = strangeness(&side, known.model.dim());
+            // Few strokes are strange by chance.
+            let allowed = known.model.kind.most_strange() + 1.0 / own.len().max(1) as f64;
+            (own.len() >= MIN_ENROLLED && strange <= allowed).then_some(Enrolled {
+                known,
+                side,
+                strokes: own.len(),
+            })
         });
         let (kinds, robust) = (kinds.collect(), fallback::robust(&sorted));
         Ok(Self { device, lean, strokes: rows.len(), kinds, robust })
@@ -79,24 +86,14 @@ impl<'b> Template<'b> {
         let company = (self.lean + mean_lean(rows.iter().copied())) / 2.0;
         let sorted: Vec<(Kind, &[f32])> = rows.iter().map(|r| (kind(r, company), *r)).collect();
         let mut habits = Vec::new();
-        let compared = if self.kinds.is_empty() {
-            self.without(&sorted)
-        } else {
-            let mut all = Compared { raw: 0.0, llr: 0.0, used: 0 };
-            for own in &self.kinds {
-                let model = &own.known.model;
-                let side = model.side(&of_kind(&sorted, model.kind), false);
-                let (scores, used) = model.scores(&own.side, &side);
-                if used > 0 {
-                    let llr = own.known.llr(&scores, used, own.strokes);
-                    habits.extend(habits::between(model, &own.side, &side, llr));
-                    all.raw += llr;
-                    all.llr += llr;
-                    all.used += used;
-                }
+        let mut compared = Compared { raw: 0.0, llr: 0.0, used: 0 };
+        for kind in Kind::ALL {
+            let own = of_kind(&sorted, kind);
+            match self.kinds.iter().find(|k| k.known.model.kind == kind) {
+                Some(enrolled) => enrolled.compare(&own, &mut compared, &mut habits),
+                None => self.without(kind, &own, &mut compared),
             }
-            all
-        };
+        }
         habits::strongest(&mut habits);
         Ok(Evidence {
             raw: RawScore(compared.raw),
@@ -106,16 +103,31 @@ impl<'b> Template<'b> {
         })
     }
 
-    fn without(&self, probe: &[(Kind, &[f32])]) -> Compared {
-        let found: Vec<f64> = probe
-            .iter()
-            .filter_map(|(kind, row)| fallback::deviation(&self.robust, *kind, row))
-            .collect();
-        if found.is_empty() {
-            return Compared { raw: 0.0, llr: 0.0, used: 0 };
+    fn without(&self, kind: Kind, probe: &[&[f32]], all: &mut Compared) {
+        let found: Vec<f64> =
+            probe.iter().filter_map(|r| fallback::deviation(&self.robust, kind, r)).collect();
+        if !found.is_empty() {
+            let mean = found.iter().sum::<f64>() / found.len() as f64;
+            let llr = fallback::llr(kind, mean, found.len());
+            all.raw += llr;
+            all.llr += llr.clamp(-fallback::MAX_LLR, fallback::MAX_LLR);
+            all.used += found.len();
         }
-        let mean = found.iter().sum::<f64>() / found.len() as f64;
-        Compared { raw: -mean, llr: fallback::llr(mean, found.len()), used: found.len() }
+    }
+}
+
+impl Enrolled<'_> {
+    fn compare(&self, probe: &[&[f32]], all: &mut Compared, habits: &mut Vec<Habit>) {
+        let model = &self.known.model;
+        let side = model.side(probe, false);
+        let (scores, used) = model.scores(&self.side, &side);
+        if used > 0 {
+            let llr = self.known.llr(&scores, used, self.strokes);
+            habits.extend(habits::between(model, &self.side, &side, llr));
+            all.raw += llr;
+            all.llr += llr;
+            all.used += used;
+        }
     }
 }
 
