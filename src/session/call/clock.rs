@@ -35,9 +35,10 @@ impl CallSession {
         let retry = self.asks.waiting().map(|(_, _, deadline)| deadline).min();
         match &self.phase {
             Phase::Running => {
-                // A question whose subject is being looked up waits for that.
-                let retry = retry.filter(|_| !self.is_looking_up());
-                let others = [retry, self.challenges.expires_at(), self.recheck_at()];
+                // While the subject is being looked up everything waits for that.
+                let judged =
+                    [retry, self.recheck_at()].map(|at| at.filter(|_| !self.is_looking_up()));
+                let others = [judged[0], judged[1], self.challenges.expires_at()];
                 let asked = self.deadline().0;
                 Some(others.into_iter().flatten().fold(asked, Timestamp::min))
             }

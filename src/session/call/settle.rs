@@ -23,7 +23,9 @@ impl CallSession {
     pub(super) fn settle(&mut self, judge: &Judge<'_>, effects: &mut Vec<Effect>) {
         if matches!(self.phase, Phase::Running) {
             self.schedule_voice(effects);
-            if self.news || self.wants_update || self.is_due() {
+            // Before it is known where the subject stands there is nothing to say about them.
+            let due = self.news || self.wants_update || self.is_due();
+            if due && !self.is_looking_up() {
                 self.judge(judge, effects);
             }
         }
@@ -60,7 +62,7 @@ impl CallSession {
             let assessment = self.assess(Some(ask), asked, true, judge);
             challenge |= assessment.verdict.next == NextStep::Challenge;
             let final_now = !can_wait(assessment.verdict.decision) || deadline <= self.now;
-            if final_now && !self.is_looking_up() {
+            if final_now {
                 self.decide(assessment, effects);
             } else {
                 assessments.push(assessment);

@@ -10,6 +10,7 @@ mod record;
 mod registry;
 mod service;
 mod shown;
+pub mod simulate;
 mod token;
 mod words;
 mod worker;
