@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use vouch::app::{WallClock, admin};
 use vouch::audio::AudioLimits;
+use vouch::behavior::kinds::Backgrounds;
 use vouch::config::Config;
 use vouch::crypto::{MasterKey, SystemEntropy};
 use vouch::domain::{ArtifactRef, Authorization, Purpose, Role, SubjectId, TenantId};
 use vouch::engine::Engine;
 use vouch::features::Frontend;
 use vouch::store::sqlite::SqliteStore;
+use vouch::usecase::behavior::Fitted;
 use vouch::usecase::command::{
     Caller, CreateSubject, Enroll, IdempotencyKey, RecordConsent, Recording,
 };
@@ -114,6 +116,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
             back_end: Arc::new(back_end::load(id, &dir).unwrap()),
             age: Default::default(),
         }),
+        behavior: Arc::new(Fitted::new(Backgrounds::default(), Vec::new())),
         pinned: Vec::new(),
         configured_model: id.clone(),
         models: Vec::new(),
