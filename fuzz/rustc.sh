@@ -5,7 +5,7 @@
 set -euo pipefail
 case " $* " in
     *" --crate-name vouch "* | *" --crate-name audio_file "* | *" --crate-name audio_stream "* | \
-        *" --crate-name text_files "* | *" --crate-name artifacts "* | *" --crate-name requests "*)
+        *" --crate-name text_files "* | *" --crate-name artifacts "* | *" --crate-name requests "* | *" --crate-name behavior "*)
         exec "$@" --cfg fuzzing -Cdebug-assertions=on -Coverflow-checks=on -Ccodegen-units=8 \
             -Cpasses=sancov-module \
             -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -30,21 +30,13 @@ impl Backgrounds {
             return Err(BehaviorError::TooMuch { what, unit: "bytes", limit, got });
         }
         match kind {
-            SampleKind::FixedText => {
-                let model: fixed::Background = parsed(json)?;
-                model.check()?;
-                self.fixed = Some(model);
-            }
+            SampleKind::FixedText => self.fixed = Some(fixed::Background::from_json(json)?),
             SampleKind::FreeText => {
                 let model: free::Background = parsed(json)?;
                 model.check()?;
                 self.free = Some(model);
             }
-            SampleKind::Touch => {
-                let model: touch::Background = parsed(json)?;
-                model.check()?;
-                self.touch = Some(model);
-            }
+            SampleKind::Touch => self.touch = Some(touch::Background::from_json(json)?),
             SampleKind::Pointer => {
                 let model: pointer::Background = parsed(json)?;
                 model.check()?;

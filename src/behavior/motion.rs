@@ -42,14 +42,7 @@ pub fn row(motion: &[MotionEvent]) -> [f32; VALUES] {
         .collect();
     let turning = (gyro.iter().sum::<f64>() / gyro.len().max(1) as f64).sqrt();
     let unit = mean.map(|x| (x / gravity) as f32);
-    [
-        1.0,
-        unit[0],
-        unit[1],
-        unit[2],
-        (0.01 + shake).ln() as f32,
-        (0.01 + turning).ln() as f32,
-    ]
+    [1.0, unit[0], unit[1], unit[2], (0.01 + shake).ln() as f32, (0.01 + turning).ln() as f32]
 }
 
 #[cfg(test)]

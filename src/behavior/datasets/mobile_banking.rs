@@ -7,7 +7,7 @@ use crate::behavior::BehaviorError;
 use crate::behavior::event::{Capture, Device, Phase, RawCapture, RawEvents, RawPoint, Screen};
 
 const HEADER: &str = "user,stream,batch,row";
-/// The file does not say the screen; its coordinates are those of 720 × 1280 pixels.
+/// The file does not say the screen. Assumed: its coordinates stay within 720 × 1280 pixels.
 const SCREEN: Screen = Screen { width_px: 720.0, height_px: 1280.0, dpi: None };
 
 /// Reads the swipes: one capture each, in the order of the file.
@@ -36,8 +36,15 @@ pub fn swipes(csv: &str) -> Result<Vec<Capture>, BehaviorError> {
             2 => Phase::Up,
             _ => Phase::Move,
         };
-        let point =
-            RawPoint { phase, t_ms: *t_ms, x: *x, y: *y, pressure: None, size: Some(*size), button: None };
+        let point = RawPoint {
+            phase,
+            t_ms: *t_ms,
+            x: *x,
+            y: *y,
+            pressure: None,
+            size: Some(*size),
+            button: None,
+        };
         match &mut open {
             Some((u, points)) if u == user && phase != Phase::Down => points.push(point),
             _ => {
