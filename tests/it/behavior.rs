@@ -238,14 +238,25 @@ async fn a_stream_answers_each_capture_and_decides_when_it_is_closed() {
 #[tokio::test]
 async fn a_stream_that_is_left_is_not_decided() {
     let server = server::start(server::settings()).await;
-    let mut client = BehaviorServiceClient::new(server.channel().await);
-    let (sender, receiver) = mpsc::channel(8);
-    sender.send(config("anna")).await.unwrap();
-    sender.send(capture(Typist::new(1).types())).await.unwrap();
-    let request = keyed(ReceiverStream::new(receiver));
-    let mut answers = client.observe_behavior(request).await.unwrap().into_inner();
-    assert!(answers.message().await.unwrap().is_some());
-    drop(answers);
+    let uri = format!("http://{}", server.address);
+    let leave = move || {
+        // A runtime of its own: with it the connection is gone, without a good-bye.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let kept = runtime.block_on(async {
+            let channel = Channel::from_shared(uri).unwrap().connect().await.unwrap();
+            let mut client = BehaviorServiceClient::new(channel);
+            let (sender, receiver) = mpsc::channel(8);
+            sender.send(config("anna")).await.unwrap();
+            sender.send(capture(Typist::new(1).types())).await.unwrap();
+            let request = keyed(ReceiverStream::new(receiver));
+            let mut answers = client.observe_behavior(request).await.unwrap().into_inner();
+            assert!(answers.message().await.unwrap().is_some());
+            (client, sender, answers)
+        });
+        drop(runtime);
+        drop(kept);
+    };
+    tokio::task::spawn_blocking(leave).await.unwrap();
     until("the live object is dropped", || server.app.count(|c| &c.dropped) == 1).await;
     assert_eq!(server.app.counts.finished.load(Ordering::SeqCst), 0);
 }
