@@ -18,6 +18,7 @@ pub mod key;
 pub mod model;
 pub mod score;
 pub mod serve;
+pub mod simulate;
 pub mod tenant;
 
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ pub enum Command {
     Calibrate(calibrate::Args),
     /// Filterbank or cepstral features of a file.
     Features(features::Args),
+    /// Play a recorded session against a policy.
+    Simulate(simulate::Args),
     /// API keys: create, rotate, revoke, list.
     Key(key::Args),
     /// Tenants: create, list.
@@ -114,6 +117,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Embed(args) => embed::run(args),
         Command::Age(args) => age::run(args),
         Command::Features(args) => features::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Key(args) => key::run(args),
         Command::Tenant(args) => tenant::run(args),
         Command::Audit(args) => audit::run(args),

@@ -7,7 +7,7 @@ use crate::behavior::BehaviorError;
 use crate::behavior::event::{Capture, Device, Phase, RawCapture, RawEvents, RawPoint, Screen};
 
 const HEADER: &str = "user,stream,batch,row";
-/// The file does not say the screen. Assumed: its coordinates stay within 720 × 1280 pixels.
+/// Assumed: the file does not say the screen.
 const SCREEN: Screen = Screen { width_px: 720.0, height_px: 1280.0, dpi: None };
 
 /// Reads the swipes: one capture each, in the order of the file.
