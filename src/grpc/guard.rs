@@ -242,9 +242,8 @@ async fn admit(
     let places = guard.places(request.extensions())?;
     let started = line.started;
     let known = guard.authenticate(request.uri().path(), request.headers());
-    let (caller, grant) = tokio::time::timeout(limit, known)
-        .await
-        .map_err(|_| status::deadline(limit))??;
+    let (caller, grant) =
+        tokio::time::timeout(limit, known).await.map_err(|_| status::deadline(limit))??;
     let caller = Arc::new(caller);
     line.caller = Some(Arc::clone(&caller));
     // No service and no log needs the key from here on.

@@ -26,7 +26,8 @@ use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
 use crate::grpc::settings::{OutOfRange, ServerSettings, TlsSettings};
 use crate::grpc::{
-    age, audit, behavior, enrollment, health, identification, models, proto, sessions, subjects, verification,
+    age, audit, behavior, enrollment, health, identification, models, proto, sessions, subjects,
+    verification,
 };
 use crate::usecase::port::Application;
 

@@ -15,7 +15,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use behavior::{
-    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, SampleOrigin, SecretBytes, TextSlot,
+    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, SampleOrigin, SecretBytes,
+    TextSlot,
 };
 pub use error::StoreError;
 pub use model::{

@@ -69,9 +69,7 @@ pub mod port {
         Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
         SessionMessage, SessionOutput, SessionStatus,
     };
-    use crate::domain::{
-        AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions,
-    };
+    use crate::domain::{AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions};
 
     /// A boxed future, so that the port is object-safe.
     pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;

@@ -254,10 +254,7 @@ impl Application for Vouch {
         Box::pin(self.inner.mint_session_token(by, c))
     }
 
-    fn authenticate_session<'a>(
-        &'a self,
-        presented: &'a str,
-    ) -> Reply<'a, (Caller, SessionGrant)> {
+    fn authenticate_session<'a>(&'a self, presented: &'a str) -> Reply<'a, (Caller, SessionGrant)> {
         Box::pin(async move { self.inner.authenticate_session(presented) })
     }
 

@@ -438,10 +438,7 @@ impl Application for Double {
         Box::pin(async move { Ok(MintedToken { token: "vs_1".to_owned(), expires_at }) })
     }
 
-    fn authenticate_session<'a>(
-        &'a self,
-        _: &'a str,
-    ) -> Reply<'a, (Caller, SessionGrant)> {
+    fn authenticate_session<'a>(&'a self, _: &'a str) -> Reply<'a, (Caller, SessionGrant)> {
         self.counts.authenticated.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Err(UseCaseError::Unauthenticated) })
     }
@@ -470,11 +467,7 @@ impl Application for Double {
         Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
     }
 
-    fn end_session<'a>(
-        &'a self,
-        _: &'a Caller,
-        _: vouch::domain::SessionId,
-    ) -> Reply<'a, Ended> {
+    fn end_session<'a>(&'a self, _: &'a Caller, _: vouch::domain::SessionId) -> Reply<'a, Ended> {
         Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
     }
 

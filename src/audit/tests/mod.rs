@@ -2,7 +2,7 @@
 
 mod crash;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -108,6 +108,16 @@ async fn an_untouched_chain_verifies_and_states_its_window() {
     assert_eq!(inspected.verify_key, f.key);
 }
 
+/// Puts a database back; what a connection left in its write-ahead log would be played over it.
+fn restore(path: &Path, whole: &[u8]) {
+    for log in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(log);
+        let _ = std::fs::remove_file(name);
+    }
+    std::fs::write(path, whole).unwrap();
+}
+
 #[tokio::test]
 async fn the_first_bad_record_is_named() {
     let swap = |a: u32, b: u32| {
@@ -136,7 +146,7 @@ async fn the_first_bad_record_is_named() {
         tamper(&f.path(), &sql).await;
         let finding = Finding { sequence, problem, other };
         assert_eq!(f.report().await.finding, Some(finding), "{sql}");
-        std::fs::write(f.path(), &whole).unwrap();
+        restore(&f.path(), &whole);
     }
     // After the last checkpoint only the store itself notices: that is the window.
     tamper(&f.path(), "DELETE FROM audit WHERE seq = 12").await;

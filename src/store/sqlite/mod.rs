@@ -36,7 +36,8 @@ use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
     DecisionRecord, Directory, Erasure, ErasureState, IdempotencyKey, Outcome, Page, PageRequest,
-    ProfileKey, StoreError, StoreFuture, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Subjects, TenantInfo, Transaction,
+    ProfileKey, StoreError, StoreFuture, StoredVoiceprint, SubjectSnapshot, SubjectSummary,
+    Subjects, TenantInfo, Transaction,
 };
 use shared::Shared;
 use table::{Table, Value};
