@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{CliError, Done};
 use crate::domain::{ArtifactRef, LicenseClass};
 use crate::usecase::age_head::{self, AgeHeadError};
+use crate::usecase::backgrounds;
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::fit_backend::{self, FitBackEndOptions};
 use crate::usecase::hear::Vad;
@@ -121,6 +122,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                 .map_err(CliError::failed)?;
                 list_age_heads(&manifest.artifact(), &dir, &mut out)?;
             }
+            list_backgrounds(&mut out)?;
         }
         Action::Install { id, from } => {
             let place =
@@ -141,6 +143,15 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         }
     }
     Ok(Done::All)
+}
+
+/// One line for each background model of behavior.
+fn list_backgrounds(out: &mut dyn Write) -> Result<(), CliError> {
+    for (name, class, knows) in backgrounds::listed() {
+        writeln!(out, "{name}\tbuilt in\t-\t{class:?}\tbackground of behavior: {knows}")
+            .map_err(CliError::failed)?;
+    }
+    Ok(())
 }
 
 /// One line for each age head of a model, also for one that cannot be used.

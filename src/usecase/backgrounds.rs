@@ -9,6 +9,7 @@ pub use crate::behavior::kinds::Backgrounds;
 use crate::behavior::kinds::sample_kind;
 use crate::behavior::touch::TrainingSample;
 use crate::behavior::{BehaviorError, Capture, Sample, SampleKind, builtin, parse, pointer, touch};
+use crate::domain::{ArtifactRef, LicenseClass};
 use crate::usecase::evaluate_behavior::keystroke::numbered;
 
 /// Why there are no models.
@@ -120,6 +121,20 @@ fn extracted(
         }
     }
     samples
+}
+
+/// What ships: id and version, terms, and what it knows.
+pub fn listed() -> Vec<(ArtifactRef, LicenseClass, &'static str)> {
+    let of = |kind: SampleKind| {
+        let knows = match kind {
+            SampleKind::FixedText => "typing of fixed texts",
+            SampleKind::FreeText => "typing of free text",
+            SampleKind::Touch => "strokes on a touch screen",
+            SampleKind::Pointer => "movements of a mouse",
+        };
+        (builtin::reference(kind), builtin::LICENSE, knows)
+    };
+    SampleKind::ALL.into_iter().map(of).collect()
 }
 
 /// The models that ship, or none where only models of class `open` may be used: all of them are of class `research`.
