@@ -9,6 +9,7 @@ mod age;
 mod app;
 mod auth;
 mod behavior;
+mod behavior_data;
 mod double;
 mod errors;
 mod health;
