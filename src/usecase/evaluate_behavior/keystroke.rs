@@ -104,8 +104,9 @@ pub fn run(
         }
     }
     let mut sets = Vec::new();
-    for case in &protocol.fixed {
-        sets.extend(run_fixed(&data, case)?);
+    // Cases over the same data share backgrounds.
+    for alike in protocol.fixed.chunk_by(|a, b| a.data == b.data) {
+        sets.extend(run_fixed(&data, alike)?);
     }
     sets.extend(run_free(&data, &protocol.free)?);
     Ok(sets)
@@ -134,20 +135,25 @@ fn run_free(
 
 fn run_fixed(
     data: &BTreeMap<DataSet, Vec<Capture>>,
-    case: &FixedCase,
+    cases: &[FixedCase],
 ) -> Result<Vec<TrialSet>, EvaluateBehaviorError> {
     let mut names = Vec::new();
     let mut typed = Vec::new();
-    for set in &case.data {
+    for set in cases.first().map(|case| case.data.as_slice()).unwrap_or_default() {
         let captures = data.get(set).map(Vec::as_slice).unwrap_or_default();
         typed.extend(numbered(captures, &mut names));
     }
     let options = fixed::TrainOptions::default();
-    let mut sets = fixed::run(&typed, &names, &case.protocol, &options)?;
-    if let Some(name) = &case.name {
-        sets.iter_mut().for_each(|set| set.name = format!("{name}: {}", set.name));
+    let mut fits = fixed::Fits::default();
+    let mut all = Vec::new();
+    for case in cases {
+        let mut sets = fixed::run(&typed, &names, &case.protocol, &options, &mut fits)?;
+        if let Some(name) = &case.name {
+            sets.iter_mut().for_each(|set| set.name = format!("{name}: {}", set.name));
+        }
+        all.extend(sets);
     }
-    Ok(sets)
+    Ok(all)
 }
 
 /// Numbers the people of a data set, and each one's sittings; `names` are those of all people so far.

@@ -27,7 +27,7 @@ pub use background::Background;
 pub use components::Scratch;
 pub use extract::extract;
 pub use fit::TrainOptions;
-pub use protocol::{Protocol, run};
+pub use protocol::{Fits, Protocol, run};
 pub use template::Template;
 
 /// Most typings of a profile.

@@ -2,6 +2,9 @@
 //! other, and the background is fitted on everybody else. Killourhy and Maxion (DSN 2009) is the case of 200 enrolled
 //! typings, tests 201 to 400, and the first 5 typings of others.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use crate::behavior::keystroke::fixed::components::Scratch;
 use crate::behavior::keystroke::fixed::fit::{TrainOptions, dealt};
 use crate::behavior::keystroke::fixed::moments::{FIRST, seven_eighths};
@@ -73,6 +76,11 @@ impl Protocol {
     }
 }
 
+/// Backgrounds of one list of captures, by who is left out and which text: protocols that deal alike share fits, which
+/// take longer than all comparisons.
+#[derive(Default)]
+pub struct Fits(BTreeMap<(Vec<u32>, Option<String>), Background>);
+
 /// Runs the protocol on captures, each person's the oldest first; `names` are those of people by number. Captures of other
 /// texts only train. One set of trials a condition; a trial's capture is `dealing/capture`, since each dealing has backgrounds
 /// of its own.
@@ -84,6 +92,7 @@ pub fn run(
     names: &[String],
     protocol: &Protocol,
     options: &TrainOptions,
+    fits: &mut Fits,
 ) -> Result<Vec<TrialSet>, BehaviorError> {
     let is_text = |c: &Capture| c.text_id.as_deref() == Some(protocol.text.as_str());
     let judged: Vec<Typed<'_>> = captures.iter().filter(|t| is_text(t.2)).copied().collect();
@@ -99,20 +108,43 @@ pub fn run(
     for repeat in 0..protocol.repeats {
         let seed = protocol.seed.wrapping_add(repeat as u64);
         for fold in dealt(&people, seed, protocol.folds) {
-            let trains = |t: &&Typed<'_>| {
-                let own_text = protocol.system == System::OtherTexts && is_text(t.2);
-                !fold.contains(&t.0) && !own_text
-            };
-            let training: Vec<Typed<'_>> = captures.iter().filter(trains).copied().collect();
             let background = match protocol.system {
                 System::Fallback => None,
-                System::Known | System::OtherTexts => Some(Background::train(&training, options)?),
+                System::Known => Some(fits.of(captures, &fold, None, options)?),
+                System::OtherTexts => {
+                    Some(fits.of(captures, &fold, Some(&protocol.text), options)?)
+                }
             };
             let dealing = format!("{}", repeat + 1);
-            judge(&judged, &fold, background.as_ref(), protocol, &dealing, &mut sets)?;
+            judge(&judged, &fold, background, protocol, &dealing, &mut sets)?;
         }
     }
     Ok(sets)
+}
+
+impl Fits {
+    /// The background of everybody but `fold`, without the captures of a text.
+    fn of(
+        &mut self,
+        captures: &[Typed<'_>],
+        fold: &[u32],
+        without: Option<&str>,
+        options: &TrainOptions,
+    ) -> Result<&Background, BehaviorError> {
+        let mut left_out = fold.to_vec();
+        left_out.sort_unstable();
+        match self.0.entry((left_out, without.map(str::to_owned))) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let trains = |t: &&Typed<'_>| {
+                    let own_text = without.is_some() && t.2.text_id.as_deref() == without;
+                    !fold.contains(&t.0) && !own_text
+                };
+                let training: Vec<Typed<'_>> = captures.iter().filter(trains).copied().collect();
+                Ok(place.insert(Background::train(&training, options)?))
+            }
+        }
+    }
 }
 
 /// The typings of one person as samples.
@@ -131,7 +163,7 @@ impl<'c> Enrollee<'c> {
         });
         let mut typings: Vec<_> = typings.collect();
         let shape = |s: &Sample| (s.units, s.dim, s.text.clone());
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for (_, _, sample) in &typings {
             *counts.entry(shape(sample)).or_insert(0) += 1;
         }

@@ -214,7 +214,7 @@ fn the_protocol_repeats_itself_and_keeps_people_apart() {
     protocol.repeats = 1;
     // Of fifteen people no fold may leave fewer than eight to train on.
     protocol.folds = 3;
-    let run = || run(&captures, &names, &protocol, &options()).unwrap();
+    let run = || run(&captures, &names, &protocol, &options(), &mut Fits::default()).unwrap();
     let sets = run();
     assert_eq!(sets, run());
     assert_eq!(sets.len(), 2);
