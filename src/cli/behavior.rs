@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CliError, Done};
-use crate::usecase::backgrounds::{self, Backgrounds, TrainedKind};
+use crate::usecase::backgrounds::{self, Backgrounds, TrainedKind, public};
 use crate::usecase::behavior_files;
 use crate::usecase::score_trials::ScoreTrialsError;
 
@@ -67,8 +67,11 @@ struct TrainArgs {
     #[arg(long, value_enum)]
     kind: KindArg,
     /// Captures of many people, JSON lines.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "public")]
     captures: Vec<PathBuf>,
+    /// Instead of captures, the folder of the public data sets: makes the models that ship.
+    #[arg(long, value_name = "DIR", conflicts_with = "captures")]
+    public: Option<PathBuf>,
     /// The model, a JSON file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -84,15 +87,19 @@ enum KindArg {
     Touch,
     /// A mouse or the like.
     Pointer,
+    /// The style of messages; from the public set only.
+    Text,
 }
 
 impl KindArg {
-    fn kind(self) -> TrainedKind {
+    /// `None` for what is no behavior.
+    fn kind(self) -> Option<TrainedKind> {
         match self {
-            Self::FixedText => TrainedKind::FixedText,
-            Self::FreeText => TrainedKind::FreeText,
-            Self::Touch => TrainedKind::Touch,
-            Self::Pointer => TrainedKind::Pointer,
+            Self::FixedText => Some(TrainedKind::FixedText),
+            Self::FreeText => Some(TrainedKind::FreeText),
+            Self::Touch => Some(TrainedKind::Touch),
+            Self::Pointer => Some(TrainedKind::Pointer),
+            Self::Text => None,
         }
     }
 }
@@ -128,15 +135,29 @@ fn score(args: &ScoreArgs) -> Result<Done, CliError> {
 }
 
 fn train(args: &TrainArgs) -> Result<Done, CliError> {
+    let write = |json: &str| {
+        fs::write(&args.out, format!("{json}\n"))
+            .map_err(|e| CliError::failed(format!("{}: {e}", args.out.display())))
+    };
+    if let Some(folder) = &args.public {
+        let json = match args.kind.kind() {
+            Some(kind) => public::train(kind, folder),
+            None => public::train_text(folder),
+        };
+        write(json.map_err(CliError::failed)?.trim_end())?;
+        return Ok(Done::All);
+    }
+    let Some(kind) = args.kind.kind() else {
+        return Err(CliError::Usage("--kind text is fitted with --public only".to_owned()));
+    };
     let mut captures = String::new();
     for path in &args.captures {
         captures += &read(path)?;
         captures.push('\n');
     }
-    let trained = backgrounds::train(args.kind.kind(), &captures, &mut stderr().lock())
-        .map_err(CliError::failed)?;
-    fs::write(&args.out, &trained.json)
-        .map_err(|e| CliError::failed(format!("{}: {e}", args.out.display())))?;
+    let trained =
+        backgrounds::train(kind, &captures, &mut stderr().lock()).map_err(CliError::failed)?;
+    write(&trained.json)?;
     eprintln!(
         "vouch: fitted on {} captures of {} people; {} captures left out",
         trained.captures, trained.people, trained.failed

@@ -9,8 +9,12 @@ pub use crate::behavior::kinds::Backgrounds;
 use crate::behavior::kinds::sample_kind;
 use crate::behavior::touch::TrainingSample;
 use crate::behavior::{BehaviorError, Capture, Sample, SampleKind, builtin, parse, pointer, touch};
+use crate::conversation::ConversationError;
 use crate::domain::{ArtifactRef, LicenseClass};
+use crate::usecase::evaluate_behavior::EvaluateBehaviorError;
 use crate::usecase::evaluate_behavior::keystroke::numbered;
+
+pub mod public;
 
 /// Why there are no models.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,12 @@ pub enum BackgroundsError {
     /// A model that cannot be used, or captures that give none.
     #[error(transparent)]
     Behavior(#[from] BehaviorError),
+    /// Texts that give no model.
+    #[error(transparent)]
+    Conversation(#[from] ConversationError),
+    /// A data set that cannot be read.
+    #[error(transparent)]
+    Data(#[from] EvaluateBehaviorError),
     /// A model that cannot be written.
     #[error("writing the model: {0}")]
     Json(#[from] serde_json::Error),
