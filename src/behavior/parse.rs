@@ -9,6 +9,9 @@ use crate::behavior::event::{
 };
 use crate::behavior::limits::MAX_LINE_BYTES;
 
+/// Some programs begin a file with it.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 #[derive(Deserialize)]
 struct Line {
     subject: String,
@@ -58,6 +61,10 @@ pub fn capture(line: &str, number: usize) -> Result<Capture, BehaviorError> {
     if got > limit {
         return Err(BehaviorError::TooMuch { what, unit: "bytes", limit, got });
     }
+    // What stands for bytes that are no UTF-8 once a file was read as text.
+    if line.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(BehaviorError::Syntax { line: number, why: "no UTF-8".to_owned() });
+    }
     let read: Line = serde_json::from_str(line).map_err(|e| syntax(number, &e))?;
     let events = match read.kind {
         CaptureKind::Keystroke => RawEvents::Keystroke(keys(read.events)?),
@@ -81,7 +88,8 @@ pub fn capture(line: &str, number: usize) -> Result<Capture, BehaviorError> {
 
 /// Reads a file of captures; empty lines are passed over. Every line has its own result.
 pub fn captures(text: &str) -> impl Iterator<Item = (usize, Result<Capture, BehaviorError>)> + '_ {
-    text.lines()
+    text.trim_start_matches(BYTE_ORDER_MARK)
+        .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(i, line)| (i + 1, capture(line, i + 1)))

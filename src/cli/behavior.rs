@@ -20,7 +20,8 @@ pub struct Args {
 enum What {
     /// Compare captures with the profiles of enrolled ones; TSV with header `subject capture raw llr [label]`.
     Score(ScoreArgs),
-    /// Fit a background model on captures of many people.
+    /// Fit a background model on captures of many people. That of fixed texts holds the keys of the texts that
+    /// many people type: keep it as secret as they are.
     Train(TrainArgs),
 }
 
@@ -44,7 +45,7 @@ struct ScoreArgs {
 #[derive(Debug, clap::Args)]
 pub struct BackgroundArgs {
     /// Background models: those that ship, those of class `open` only, none, or a folder with files that
-    /// `behavior train` wrote.
+    /// `behavior train` wrote: fixed-text.json, free-text.json, touch.json, pointer.json.
     #[arg(long, value_name = "shipped|open|none|DIR", default_value = "shipped")]
     backgrounds: String,
 }
@@ -112,8 +113,10 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     }
 }
 
+/// A file as text; lines with bytes that are no UTF-8 fail on their own when they are read.
 fn read(path: &Path) -> Result<String, CliError> {
-    fs::read_to_string(path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))
+    let bytes = fs::read(path).map_err(|e| CliError::failed(format!("{}: {e}", path.display())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn score(args: &ScoreArgs) -> Result<Done, CliError> {

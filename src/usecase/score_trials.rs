@@ -68,7 +68,8 @@ pub struct ScoredLine {
 /// lines are skipped. Either all lines have a label or none.
 pub fn parse(text: &str) -> Result<Vec<TrialLine>, ScoreTrialsError> {
     let mut trials: Vec<TrialLine> = Vec::new();
-    for (i, line) in text.lines().enumerate() {
+    // Some programs begin a file with a byte-order mark.
+    for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let wrong = |why| ScoreTrialsError::Line { line: i + 1, why };
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (enroll, test, label) = match fields.as_slice() {
@@ -80,7 +81,7 @@ pub fn parse(text: &str) -> Result<Vec<TrialLine>, ScoreTrialsError> {
             _ => return Err(wrong("a trial has two or three fields")),
         };
         if [enroll, test].iter().any(|side| side.split(',').any(str::is_empty)) {
-            return Err(wrong("an empty path between commas"));
+            return Err(wrong("nothing between two commas"));
         }
         if trials.first().is_some_and(|t| t.label.is_some() != label.is_some()) {
             return Err(wrong("either all trials have a label or none"));

@@ -13,6 +13,9 @@ use crate::domain::{Llr, RawScore};
 pub const ENOUGH_PROBE: usize = 20;
 /// Actions of an enrollment from which the evidence is called enough: about a minute.
 pub const ENOUGH_ENROLLED: usize = 60;
+/// Fewest actions of a probe and of an enrollment that the calibration was fitted on: below, an LLR shrinks with them.
+const FITTED_PROBE: usize = 10;
+const FITTED_ENROLLED: usize = 60;
 /// Habits that add less to an LLR than this are not named.
 const LEAST_HABIT: f64 = 0.05;
 
@@ -63,9 +66,11 @@ impl<'b> Template<'b> {
                 (compared.raw, compared.llr, habits)
             }
         };
+        let share = |n: usize, fitted: usize| (n as f64 / fitted as f64).min(1.0);
+        let known = share(actions.len(), FITTED_PROBE) * share(self.actions, FITTED_ENROLLED);
         Ok(Evidence {
             raw: RawScore(raw),
-            llr: Llr(llr.clamp(-MAX_LLR, MAX_LLR)),
+            llr: Llr(known * llr.clamp(-MAX_LLR, MAX_LLR)),
             enough: actions.len() >= ENOUGH_PROBE && self.actions >= ENOUGH_ENROLLED,
             habits,
         })

@@ -14,6 +14,8 @@ use crate::domain::{Llr, RawScore};
 pub const ENOUGH_PROBE: usize = 5;
 /// Enrolled strokes from which the evidence is called enough.
 pub const ENOUGH_ENROLLED: usize = 20;
+/// Fewest enrolled strokes that the calibration was fitted on: below, an LLR shrinks with them.
+const FITTED_ENROLLED: usize = 15;
 
 /// What somebody enrolled, ready to be compared.
 #[derive(Debug, Clone)]
@@ -95,9 +97,10 @@ impl<'b> Template<'b> {
             }
         }
         habits::strongest(&mut habits);
+        let known = (self.strokes as f64 / FITTED_ENROLLED as f64).min(1.0);
         Ok(Evidence {
             raw: RawScore(compared.raw),
-            llr: Llr(compared.llr.clamp(-MAX_LLR, MAX_LLR)),
+            llr: Llr(known * compared.llr.clamp(-MAX_LLR, MAX_LLR)),
             enough: compared.used >= ENOUGH_PROBE && self.strokes >= ENOUGH_ENROLLED,
             habits,
         })

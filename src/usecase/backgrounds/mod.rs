@@ -11,6 +11,7 @@ use crate::behavior::touch::TrainingSample;
 use crate::behavior::{BehaviorError, Capture, Sample, SampleKind, builtin, parse, pointer, touch};
 use crate::conversation::ConversationError;
 use crate::domain::{ArtifactRef, LicenseClass};
+use crate::usecase::behavior_files::at_line;
 use crate::usecase::evaluate_behavior::EvaluateBehaviorError;
 use crate::usecase::evaluate_behavior::keystroke::numbered;
 
@@ -22,6 +23,15 @@ pub enum BackgroundsError {
     /// A file that cannot be read.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
+    /// A file that is no model.
+    #[error("{0}: {1}")]
+    Unusable(PathBuf, #[source] BehaviorError),
+    /// A folder without models.
+    #[error(
+        "{0}: none of fixed-text.json, free-text.json, touch.json, pointer.json; `--backgrounds none` \
+         compares without"
+    )]
+    None(PathBuf),
     /// A model that cannot be used, or captures that give none.
     #[error(transparent)]
     Behavior(#[from] BehaviorError),
@@ -36,22 +46,27 @@ pub enum BackgroundsError {
     Json(#[from] serde_json::Error),
 }
 
-/// The models in a folder: a file `KIND.json` each (`fixed_text.json`, `free_text.json`, `touch.json`,
-/// `pointer.json`), as `vouch behavior train` writes them. A kind without a file uses its fallback.
+/// The models in a folder: a file each (`fixed-text.json`, `free-text.json`, `touch.json`, `pointer.json`), as `vouch
+/// behavior train` writes them. A kind without a file uses its fallback.
 ///
 /// # Errors
-/// A file that is there and cannot be read or used.
+/// No such file at all, or one that cannot be read or used.
 pub fn from_folder(folder: &Path) -> Result<Backgrounds, BackgroundsError> {
     let mut all = Backgrounds::default();
     for kind in SampleKind::ALL {
-        let path = folder.join(format!("{}.json", kind.as_str()));
+        let path = folder.join(format!("{}.json", kind.as_str().replace('_', "-")));
         match std::fs::read_to_string(&path) {
-            Ok(json) => all.put(kind, &json)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {}
+            Ok(json) => all
+                .put(kind, &json)
+                .map_err(|error| BackgroundsError::Unusable(path.clone(), error))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(BackgroundsError::File(path, error)),
         }
     }
-    Ok(all)
+    if SampleKind::ALL.into_iter().any(|kind| all.has(kind)) {
+        return Ok(all);
+    }
+    Err(BackgroundsError::None(folder.to_owned()))
 }
 
 /// A fitted model.
@@ -82,7 +97,7 @@ pub fn train(
             Ok(capture) if sample_kind(&capture) == kind => captures.push(capture),
             Ok(_) => {}
             Err(cause) => {
-                let _ = writeln!(errors, "vouch: line {line}: {cause}");
+                let _ = writeln!(errors, "vouch: {}", at_line(&cause, line));
                 failed += 1;
             }
         }

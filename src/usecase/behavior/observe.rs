@@ -28,6 +28,8 @@ struct Live {
     /// The subject when the first capture came; the decision reads it anew.
     snapshot: Option<BehaviorSnapshot>,
     count: u32,
+    /// A comparison was answered and no decision was begun.
+    owed: bool,
 }
 
 /// A repeated request: the answer is known.
@@ -47,7 +49,14 @@ impl Inner {
         }
         let claim = Claim { by, request, subject: c.subject, other: c.other };
         let claim = Arc::new(claim);
-        Ok(Box::new(Live { inner: self, claim, probe: None, snapshot: None, count: 0 }))
+        Ok(Box::new(Live {
+            inner: self,
+            claim,
+            probe: None,
+            snapshot: None,
+            count: 0,
+            owed: false,
+        }))
     }
 }
 
@@ -109,13 +118,32 @@ impl LiveBehavior for Live {
             let (claim, probe) = (Arc::clone(&self.claim), self.probe.clone());
             let snapshot = self.snapshot.as_ref();
             let weighed = self.inner.weigh_claim(&claim, probe.as_ref(), snapshot).await?;
+            self.owed |= weighed.score().is_some();
             Ok(self.update(&weighed))
         })
     }
 
-    fn finish(self: Box<Self>) -> Reply<'static, BehaviorVerification> {
-        let Self { inner, claim, probe, .. } = *self;
+    fn finish(mut self: Box<Self>) -> Reply<'static, BehaviorVerification> {
+        self.owed = false;
+        let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
+        let probe = self.probe.take();
         Box::pin(to_the_end(async move { inner.conclude_behavior(&claim, probe).await }))
+    }
+}
+
+impl Drop for Live {
+    /// A client that leaves after a comparison was answered has used an attempt: it is decided and audited with
+    /// what came, or comparisons could be had without limit.
+    fn drop(&mut self) {
+        if let (true, Ok(runtime)) = (self.owed, tokio::runtime::Handle::try_current()) {
+            let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
+            let probe = self.probe.take();
+            runtime.spawn(async move {
+                if let Err(error) = inner.conclude_behavior(&claim, probe).await {
+                    tracing::error!(%error, "an abandoned verification was not recorded");
+                }
+            });
+        }
     }
 }
 

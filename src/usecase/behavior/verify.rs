@@ -22,8 +22,20 @@ use crate::usecase::voice::Score;
 /// RPC, for idempotency.
 const METHOD: &str = "vouch.v1.BehaviorService/VerifyBehavior";
 /// Names of behavior, which is no other factor.
-const OWN_FACTORS: [&str; 8] =
-    ["behavior", "behaviour", "keystroke", "keystrokes", "typing", "touch", "pointer", "mouse"];
+const OWN_FACTORS: [&str; 10] = [
+    "behavior",
+    "behaviour",
+    "keystroke",
+    "typing",
+    "touch",
+    "swipe",
+    "stroke",
+    "gesture",
+    "pointer",
+    "mouse",
+];
+/// Fingerprint readers, which are another factor whatever they are called.
+const FINGERPRINT: [&str; 3] = ["touch_id", "touch-id", "touchid"];
 
 /// Who claims what.
 pub(super) struct Claim {
@@ -95,7 +107,13 @@ pub(super) fn check_claim(by: &Caller, other: Option<&OtherFactor>) -> Result<()
     check_text("other_factor.agent", &checked.agent)?;
     check_text("other_factor.factor", &checked.factor)?;
     let name = checked.factor.to_ascii_lowercase();
-    if OWN_FACTORS.contains(&name.as_str()) {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !name.chars().all(word) {
+        return Err(invalid("other_factor.factor", "letters, digits, `_` and `-` only"));
+    }
+    // A name, not a proof: who may name a factor answers for it. This stops slips, not lies.
+    let own = |part: &str| OWN_FACTORS.iter().any(|own| part.starts_with(own));
+    if name.split(['_', '-']).any(own) && !FINGERPRINT.contains(&name.as_str()) {
         return Err(invalid("other_factor.factor", "behavior cannot vouch for itself"));
     }
     Ok(())
@@ -285,9 +303,10 @@ impl Inner {
         let (Some(probe), Some(profile), Some(compared), Some(consent)) = parts else {
             return Ok(0);
         };
-        // What does not match need not be remembered: a copy of it will not match either. And junk
-        // cannot push captures of the right person out of memory.
-        if !weighed.verdict.reasons.contains(&Reason::BehaviorMatch) {
+        // What speaks against the person need not be remembered: a copy will not match either, and junk cannot push
+        // captures of the right person out of memory. What speaks for the person is, though it was not enough:
+        // together with others it may be.
+        if weighed.score().is_none_or(|score| score.llr.0 <= 0.0) {
             return Ok(0);
         }
         let rules = &self.parts.policy.behavior;

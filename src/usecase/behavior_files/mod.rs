@@ -6,6 +6,7 @@ use std::io::Write;
 use rayon::prelude::*;
 
 use crate::behavior::kinds::{Backgrounds, Template, extract, sample_kind};
+use crate::behavior::limits::MAX_ID_BYTES;
 use crate::behavior::{BehaviorError, Capture, Device, Evidence, Sample, SampleKind, parse};
 use crate::usecase::score_trials::{self, ScoreOutcome, ScoreTrialsError, TrialLine};
 
@@ -19,33 +20,68 @@ type Slot = (SampleKind, Device, Option<String>);
 struct Read {
     subject: String,
     capture: String,
-    slot: Slot,
+    /// Absent where the line is no capture.
+    slot: Option<Slot>,
     sample: Result<Sample, BehaviorError>,
 }
 
+/// The names on a line that is no capture, as far as they can be read.
+#[derive(serde::Deserialize)]
+struct Names {
+    subject: String,
+    capture: String,
+}
+
+/// Reads all lines. One that is no capture is still a row where it names itself; the others are counted, with
+/// their cause in `errors`.
 fn read(
     text: &str,
     backgrounds: &Backgrounds,
     name: &str,
     errors: &mut dyn Write,
 ) -> (Vec<Read>, usize) {
-    let mut captures: Vec<Capture> = Vec::new();
-    let mut failed = 0;
+    let mut unnamed = 0;
+    let written: Vec<&str> = text.trim_start_matches(parse::BYTE_ORDER_MARK).lines().collect();
+    let mut lines: Vec<Result<Capture, Read>> = Vec::new();
     for (line, result) in parse::captures(text) {
-        match result {
-            Ok(capture) => captures.push(capture),
-            Err(cause) => {
-                let _ = writeln!(errors, "vouch: {name}: line {line}: {cause}");
-                failed += 1;
+        let Err(cause) = result else {
+            lines.extend(result.ok().map(Ok));
+            continue;
+        };
+        let written = written.get(line - 1).copied().unwrap_or_default();
+        match serde_json::from_str::<Names>(written) {
+            Ok(Names { subject, capture }) if is_word(&subject) && is_word(&capture) => {
+                lines.push(Err(Read { subject, capture, slot: None, sample: Err(cause) }));
+            }
+            _ => {
+                let _ = writeln!(errors, "vouch: {name}: {}", at_line(&cause, line));
+                unnamed += 1;
             }
         }
     }
-    let read = captures.into_par_iter().map(|capture| {
-        let slot = (sample_kind(&capture), capture.device, capture.text_id.clone());
-        let sample = extract(&capture, backgrounds);
-        Read { subject: capture.subject, capture: capture.capture, slot, sample }
+    let extracted = lines.into_par_iter().map(|line| match line {
+        Ok(capture) => {
+            let slot = (sample_kind(&capture), capture.device, capture.text_id.clone());
+            let sample = extract(&capture, backgrounds);
+            Read { subject: capture.subject, capture: capture.capture, slot: Some(slot), sample }
+        }
+        Err(failed) => failed,
     });
-    (read.collect(), failed)
+    (extracted.collect(), unnamed)
+}
+
+/// Whether a name can stand in a row.
+fn is_word(name: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    !name.is_empty() && name.len() <= MAX_ID_BYTES && !name.contains(odd)
+}
+
+/// A cause with its line, once.
+pub(in crate::usecase) fn at_line(cause: &BehaviorError, line: usize) -> String {
+    match cause {
+        BehaviorError::Syntax { .. } => cause.to_string(),
+        _ => format!("line {line}: {cause}"),
+    }
 }
 
 /// Scores captures of `test` against profiles made of `enroll`, both as JSON lines: as the trials say
@@ -84,7 +120,8 @@ pub fn score(
     let scored: Vec<Result<Evidence, String>> = lines.par_iter().map(score).collect();
     let labels = lines.iter().any(|(trial, _)| trial.label.is_some());
     writeln!(out, "subject\tcapture\traw\tllr{}", if labels { "\tlabel" } else { "" })?;
-    let mut failed = bad_enrolled + bad_probes;
+    let not_enrolled = enrolled.iter().filter(|read| read.sample.is_err()).count();
+    let mut failed = bad_enrolled + not_enrolled + bad_probes;
     for ((trial, _), scored) in lines.iter().zip(scored) {
         let TrialLine { enroll: subject, test: captures, label } = trial;
         let score = match scored {
@@ -147,14 +184,15 @@ impl<'a, 'b> Profiles<'a, 'b> {
     fn new(enrolled: &'a [Read], backgrounds: &'b Backgrounds, errors: &mut dyn Write) -> Self {
         let mut samples: BTreeMap<(&str, &Slot), Vec<Sample>> = BTreeMap::new();
         for read in enrolled {
-            match &read.sample {
-                Ok(sample) => {
-                    samples.entry((&read.subject, &read.slot)).or_default().push(sample.clone());
+            match (&read.sample, &read.slot) {
+                (Ok(sample), Some(slot)) => {
+                    samples.entry((&read.subject, slot)).or_default().push(sample.clone());
                 }
-                Err(cause) => {
+                (Err(cause), _) => {
                     let (subject, capture) = (&read.subject, &read.capture);
                     let _ = writeln!(errors, "vouch: not enrolled: {subject} {capture}: {cause}");
                 }
+                (Ok(_), None) => {}
             }
         }
         let templates = samples
@@ -170,11 +208,12 @@ impl<'a, 'b> Profiles<'a, 'b> {
             .iter()
             .map(|read| read.sample.clone().map_err(|cause| cause.to_string()))
             .collect::<Result<_, _>>()?;
-        let template = match self.templates.get(&(subject, &first.slot)) {
+        let Some(slot) = &first.slot else { return Err("no capture".to_owned()) };
+        let template = match self.templates.get(&(subject, slot)) {
             Some(Ok(template)) => template,
             Some(Err(cause)) => return Err(cause.to_string()),
             None => {
-                let (kind, device, text) = &first.slot;
+                let (kind, device, text) = slot;
                 let text = text.as_ref().map(|t| format!(" of text `{t}`")).unwrap_or_default();
                 let (kind, device) = (kind.as_str(), device.as_str());
                 return Err(format!("`{subject}` has no {device} profile of {kind}{text}"));

@@ -94,6 +94,21 @@ fn what_fails_is_a_row_and_the_rest_is_answered() {
 }
 
 #[test]
+fn a_line_that_is_no_capture_is_a_row_if_it_names_itself() {
+    let (enroll, _) = files();
+    let bad = typing("ann", "c1", 1.0, 1).replace("\"down_ms\":0", "\"down_ms\":-5");
+    let test = format!("\u{feff}{}{bad}{{\"subject\":\"a b\"}}\n", typing("ann", "c0", 1.0, 2));
+    let (rows, errors, failed) = run(&Backgrounds::default(), &enroll, &test, None);
+    assert_eq!((rows.len(), failed), (3, 2), "{errors}");
+    assert_ne!(rows[1][2], "error");
+    assert_eq!(rows[2], ["ann", "c1", "error", "error"]);
+    assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
+    assert!(errors.contains("test: line 3") && !errors.contains("line 3: line 3"), "{errors}");
+    let (_, errors, _) = run(&Backgrounds::default(), &enroll, &test, Some("ann c1\n"));
+    assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
+}
+
+#[test]
 fn one_id_of_two_people_means_the_subjects_own() {
     let (enroll, _) = files();
     let test = typing("ann", "c1", 1.0, 1) + &typing("bob", "c1", 1.9, 1);
