@@ -13,6 +13,7 @@ use vouch::crypto::{MasterKey, SystemEntropy};
 use vouch::domain::{ArtifactRef, Authorization, Purpose, Role, SubjectId, TenantId};
 use vouch::engine::Engine;
 use vouch::features::Frontend;
+use vouch::scoring::fusion::Fusion;
 use vouch::store::sqlite::SqliteStore;
 use vouch::usecase::behavior::Fitted;
 use vouch::usecase::command::{
@@ -117,6 +118,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
             age: Default::default(),
         }),
         behavior: Arc::new(Fitted::new(Backgrounds::default(), Vec::new())),
+        fusion: Fusion::cautious(),
         pinned: Vec::new(),
         configured_model: id.clone(),
         models: Vec::new(),

@@ -15,6 +15,7 @@ use crate::config::{Config, clock};
 use crate::domain::{Role, TenantId};
 use crate::engine::Engine;
 use crate::grpc::{Drained, Server};
+use crate::scoring::fusion::Fusion;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{AuditHead, AuditLog as _, Directory as _};
 use crate::usecase::port::Application;
@@ -103,6 +104,7 @@ async fn serve(
         engine: Arc::clone(&engine),
         voice: installed.voice,
         behavior: super::behavior::find(config)?,
+        fusion: Fusion::cautious(),
         pinned: installed.pinned,
         configured_model: config.models.default.clone(),
         models: installed.models,

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::features::Frontend;
 use crate::policy::VoicePolicy;
 use crate::scoring::BackEnd;
+use crate::scoring::fusion::Fusion;
 use crate::store::Store;
 use crate::usecase::age_head::AgeHeads;
 use crate::usecase::behavior::BehaviorModels;
@@ -90,6 +91,8 @@ pub struct Parts {
     pub voice: Option<VoiceParts>,
     /// Models of behavior.
     pub behavior: Arc<dyn BehaviorModels>,
+    /// How the evidence of several modalities becomes one in sessions.
+    pub fusion: Fusion,
     /// Further installed models, to which tenants are pinned.
     pub pinned: Vec<VoiceParts>,
     /// Id of the configured model, for the command that installs it.

@@ -33,7 +33,8 @@ impl Vouch {
     /// The store cannot be read, or holds what the model cannot take.
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = Galleries::load(&parts).await?;
-        let inner = Inner { parts, galleries, sessions: Sessions::new()? };
+        let sessions = Sessions::new(&parts.fusion)?;
+        let inner = Inner { parts, galleries, sessions };
         let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
         if open > 0 {
             tracing::warn!(open, "sessions were open when the server stopped: ended as incomplete");

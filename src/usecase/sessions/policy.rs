@@ -32,9 +32,9 @@ impl SessionPolicy for ActivePolicy {
     }
 }
 
-/// The policy of a server that was given none, with the cautious fusion.
-pub(super) fn default_policy() -> Result<Arc<dyn SessionPolicy>, UseCaseError> {
-    let found = shipped(DEFAULT_POLICY, Fusion::cautious());
+/// The policy of a server that was given none.
+pub(super) fn default_policy(fusion: &Fusion) -> Result<Arc<dyn SessionPolicy>, UseCaseError> {
+    let found = shipped(DEFAULT_POLICY, fusion.clone());
     let policy = found.ok_or_else(|| UseCaseError::Internal("no policy is shipped".into()))?;
     Ok(Arc::new(policy.map_err(|error| UseCaseError::Internal(Box::new(error)))?))
 }

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
 use crate::domain::SessionId;
+use crate::scoring::fusion::Fusion;
 use crate::session::call::{CallLimits, CallSession, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
@@ -43,11 +44,11 @@ pub(in crate::usecase) struct Sessions {
 
 impl Sessions {
     /// No session yet; the policy is the shipped default.
-    pub(in crate::usecase) fn new() -> Result<Self, UseCaseError> {
+    pub(in crate::usecase) fn new(fusion: &Fusion) -> Result<Self, UseCaseError> {
         Ok(Self {
             registry: Registry::default(),
             tokens: Tokens::default(),
-            policy: RwLock::new(default_policy()?),
+            policy: RwLock::new(default_policy(fusion)?),
             limits: CallLimits::default(),
         })
     }

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::features::{FbankSpec, Frontend};
 use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
+use crate::scoring::fusion::Fusion;
 use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
 use crate::usecase::age_head::AgeHeads;
@@ -291,6 +292,7 @@ impl World {
             engine: Arc::new(Engine::start(1, 16).unwrap()),
             voice: setting.installed.then_some(voice),
             behavior: rhythm.clone(),
+            fusion: Fusion::cautious(),
             pinned,
             configured_model: "color".into(),
             models: vec![],
