@@ -1,0 +1,7 @@
+//! Sessions: messages in, responses out.
+
+mod inbound;
+mod outbound;
+
+pub use inbound::*;
+pub use outbound::*;
