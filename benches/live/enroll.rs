@@ -16,6 +16,7 @@ use vouch::features::Frontend;
 use vouch::scoring::fusion::Fusion;
 use vouch::store::sqlite::SqliteStore;
 use vouch::usecase::behavior::Fitted;
+use vouch::usecase::conversation::Conversation;
 use vouch::usecase::command::{
     Caller, CreateSubject, Enroll, IdempotencyKey, RecordConsent, Recording,
 };
@@ -118,6 +119,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
             age: Default::default(),
         }),
         behavior: Arc::new(Fitted::new(Backgrounds::default(), Vec::new())),
+        conversation: Arc::new(Conversation::shipped().expect("it ships")),
         fusion: Fusion::cautious(),
         pinned: Vec::new(),
         configured_model: id.clone(),

@@ -6,6 +6,7 @@ use crate::behavior::builtin;
 use crate::config::Config;
 use crate::usecase::UseCaseError;
 use crate::usecase::behavior::{BehaviorModels, Fitted};
+use crate::usecase::conversation::Conversation;
 
 /// The backgrounds that ship, or the fallbacks.
 ///
@@ -17,4 +18,13 @@ pub fn find(config: &Config) -> Result<Arc<dyn BehaviorModels>, UseCaseError> {
         tracing::info!(target: "vouch::app", "behavior backgrounds of license class research");
     }
     Ok(Arc::new(Fitted::shipped(|class| license.allows(class))?))
+}
+
+/// The models of conversation that ship; their license class is open.
+///
+/// # Errors
+/// A shipped file cannot be used.
+pub fn conversation() -> Result<Arc<Conversation>, UseCaseError> {
+    let shipped = Conversation::shipped().map_err(|e| UseCaseError::Internal(Box::new(e)))?;
+    Ok(Arc::new(shipped))
 }

@@ -104,6 +104,7 @@ async fn serve(
         engine: Arc::clone(&engine),
         voice: installed.voice,
         behavior: super::behavior::find(config)?,
+        conversation: super::behavior::conversation()?,
         fusion: Fusion::cautious(),
         pinned: installed.pinned,
         configured_model: config.models.default.clone(),

@@ -116,6 +116,12 @@ impl Background {
         &self.version
     }
 
+    /// The checksum in [`Self::version`].
+    pub fn checksum(&self) -> u32 {
+        let hex = self.version.rsplit_once('@').map_or("", |(_, hex)| hex);
+        u32::from_str_radix(hex, 16).unwrap_or_default()
+    }
+
     /// With [`Self::version`] filled in.
     pub(super) fn versioned(mut self) -> Self {
         let step = |h: u64, byte: u8| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -10,6 +10,8 @@ pub enum Purpose {
     VoiceAuthentication,
     /// Enrollment and verification by how somebody types, swipes and moves a pointer.
     BehaviorAuthentication,
+    /// Enrollment and verification by how somebody writes or words things.
+    ConversationAuthentication,
 }
 
 /// Who authorized an act and how the subject was authenticated when it happened.

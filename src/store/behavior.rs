@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::behavior::{Device, SampleKind};
 use crate::domain::{
-    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentRecord, SubjectId, Timestamp,
+    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentRecord, Purpose, SubjectId,
+    Timestamp,
 };
 use crate::policy::Attempts;
 
@@ -42,13 +43,61 @@ impl fmt::Debug for TextSlot {
     }
 }
 
+/// What a profile is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileKind {
+    /// Typing of a fixed text.
+    FixedText,
+    /// Typing of any text.
+    FreeText,
+    /// Strokes.
+    Touch,
+    /// Movements of a pointer.
+    Pointer,
+    /// The style of what somebody writes.
+    Style,
+}
+
+impl From<SampleKind> for ProfileKind {
+    fn from(kind: SampleKind) -> Self {
+        match kind {
+            SampleKind::FixedText => Self::FixedText,
+            SampleKind::FreeText => Self::FreeText,
+            SampleKind::Touch => Self::Touch,
+            SampleKind::Pointer => Self::Pointer,
+        }
+    }
+}
+
+impl ProfileKind {
+    /// The kind of captures it is made of; `None` for a style.
+    pub fn samples(self) -> Option<SampleKind> {
+        match self {
+            Self::FixedText => Some(SampleKind::FixedText),
+            Self::FreeText => Some(SampleKind::FreeText),
+            Self::Touch => Some(SampleKind::Touch),
+            Self::Pointer => Some(SampleKind::Pointer),
+            Self::Style => None,
+        }
+    }
+
+    /// What its subject must have agreed to.
+    pub fn purpose(self) -> Purpose {
+        match self {
+            Self::Style => Purpose::ConversationAuthentication,
+            _ => Purpose::BehaviorAuthentication,
+        }
+    }
+}
+
 /// What a profile is about, in the client's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileKey {
     /// What kind of behavior.
-    pub kind: SampleKind,
-    /// On which class of device.
-    pub device: Device,
+    pub kind: ProfileKind,
+    /// On which class of device; `None` for a style.
+    pub device: Option<Device>,
     /// Which fixed text, if one.
     pub text_id: Option<String>,
 }
@@ -63,7 +112,7 @@ pub enum SampleOrigin {
     Adapted,
 }
 
-/// One capture of a profile.
+/// One capture of a profile, or the style of some messages.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BehaviorSample {
     /// When the server got it.
@@ -72,7 +121,7 @@ pub struct BehaviorSample {
     pub origin: SampleOrigin,
     /// Who authorized it; for adapted ones the other factor.
     pub authorization: Authorization,
-    /// Keys, strokes or movements in it.
+    /// Keys, strokes, movements or words in it.
     pub units: u32,
     /// Its features.
     pub features: SecretBytes,
@@ -80,15 +129,16 @@ pub struct BehaviorSample {
     pub fingerprint: SecretBytes,
 }
 
-/// A subject's profile of one kind of behavior on one class of device and, for fixed text, of one text.
+/// A subject's profile of one kind of behavior on one class of device and, for fixed text, of one text; or
+/// of their style.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BehaviorProfile {
     /// Its id.
     pub id: BehaviorProfileId,
     /// What kind of behavior.
-    pub kind: SampleKind,
-    /// On which class of device.
-    pub device: Device,
+    pub kind: ProfileKind,
+    /// On which class of device; `None` for a style.
+    pub device: Option<Device>,
     /// Which fixed text, if one.
     pub text: Option<TextSlot>,
     /// Background model its samples were made with.

@@ -15,7 +15,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use behavior::{
-    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, SampleOrigin, SecretBytes,
+    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,
+    SecretBytes,
     TextSlot,
 };
 pub use error::StoreError;

@@ -11,6 +11,7 @@ pub mod behavior;
 pub mod behavior_files;
 pub mod calibrate;
 pub mod command;
+pub mod conversation;
 mod core;
 mod decisions;
 pub mod embed_file;

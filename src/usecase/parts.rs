@@ -14,6 +14,7 @@ use crate::scoring::fusion::Fusion;
 use crate::store::Store;
 use crate::usecase::age_head::AgeHeads;
 use crate::usecase::behavior::BehaviorModels;
+use crate::usecase::conversation::Conversation;
 use crate::usecase::output::ModelInfo;
 
 /// Time as an argument.
@@ -91,6 +92,8 @@ pub struct Parts {
     pub voice: Option<VoiceParts>,
     /// Models of behavior.
     pub behavior: Arc<dyn BehaviorModels>,
+    /// Models of conversation.
+    pub conversation: Arc<Conversation>,
     /// How the evidence of several modalities becomes one in sessions.
     pub fusion: Fusion,
     /// Further installed models, to which tenants are pinned.

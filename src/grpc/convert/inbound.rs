@@ -146,6 +146,7 @@ pub fn purpose(value: i32, field: &str) -> Read<Purpose> {
         P::Unspecified => Err(unspecified(field)),
         P::VoiceAuthentication => Ok(Purpose::VoiceAuthentication),
         P::BehaviorAuthentication => Ok(Purpose::BehaviorAuthentication),
+        P::ConversationAuthentication => Ok(Purpose::ConversationAuthentication),
     }
 }
 

@@ -298,6 +298,7 @@ pub fn consent(value: ConsentRecord, current: bool) -> proto::ConsentRecord {
     let purpose = match value.purpose {
         Purpose::VoiceAuthentication => proto::ConsentPurpose::VoiceAuthentication,
         Purpose::BehaviorAuthentication => proto::ConsentPurpose::BehaviorAuthentication,
+        Purpose::ConversationAuthentication => proto::ConsentPurpose::ConversationAuthentication,
     };
     proto::ConsentRecord {
         consent_id: value.id.into(),

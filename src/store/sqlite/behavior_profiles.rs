@@ -1,4 +1,4 @@
-//! Profiles of behavior: writing, deleting and reading them.
+//! Profiles of behavior and style: writing, deleting and reading them.
 //!
 //! A profile is one sealed value: length of the head (u32, little-endian), head as JSON, then the features
 //! and the fingerprint of each sample, then the fingerprints seen, as the head says. It is sealed under
@@ -16,15 +16,15 @@ use super::read::{doubtful, find};
 use super::shared::{Shared, Tenant};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
-use crate::behavior::{Device, SampleKind};
+use crate::behavior::Device;
 use crate::crypto::Encoder;
 use crate::domain::{
-    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentProof, Purpose, SubjectId,
+    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentProof, SubjectId,
     TenantId, Timestamp,
 };
 use crate::store::{
-    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, SampleOrigin, SecretBytes,
-    StoreError, TextSlot,
+    BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,
+    SecretBytes, StoreError, TextSlot,
 };
 
 /// Most profiles of one subject, incomplete ones included.
@@ -39,8 +39,8 @@ const MAX_BYTES: usize = 4 << 20;
 /// Head of `behavior_profile.sealed`.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct ProfileDoc {
-    kind: SampleKind,
-    device: Device,
+    kind: ProfileKind,
+    device: Option<Device>,
     text: Option<TextSlot>,
     background: ArtifactRef,
     created_at: Timestamp,
@@ -89,8 +89,8 @@ pub(super) async fn put(
     profile: BehaviorProfile,
     consent: &ConsentProof,
 ) -> Result<(), StoreError> {
-    if consent.purpose() != Purpose::BehaviorAuthentication {
-        return Err(StoreError::Invalid("a behavior profile needs a consent for behavior"));
+    if consent.purpose() != profile.kind.purpose() {
+        return Err(StoreError::Invalid("a profile needs a consent for what it is about"));
     }
     check_consent(work, consent)?;
     let plain = pack(&profile)?;
@@ -316,6 +316,7 @@ fn unpack(id: BehaviorProfileId, plain: &[u8]) -> Option<BehaviorProfile> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::behavior::SampleKind;
 
     fn bytes(seed: u8, length: usize) -> SecretBytes {
         SecretBytes::new((0..length).map(|i| seed.wrapping_add(i as u8)).collect())
@@ -334,8 +335,8 @@ pub(super) mod tests {
         };
         BehaviorProfile {
             id: BehaviorProfileId::parse(id).unwrap(),
-            kind,
-            device: Device::Desktop,
+            kind: kind.into(),
+            device: Some(Device::Desktop),
             text,
             background: ArtifactRef::new("keystroke", 1),
             created_at: Timestamp::from_unix_ms(1_000),

@@ -6,14 +6,14 @@ use zeroize::Zeroizing;
 
 use super::keys::Handle;
 use super::table::{Row, Table, Value};
-use crate::behavior::{Device, SampleKind};
+use crate::behavior::Device;
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
     AgeClassSetting, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId, ConsentId,
     ConsentRecord, DecisionId, EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId,
     VoiceprintId,
 };
-use crate::store::{Attempts, ErasureState, StoreError, TextSlot};
+use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TenantCalibration, TextSlot};
 
 /// `tenant.sealed`, under the tenant's key.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -70,8 +70,8 @@ pub(super) struct SubjectDoc {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct ProfileRef {
     pub id: BehaviorProfileId,
-    pub kind: SampleKind,
-    pub device: Device,
+    pub kind: ProfileKind,
+    pub device: Option<Device>,
     pub text: Option<TextSlot>,
     pub mac: [u8; 32],
 }

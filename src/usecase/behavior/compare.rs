@@ -5,7 +5,7 @@ use crate::domain::{
     ArtifactRef, AuditKind, ConsentId, ConsentProof, Purpose, Reason, Timestamp, Versions,
 };
 use crate::policy::{Standing, Verdict, admit};
-use crate::store::{BehaviorProfile, BehaviorSnapshot, SampleOrigin};
+use crate::store::{BehaviorProfile, BehaviorSnapshot, ProfileKind, SampleOrigin};
 use crate::usecase::UseCaseError;
 use crate::usecase::behavior::models::BehaviorModels;
 use crate::usecase::behavior::probe::{Seen, failed, findings};
@@ -153,6 +153,14 @@ pub(super) fn consent_id(proof: Option<&ConsentProof>) -> Option<ConsentId> {
 }
 
 impl Inner {
+    /// The background in force for a kind of profile.
+    pub(super) fn background_of(&self, kind: ProfileKind) -> ArtifactRef {
+        match kind.samples() {
+            Some(kind) => self.parts.behavior.background(kind),
+            None => self.parts.conversation.artifact(),
+        }
+    }
+
     /// What is in force for a kind of behavior.
     pub(super) fn behavior_versions(&self, kind: Option<BehaviorKind>) -> Versions {
         let background = kind.map(|kind| self.parts.behavior.background(kind));

@@ -67,7 +67,7 @@ impl Inner {
         at: Timestamp,
     ) -> EnrollmentState {
         let expired = profile.expires_at.is_some_and(|end| end <= at);
-        let other = profile.background != self.parts.behavior.background(profile.kind);
+        let other = profile.background != self.background_of(profile.kind);
         match profile.completed_at {
             None => EnrollmentState::InProgress,
             Some(_) if expired || other => EnrollmentState::Stale,
@@ -110,7 +110,7 @@ impl Inner {
     async fn behavior_basis(&self, contribution: &Contribution) -> Result<Basis, UseCaseError> {
         let Contribution { by, command, probe, .. } = contribution;
         let store = &self.parts.store;
-        let snapshot = store.behavior(&by.tenant, &command.subject, Some(&probe.key)).await?;
+        let snapshot = store.behavior(&by.tenant, &command.subject, Some(&probe.key.profile())).await?;
         let snapshot = snapshot.ok_or(UseCaseError::NotFound { what: "subject" })?;
         let now = self.now();
         let purpose = Purpose::BehaviorAuthentication;
@@ -195,8 +195,8 @@ impl Inner {
         let key = &contribution.probe.key;
         let mut profile = pending.unwrap_or_else(|| BehaviorProfile {
             id: BehaviorProfileId::new(at, self.id_bytes()),
-            kind: key.kind,
-            device: key.device,
+            kind: key.kind.into(),
+            device: Some(key.device),
             text: snapshot.text,
             background: self.parts.behavior.background(key.kind),
             created_at: at,

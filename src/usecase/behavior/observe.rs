@@ -79,7 +79,7 @@ impl Live {
             None => {
                 let Claim { by, subject, .. } = &*self.claim;
                 let store = &self.inner.parts.store;
-                self.snapshot = store.behavior(&by.tenant, subject, Some(&key)).await?;
+                self.snapshot = store.behavior(&by.tenant, subject, Some(&key.profile())).await?;
                 Vec::new()
             }
         };

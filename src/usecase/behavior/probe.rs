@@ -25,10 +25,27 @@ pub(super) struct Seen {
     pub(super) fingerprint: Vec<u8>,
 }
 
+/// What captures would be enrolled as or compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CaptureKey {
+    pub(super) kind: SampleKind,
+    pub(super) device: Device,
+    /// Which fixed text, if one.
+    pub(super) text_id: Option<String>,
+}
+
+impl CaptureKey {
+    /// The same in the words of the store.
+    pub(super) fn profile(&self) -> ProfileKey {
+        let (kind, device) = (self.kind.into(), Some(self.device));
+        ProfileKey { kind, device, text_id: self.text_id.clone() }
+    }
+}
+
 /// Captures of one kind, class of device and text.
 #[derive(Clone)]
 pub(super) struct Probe {
-    pub(super) key: ProfileKey,
+    pub(super) key: CaptureKey,
     pub(super) seen: Vec<Seen>,
 }
 
@@ -78,10 +95,10 @@ fn weight(state: Finding) -> u8 {
 }
 
 /// What a capture would be enrolled as or compared with.
-fn key_of(capture: &Capture) -> ProfileKey {
+fn key_of(capture: &Capture) -> CaptureKey {
     let kind = sample_kind(capture);
     let text_id = capture.text_id.clone().filter(|_| kind == SampleKind::FixedText);
-    ProfileKey { kind, device: capture.device, text_id }
+    CaptureKey { kind, device: capture.device, text_id }
 }
 
 /// An error about a capture as the caller's or as ours.
@@ -89,6 +106,11 @@ pub(super) fn failed(index: usize, error: BehaviorError) -> UseCaseError {
     match error {
         BehaviorError::Background(_) | BehaviorError::Scoring(_) => {
             UseCaseError::Internal(Box::new(error))
+        }
+        // Files say `capture`, requests `capture_id`.
+        BehaviorError::Id { what: "capture", limit } => {
+            let error = BehaviorError::Id { what: "capture_id", limit };
+            UseCaseError::BadCapture { index, problem: error.to_string() }
         }
         error => UseCaseError::BadCapture { index, problem: error.to_string() },
     }
@@ -99,7 +121,7 @@ pub(super) fn look_at(
     models: &dyn BehaviorModels,
     index: usize,
     raw: RawCapture,
-) -> Result<(ProfileKey, Seen), UseCaseError> {
+) -> Result<(CaptureKey, Seen), UseCaseError> {
     let capture = raw.check().map_err(|error| failed(index, error))?;
     let sample = match models.extract(&capture) {
         Ok(sample) => Some(sample),
@@ -117,7 +139,7 @@ pub(super) fn look_at(
 }
 
 /// Refuses a capture of another kind, device or text than the ones before it.
-pub(super) fn check_same(first: &ProfileKey, key: &ProfileKey) -> Result<(), UseCaseError> {
+pub(super) fn check_same(first: &CaptureKey, key: &CaptureKey) -> Result<(), UseCaseError> {
     let device = |device: Device| device.as_str();
     let problem = if first.kind != key.kind {
         let (first, other) = (first.kind.as_str(), key.kind.as_str());

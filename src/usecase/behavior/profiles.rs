@@ -31,24 +31,26 @@ impl Inner {
         let snapshot = snapshot.ok_or(UseCaseError::NotFound { what: "subject" })?;
         let now = self.now();
         let info = |profile: BehaviorProfile| {
+            // Styles have a service of their own.
+            let (kind, device) = (profile.kind.samples()?, profile.device?);
             let adapted = profile.samples.iter().filter(|s| s.origin == SampleOrigin::Adapted);
-            BehaviorProfileInfo {
+            Some(BehaviorProfileInfo {
                 subject: snapshot.subject.clone(),
                 state: self.profile_state(&profile, now),
-                progress: self.behavior_progress(profile.kind, &profile.samples),
+                progress: self.behavior_progress(kind, &profile.samples),
                 adapted: u32::try_from(adapted.count()).unwrap_or(u32::MAX),
                 bytes: size(&profile),
                 id: profile.id,
-                kind: profile.kind,
-                device: profile.device,
+                kind,
+                device,
                 created_at: profile.created_at,
                 completed_at: profile.completed_at,
                 expires_at: profile.expires_at,
                 authorization: profile.authorization,
                 background: profile.background,
-            }
+            })
         };
-        Ok(snapshot.profiles.into_iter().map(info).collect())
+        Ok(snapshot.profiles.into_iter().filter_map(info).collect())
     }
 
     pub(in crate::usecase) async fn delete_behavior_profile(

@@ -153,9 +153,9 @@ impl Inner {
         probe: Option<Arc<Probe>>,
     ) -> Result<BehaviorVerification, UseCaseError> {
         for _ in 0..MAX_TRIES {
-            let key = probe.as_ref().map(|p| &p.key);
+            let key = probe.as_ref().map(|p| p.key.profile());
             let store = &self.parts.store;
-            let snapshot = store.behavior(&claim.by.tenant, &claim.subject, key).await?;
+            let snapshot = store.behavior(&claim.by.tenant, &claim.subject, key.as_ref()).await?;
             let weighed = self.weigh_claim(claim, probe.as_ref(), snapshot.as_ref()).await?;
             let (draft, answer) =
                 self.decided(claim, probe.as_deref(), snapshot.as_ref(), &weighed)?;
@@ -176,7 +176,7 @@ impl Inner {
         snapshot: Option<&BehaviorSnapshot>,
     ) -> Result<Weighed, UseCaseError> {
         let profile = snapshot.and_then(complete);
-        let kind = probe.map(|p| p.key.kind).or(profile.map(|p| p.kind));
+        let kind = probe.map(|p| p.key.kind).or(profile.and_then(|p| p.kind.samples()));
         let (mut stands, consent) = match kind {
             Some(kind) => standing(snapshot, &self.parts.behavior.background(kind), self.now()),
             None => standing(snapshot, &self.parts.policy.version, self.now()),

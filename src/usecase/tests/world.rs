@@ -18,6 +18,7 @@ use crate::scoring::tail::ImpostorTail;
 use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
 use crate::usecase::age_head::AgeHeads;
 use crate::usecase::command::*;
+use crate::usecase::conversation::Conversation;
 use crate::usecase::hear::{Vad, hear_recording};
 use crate::usecase::output::*;
 use crate::usecase::parts::{ExtractError, ExtractStream};
@@ -292,6 +293,7 @@ impl World {
             engine: Arc::new(Engine::start(1, 16).unwrap()),
             voice: setting.installed.then_some(voice),
             behavior: rhythm.clone(),
+            conversation: Arc::new(Conversation::shipped().unwrap()),
             fusion: Fusion::cautious(),
             pinned,
             configured_model: "color".into(),

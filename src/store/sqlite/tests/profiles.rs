@@ -12,7 +12,8 @@ use crate::store::{
 };
 
 fn key(kind: SampleKind, text_id: Option<&str>) -> ProfileKey {
-    ProfileKey { kind, device: Device::Desktop, text_id: text_id.map(str::to_owned) }
+    let (kind, device) = (kind.into(), Some(Device::Desktop));
+    ProfileKey { kind, device, text_id: text_id.map(str::to_owned) }
 }
 
 fn pin() -> ProfileKey {
@@ -85,7 +86,7 @@ async fn profiles_are_found_by_kind_device_and_text() {
         assert_eq!(w.read("anna", Some(&pin())).await.profiles, std::slice::from_ref(&first));
         let all = w.read("anna", None).await.profiles;
         assert_eq!(all, [first.clone(), second.clone(), free.clone()]);
-        let other = ProfileKey { device: Device::Phone, ..pin() };
+        let other = ProfileKey { device: Some(Device::Phone), ..pin() };
         assert_eq!(w.read("anna", Some(&other)).await.profiles, []);
         assert_eq!(w.read("anna", Some(&key(SampleKind::FixedText, None))).await.profiles, []);
         assert_eq!(w.f.snapshot("anna").await.behavior_profiles, 3);
