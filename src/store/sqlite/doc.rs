@@ -13,7 +13,7 @@ use crate::domain::{
     ConsentRecord, DecisionId, EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId,
     VoiceprintId,
 };
-use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TenantCalibration, TextSlot};
+use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TextSlot};
 
 /// `tenant.sealed`, under the tenant's key.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
