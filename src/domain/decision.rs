@@ -128,6 +128,8 @@ reasons! {
     Hesitation => "the input hesitates unusually",
     /// Capture unlike the ones before it.
     CaptureInconsistent => "the capture is unlike the ones before it",
+    /// Phrases of social engineering in a text.
+    SocialEngineering => "the text shows signs of social engineering",
 }
 
 /// Whether presentation attack detection looked at the input.

@@ -38,6 +38,14 @@ pub enum AuditKind {
     BehaviorDeletion,
     /// A session was opened, decided what its client asked, or ended.
     Session,
+    /// Texts were offered to a style profile.
+    ConversationEnrollment,
+    /// A 1:1 decision by style of text.
+    ConversationVerification,
+    /// A style profile was deleted.
+    ConversationDeletion,
+    /// How personal data is taken out of texts was chosen.
+    Redaction,
 }
 
 impl AuditKind {
@@ -56,6 +64,10 @@ impl AuditKind {
         AuditKind::BehaviorVerification,
         AuditKind::BehaviorDeletion,
         AuditKind::Session,
+        AuditKind::ConversationEnrollment,
+        AuditKind::ConversationVerification,
+        AuditKind::ConversationDeletion,
+        AuditKind::Redaction,
     ];
 }
 

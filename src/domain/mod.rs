@@ -7,6 +7,7 @@ pub mod decision;
 pub mod event;
 pub mod ids;
 pub mod quality;
+pub mod redaction;
 pub mod risk;
 pub mod role;
 pub mod score;
@@ -26,6 +27,7 @@ pub use ids::{
     SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
 pub use quality::{Bandwidth, Quality};
+pub use redaction::RedactionMode;
 pub use risk::{
     Amount, AmountError, Assurance, FactorCategory, FactorName, Finding, FindingKind, IntentId,
     Modality, NextStep, PadOutcome, QueueName, Risk, RuleName, SessionChannel, SessionReason,

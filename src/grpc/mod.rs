@@ -9,6 +9,7 @@ mod behavior;
 pub mod call;
 pub mod client;
 mod connection;
+mod conversation;
 pub mod convert;
 mod enrollment;
 mod frames;

@@ -18,6 +18,7 @@ use crate::grpc::inbox::LiveSettings;
 use crate::grpc::proto::age_service_server::AgeServiceServer;
 use crate::grpc::proto::audit_service_server::AuditServiceServer;
 use crate::grpc::proto::behavior_service_server::BehaviorServiceServer;
+use crate::grpc::proto::conversation_service_server::ConversationServiceServer;
 use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
 use crate::grpc::proto::model_service_server::ModelServiceServer;
@@ -26,8 +27,8 @@ use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
 use crate::grpc::settings::{OutOfRange, ServerSettings, TlsSettings};
 use crate::grpc::{
-    age, audit, behavior, enrollment, health, identification, models, proto, sessions, subjects,
-    verification,
+    age, audit, behavior, conversation, enrollment, health, identification, models, proto,
+    sessions, subjects, verification,
 };
 use crate::usecase::port::Application;
 
@@ -230,6 +231,7 @@ fn routes(
     let audit = audit::Service { app: app() };
     let models = models::Service { app: app() };
     let age = age::Service { app: app() };
+    let conversation = conversation::Service { app: app() };
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -245,6 +247,7 @@ fn routes(
         .add_service(ModelServiceServer::new(models).max_decoding_message_size(max))
         .add_service(AgeServiceServer::new(age).max_decoding_message_size(max))
         .add_service(BehaviorServiceServer::new(behavior).max_decoding_message_size(max))
+        .add_service(ConversationServiceServer::new(conversation).max_decoding_message_size(max))
         .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

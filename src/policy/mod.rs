@@ -5,6 +5,7 @@ pub mod admission;
 pub mod age;
 pub mod attempts;
 pub mod behavior;
+pub mod conversation;
 pub mod enrollment;
 pub mod identification;
 pub mod rules;
@@ -18,6 +19,7 @@ pub use behavior::{
     BehaviorEvidence, BehaviorNeeds, BehaviorRules, BehaviorVerdict, decide_behavior,
     refuse_capture,
 };
+pub use conversation::{ConversationRules, StyleEvidence, decide_style, refuse_texts};
 pub use enrollment::{Judgement, UtteranceEvidence, judge_utterance};
 pub use identification::{IdentificationEvidence, decide_identification};
 pub use rules::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
-use crate::policy::{AgeRules, BehaviorRules};
+use crate::policy::{AgeRules, BehaviorRules, ConversationRules};
 
 /// One day, in milliseconds.
 pub(super) const DAY_MS: DurationMs = 86_400_000;
@@ -171,6 +171,8 @@ pub struct VoicePolicy {
     pub age: AgeRules,
     /// Behavior.
     pub behavior: BehaviorRules,
+    /// Style of texts.
+    pub conversation: ConversationRules,
 }
 
 impl Default for VoicePolicy {
@@ -183,6 +185,7 @@ impl Default for VoicePolicy {
             identification: IdentificationRules::default(),
             age: AgeRules::default(),
             behavior: BehaviorRules::default(),
+            conversation: ConversationRules::default(),
         }
     }
 }
@@ -208,6 +211,7 @@ impl VoicePolicy {
         self.check_attempts()?;
         self.age.check()?;
         self.behavior.check()?;
+        self.conversation.check()?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
         within(

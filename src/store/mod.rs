@@ -16,8 +16,7 @@ use std::pin::Pin;
 
 pub use behavior::{
     BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,
-    SecretBytes,
-    TextSlot,
+    SecretBytes, TextSlot,
 };
 pub use error::StoreError;
 pub use model::{
@@ -112,6 +111,10 @@ pub trait Directory: Send + Sync {
 
     /// One tenant.
     fn tenant(&self, tenant: &TenantId) -> Option<TenantInfo>;
+
+    /// A pseudonym for a value of a kind, under a key of the tenant: the same whenever the same comes
+    /// again, and nothing without the key. `None` when there is no such tenant.
+    fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64>;
 
     /// The tenant's API keys, without secrets, by creation.
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;

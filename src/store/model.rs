@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, AuditKind, Authorization, Bandwidth, ConsentId,
-    ConsentRecord, Decision, DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId, Role,
-    SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    ConsentRecord, Decision, DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId,
+    RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 
 /// Unsuccessful attempts: policy computes the next state, the store keeps it.
@@ -216,6 +216,8 @@ pub struct TenantInfo {
     pub rotation: RotationInfo,
     /// Under which notice callers may be categorized by age; absent while that is disabled.
     pub age_class: Option<AgeClassSetting>,
+    /// How personal data is taken out of its texts.
+    pub redaction: RedactionMode,
 }
 
 /// Position and hash of the last record of the chain; sequence 0 and zeros when there is none.

@@ -4,7 +4,7 @@ use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
     ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality,
-    ReceiptId, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
@@ -198,6 +198,8 @@ pub enum Effect {
     /// Pins the extractor of the tenant's coming enrollments. Voiceprints made with another one stay
     /// until they are replaced.
     PinExtractor(ArtifactRef),
+    /// Chooses how personal data is taken out of the tenant's texts.
+    SetRedaction(RedactionMode),
     /// Enables the age class for the tenant, or disables it.
     SetAgeClass(Option<Box<AgeClassSetting>>),
     /// Wraps the store's root key under another master key; the old one no longer opens the store.

@@ -28,8 +28,12 @@ pub enum Right {
     Compare,
     /// Let a claim accepted with another factor refresh a profile of behavior.
     Adapt,
-    /// Delete a profile of behavior.
+    /// Delete a profile of behavior or style.
     DeleteBehaviorProfile,
+    /// Have personal data taken out of a text, and see the tenant's choice.
+    Redact,
+    /// Choose how that is done for the tenant.
+    SetRedaction,
     /// Read and explain decisions and the head of the chain.
     ReadAudit,
     /// List models.
@@ -61,6 +65,11 @@ impl Right {
             Self::DeleteVoiceprint | Self::DeleteBehaviorProfile => {
                 (&[Agent, Privacy, Admin], "agent, privacy or admin")
             }
+            Self::Redact => (
+                &[Client, Agent, Analyst, Reviewer, Auditor, Privacy, Admin],
+                "client, agent, analyst, reviewer, auditor, privacy or admin",
+            ),
+            Self::SetRedaction => (&[Privacy, Admin], "privacy or admin"),
             Self::Renew => (&[Admin], "admin"),
             Self::ReadAudit => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
@@ -120,6 +129,8 @@ mod tests {
             (Right::Compare, "xx....x."),
             (Right::Adapt, "xx....x."),
             (Right::DeleteBehaviorProfile, ".x...xx."),
+            (Right::Redact, "xxxxxxx."),
+            (Right::SetRedaction, ".....xx."),
             (Right::ReadAudit, "..xxxxx."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),

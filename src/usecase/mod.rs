@@ -40,6 +40,7 @@ pub mod model_dir;
 pub mod output;
 pub mod parts;
 pub mod recordings;
+pub mod redaction;
 mod request;
 pub mod score_trials;
 pub mod sessions;
@@ -70,7 +71,9 @@ pub mod port {
         Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
         SessionMessage, SessionOutput, SessionStatus,
     };
-    use crate::domain::{AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions};
+    use crate::domain::{
+        AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+    };
 
     /// A boxed future, so that the port is object-safe.
     pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, UseCaseError>> + Send + 'a>>;
@@ -216,6 +219,37 @@ pub mod port {
             by: &'a Caller,
             c: DeleteBehaviorProfile,
         ) -> Reply<'a, Done<()>>;
+
+        /// Adds texts to a style profile.
+        fn enroll_texts<'a>(&'a self, by: &'a Caller, c: EnrollTexts) -> Reply<'a, TextEnrollment>;
+        /// Verifies texts.
+        fn verify_texts<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: VerifyTexts,
+        ) -> Reply<'a, TextVerification>;
+        /// Lists style profiles.
+        fn style_profiles<'a>(
+            &'a self,
+            by: &'a Caller,
+            subject: SubjectId,
+        ) -> Reply<'a, Vec<StyleProfileInfo>>;
+        /// Deletes one.
+        fn delete_style_profile<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: DeleteBehaviorProfile,
+        ) -> Reply<'a, Done<()>>;
+        /// Takes personal data out of a text, as the tenant chose.
+        fn redact_text<'a>(&'a self, by: &'a Caller, c: RedactText) -> Reply<'a, RedactedText>;
+        /// Chooses how that is done.
+        fn set_redaction<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: SetRedaction,
+        ) -> Reply<'a, Done<RedactionMode>>;
+        /// What was chosen.
+        fn redaction<'a>(&'a self, by: &'a Caller) -> Reply<'a, RedactionMode>;
 
         /// Mints a token that opens one session of an app.
         fn mint_session_token<'a>(

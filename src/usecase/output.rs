@@ -7,6 +7,7 @@ use crate::domain::{
     VoiceprintId,
 };
 pub use crate::usecase::behavior::output::*;
+pub use crate::usecase::conversation::output::*;
 
 /// Strength of evidence as the caller may see it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::domain::{AudioFormat, ConsentRecord, SessionId, SubjectId, TenantId, Versions};
+use crate::domain::{
+    AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::*;
@@ -245,6 +247,46 @@ impl Application for Vouch {
         c: DeleteBehaviorProfile,
     ) -> Reply<'a, Done<()>> {
         act!(self, by, delete_behavior_profile(c))
+    }
+
+    fn enroll_texts<'a>(&'a self, by: &'a Caller, c: EnrollTexts) -> Reply<'a, TextEnrollment> {
+        act!(self, by, enroll_texts(c))
+    }
+
+    fn verify_texts<'a>(&'a self, by: &'a Caller, c: VerifyTexts) -> Reply<'a, TextVerification> {
+        act!(self, by, verify_texts(c))
+    }
+
+    fn style_profiles<'a>(
+        &'a self,
+        by: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<StyleProfileInfo>> {
+        Box::pin(async move { self.inner.style_profiles(by, &subject).await })
+    }
+
+    fn delete_style_profile<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: DeleteBehaviorProfile,
+    ) -> Reply<'a, Done<()>> {
+        act!(self, by, delete_style_profile(c))
+    }
+
+    fn redact_text<'a>(&'a self, by: &'a Caller, c: RedactText) -> Reply<'a, RedactedText> {
+        Box::pin(async move { self.inner.redact_text(by, &c) })
+    }
+
+    fn set_redaction<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: SetRedaction,
+    ) -> Reply<'a, Done<RedactionMode>> {
+        act!(self, by, set_redaction(c))
+    }
+
+    fn redaction<'a>(&'a self, by: &'a Caller) -> Reply<'a, RedactionMode> {
+        Box::pin(async move { self.inner.redaction_mode(by) })
     }
 
     fn mint_session_token<'a>(

@@ -714,6 +714,74 @@ impl Application for Double {
         self.unary(Some(&c.subject), done(()))
     }
 
+    fn enroll_texts<'a>(&'a self, _: &'a Caller, c: EnrollTexts) -> Reply<'a, TextEnrollment> {
+        let answer = TextEnrollment {
+            state: EnrollmentState::InProgress,
+            progress: StyleProgress { words: 320, required_words: 500 },
+            accepted: true,
+            reasons: vec![Reason::EnrollmentInProgress],
+            profile: Some(BehaviorProfileId::parse("p-1").unwrap()),
+            words: 320,
+            decision_id: decision_id(),
+            versions: versions(),
+        };
+        self.unary(Some(&c.subject), answer)
+    }
+
+    fn verify_texts<'a>(&'a self, _: &'a Caller, c: VerifyTexts) -> Reply<'a, TextVerification> {
+        let answer = TextVerification {
+            decision: Decision::StepUp,
+            reasons: vec![Reason::BehaviorMatch, Reason::BehaviorAlone],
+            score: Some(ShownScore { band: ScoreBand::High, llr: None, raw: None }),
+            findings: vec![ShownTextFinding {
+                kind: FindingKind::SocialEngineering,
+                state: Finding::Present,
+                codes: vec!["CODE_REQUEST".into()],
+            }],
+            habits: vec![],
+            words: 250,
+            messages: c.texts.len() as u32,
+            enough: true,
+            adapted: false,
+            decision_id: decision_id(),
+            versions: versions(),
+        };
+        self.unary(Some(&c.subject), answer)
+    }
+
+    fn style_profiles<'a>(
+        &'a self,
+        _: &'a Caller,
+        subject: SubjectId,
+    ) -> Reply<'a, Vec<StyleProfileInfo>> {
+        self.unary(Some(&subject), vec![])
+    }
+
+    fn delete_style_profile<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: DeleteBehaviorProfile,
+    ) -> Reply<'a, Done<()>> {
+        self.unary(Some(&c.subject), done(()))
+    }
+
+    fn redact_text<'a>(&'a self, _: &'a Caller, c: RedactText) -> Reply<'a, RedactedText> {
+        let mode = RedactionMode::Anonymize;
+        self.unary(None, RedactedText { text: c.text, found: 0, mode })
+    }
+
+    fn set_redaction<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: SetRedaction,
+    ) -> Reply<'a, Done<RedactionMode>> {
+        self.unary(None, done(c.mode))
+    }
+
+    fn redaction<'a>(&'a self, _: &'a Caller) -> Reply<'a, RedactionMode> {
+        self.unary(None, RedactionMode::Anonymize)
+    }
+
     fn decisions<'a>(
         &'a self,
         _: &'a Caller,

@@ -184,6 +184,10 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::BehaviorEnrollment => Some(AuditKind::BehaviorEnrollment),
         P::BehaviorVerification => Some(AuditKind::BehaviorVerification),
         P::BehaviorDeletion => Some(AuditKind::BehaviorDeletion),
+        P::ConversationEnrollment => Some(AuditKind::ConversationEnrollment),
+        P::ConversationVerification => Some(AuditKind::ConversationVerification),
+        P::ConversationDeletion => Some(AuditKind::ConversationDeletion),
+        P::Redaction => Some(AuditKind::Redaction),
         P::Session => Some(AuditKind::Session),
     })
 }
@@ -227,6 +231,7 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::BehaviorMismatch => Some(Reason::BehaviorMismatch),
         P::BehaviorUncertain => Some(Reason::BehaviorUncertain),
         P::BehaviorAlone => Some(Reason::BehaviorAlone),
+        P::SocialEngineering => Some(Reason::SocialEngineering),
         P::InputReplayed => Some(Reason::InputReplayed),
         P::InputScripted => Some(Reason::InputScripted),
         P::InputPasted => Some(Reason::InputPasted),

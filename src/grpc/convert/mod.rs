@@ -3,6 +3,7 @@
 
 mod age;
 mod behavior;
+mod conversation;
 mod inbound;
 mod outbound;
 pub mod requests;
@@ -10,6 +11,7 @@ mod sessions;
 
 pub use age::*;
 pub use behavior::*;
+pub use conversation::*;
 pub use inbound::*;
 pub use outbound::*;
 pub use sessions::*;

@@ -77,6 +77,7 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::BehaviorMismatch => P::BehaviorMismatch,
         Reason::BehaviorUncertain => P::BehaviorUncertain,
         Reason::BehaviorAlone => P::BehaviorAlone,
+        Reason::SocialEngineering => P::SocialEngineering,
         Reason::InputReplayed => P::InputReplayed,
         Reason::InputScripted => P::InputScripted,
         Reason::InputPasted => P::InputPasted,
@@ -115,6 +116,10 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::BehaviorEnrollment => P::BehaviorEnrollment,
         K::BehaviorVerification => P::BehaviorVerification,
         K::BehaviorDeletion => P::BehaviorDeletion,
+        K::ConversationEnrollment => P::ConversationEnrollment,
+        K::ConversationVerification => P::ConversationVerification,
+        K::ConversationDeletion => P::ConversationDeletion,
+        K::Redaction => P::Redaction,
         K::Session => P::Session,
     }
 }

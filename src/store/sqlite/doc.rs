@@ -10,8 +10,8 @@ use crate::behavior::Device;
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
     AgeClassSetting, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId, ConsentId,
-    ConsentRecord, DecisionId, EnrollmentId, Quality, Role, SubjectId, Timestamp, UtteranceId,
-    VoiceprintId,
+    ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId, Timestamp,
+    UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TextSlot};
 
@@ -25,6 +25,9 @@ pub(super) struct TenantDoc {
     /// Absent while it is disabled, and in documents from before it existed.
     #[serde(default)]
     pub age_class: Option<AgeClassSetting>,
+    /// The default in documents from before there was a choice.
+    #[serde(default)]
+    pub redaction: RedactionMode,
 }
 
 /// Seed of the rotation; withheld from `Debug`.

@@ -13,7 +13,9 @@ use super::shared::{ApiKey, Change, Tenant, api_message};
 use super::table::{Row, Table, Value};
 use super::work::{Work, seal_for_tenant};
 use crate::crypto::{MasterKey, MintedKey, random};
-use crate::domain::{ApiKeyId, ArtifactRef, ConsentRecord, Purpose, Role, TenantId, Timestamp};
+use crate::domain::{
+    ApiKeyId, ArtifactRef, ConsentRecord, Purpose, RedactionMode, Role, TenantId, Timestamp,
+};
 use crate::store::{Attempts, Effect, StoreError};
 
 /// Most consents of one subject, ended ones included.
@@ -71,6 +73,10 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         }
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
+        Effect::SetRedaction(redaction) => {
+            let doc = TenantDoc { redaction, ..work.tenant.doc.clone() };
+            store_tenant(work, doc).await
+        }
         Effect::SetAgeClass(setting) => {
             let age_class = setting.map(|setting| *setting);
             let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
@@ -97,6 +103,7 @@ pub(super) async fn create_tenant(
         generation: 1,
         seed: SeedBytes(random(&*shared.entropy)),
         age_class: None,
+        redaction: RedactionMode::default(),
     };
     let place = (Table::Tenant, id.as_str().as_bytes(), 1);
     let sealed = doc::seal(&doc, &keys.data, place, &*shared.entropy)?;

@@ -217,6 +217,11 @@ impl Directory for SqliteStore {
         directory.tenants.get(tenant).map(|t| t.info())
     }
 
+    fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64> {
+        let tenant = self.shared.directory().tenants.get(tenant).cloned()?;
+        Some(tenant.pseudonym(kind, value))
+    }
+
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         let directory = self.shared.directory();
         let keys = directory.keys.values().filter(|k| k.tenant == *tenant);

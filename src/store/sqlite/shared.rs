@@ -181,6 +181,13 @@ impl Tenant {
         self.keys.lookup.mac(subject.as_str().as_bytes())
     }
 
+    /// A pseudonym for a value of a kind.
+    pub fn pseudonym(&self, kind: &str, value: &str) -> u64 {
+        let name = crate::crypto::Encoder::new("vouch.pseudonym.v1").text(kind).text(value);
+        let mac = self.keys.text.mac(name.as_slice());
+        mac.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    }
+
     pub fn info(&self) -> TenantInfo {
         TenantInfo {
             id: self.id.clone(),
@@ -188,6 +195,7 @@ impl Tenant {
             extractor: self.doc.extractor.clone(),
             rotation: RotationInfo { generation: self.doc.generation },
             age_class: self.doc.age_class.clone(),
+            redaction: self.doc.redaction,
         }
     }
 }

@@ -106,12 +106,22 @@ pub(super) fn ours(error: BehaviorError) -> UseCaseError {
 }
 
 /// The complete profile of a snapshot.
-pub(super) fn complete(snapshot: &BehaviorSnapshot) -> Option<&BehaviorProfile> {
+pub(in crate::usecase) fn complete(snapshot: &BehaviorSnapshot) -> Option<&BehaviorProfile> {
     snapshot.profiles.iter().find(|p| p.completed_at.is_some())
 }
 
 /// Where a subject stands with the background in force; an unknown subject has no template.
-pub(super) fn standing(
+pub(in crate::usecase) fn standing(
+    snapshot: Option<&BehaviorSnapshot>,
+    background: &ArtifactRef,
+    now: Timestamp,
+) -> (Standing, Option<ConsentProof>) {
+    standing_for(Purpose::BehaviorAuthentication, snapshot, background, now)
+}
+
+/// The same for any purpose that profiles are kept for.
+pub(in crate::usecase) fn standing_for(
+    purpose: Purpose,
     snapshot: Option<&BehaviorSnapshot>,
     background: &ArtifactRef,
     now: Timestamp,
@@ -126,7 +136,6 @@ pub(super) fn standing(
         };
         return (unknown, None);
     };
-    let purpose = Purpose::BehaviorAuthentication;
     let consent = ConsentProof::find(snapshot.opted_out, &snapshot.consents, purpose, now);
     let profile = complete(snapshot);
     let standing = Standing {
@@ -141,20 +150,20 @@ pub(super) fn standing(
 
 /// Why nothing is compared, if nothing is. What voice says about attack detection does not apply: cues
 /// are answered as findings.
-pub(super) fn refusal(standing: Standing) -> Option<Verdict> {
+pub(in crate::usecase) fn refusal(standing: Standing) -> Option<Verdict> {
     let (decision, mut reasons) = admit(standing)?;
     reasons.retain(|reason| *reason != Reason::PadNotEvaluated);
     Some((decision, reasons))
 }
 
 /// The id of a consent that was seen.
-pub(super) fn consent_id(proof: Option<&ConsentProof>) -> Option<ConsentId> {
+pub(in crate::usecase) fn consent_id(proof: Option<&ConsentProof>) -> Option<ConsentId> {
     proof.map(|proof| proof.consent_id().clone())
 }
 
 impl Inner {
     /// The background in force for a kind of profile.
-    pub(super) fn background_of(&self, kind: ProfileKind) -> ArtifactRef {
+    pub(in crate::usecase) fn background_of(&self, kind: ProfileKind) -> ArtifactRef {
         match kind.samples() {
             Some(kind) => self.parts.behavior.background(kind),
             None => self.parts.conversation.artifact(),

@@ -61,7 +61,7 @@ impl Inner {
     }
 
     /// Whether a profile can be used.
-    pub(super) fn profile_state(
+    pub(in crate::usecase) fn profile_state(
         &self,
         profile: &BehaviorProfile,
         at: Timestamp,
@@ -110,7 +110,8 @@ impl Inner {
     async fn behavior_basis(&self, contribution: &Contribution) -> Result<Basis, UseCaseError> {
         let Contribution { by, command, probe, .. } = contribution;
         let store = &self.parts.store;
-        let snapshot = store.behavior(&by.tenant, &command.subject, Some(&probe.key.profile())).await?;
+        let snapshot =
+            store.behavior(&by.tenant, &command.subject, Some(&probe.key.profile())).await?;
         let snapshot = snapshot.ok_or(UseCaseError::NotFound { what: "subject" })?;
         let now = self.now();
         let purpose = Purpose::BehaviorAuthentication;

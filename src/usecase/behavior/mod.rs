@@ -11,7 +11,7 @@
 //! profiles, because else each text and device would give an impostor fresh tries.
 
 mod adapt;
-mod compare;
+pub(in crate::usecase) mod compare;
 mod enroll;
 mod fitted;
 mod judge;
@@ -20,7 +20,7 @@ mod observe;
 pub mod output;
 mod probe;
 mod profiles;
-mod verify;
+pub(in crate::usecase) mod verify;
 
 pub use fitted::Fitted;
 pub use models::{BehaviorHistory, BehaviorModels, BehaviorTemplate};

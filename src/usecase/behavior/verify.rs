@@ -21,8 +21,8 @@ use crate::usecase::voice::Score;
 
 /// RPC, for idempotency.
 const METHOD: &str = "vouch.v1.BehaviorService/VerifyBehavior";
-/// Names of behavior, which is no other factor.
-const OWN_FACTORS: [&str; 10] = [
+/// Names of behavior and style, which are no other factor.
+const OWN_FACTORS: [&str; 15] = [
     "behavior",
     "behaviour",
     "keystroke",
@@ -33,6 +33,11 @@ const OWN_FACTORS: [&str; 10] = [
     "gesture",
     "pointer",
     "mouse",
+    "style",
+    "stylometry",
+    "writing",
+    "chat",
+    "conversation",
 ];
 /// Fingerprint readers, which are another factor whatever they are called.
 const FINGERPRINT: [&str; 3] = ["touch_id", "touch-id", "touchid"];
@@ -96,7 +101,10 @@ pub(super) fn for_role(mut answer: BehaviorVerification, by: &Caller) -> Behavio
 }
 
 /// Rights and texts of a claim.
-pub(super) fn check_claim(by: &Caller, other: Option<&OtherFactor>) -> Result<(), UseCaseError> {
+pub(in crate::usecase) fn check_claim(
+    by: &Caller,
+    other: Option<&OtherFactor>,
+) -> Result<(), UseCaseError> {
     require(by, Right::Compare)?;
     let Some(OtherFactor { checked, adapt }) = other else {
         return Ok(());
@@ -120,7 +128,10 @@ pub(super) fn check_claim(by: &Caller, other: Option<&OtherFactor>) -> Result<()
 }
 
 /// Content of a claim without its captures.
-pub(super) fn claim_content(subject: &SubjectId, other: Option<&OtherFactor>) -> Content {
+pub(in crate::usecase) fn claim_content(
+    subject: &SubjectId,
+    other: Option<&OtherFactor>,
+) -> Content {
     let content = Content::new().subject(subject).flag(other.is_some());
     match other {
         Some(other) => content.authorization(&other.checked).flag(other.adapt),
@@ -273,7 +284,7 @@ impl Inner {
     }
 
     /// Counts the attempt; a lock that it begins stands in its record.
-    fn count_behavior_attempt(
+    pub(in crate::usecase) fn count_behavior_attempt(
         &self,
         draft: &mut Draft,
         snapshot: &BehaviorSnapshot,

@@ -6,6 +6,16 @@
 //! consent of its own. Unsuccessful attempts count with those by behavior: one counter, so that a style is
 //! no second door for who failed at typing.
 
+mod enroll;
 pub mod models;
+pub mod output;
+mod profiles;
+pub(in crate::usecase) mod texts;
+mod verify;
 
 pub use models::Conversation;
+
+/// Most messages of one request.
+pub const MAX_TEXTS: usize = 2_048;
+/// Most bytes of all of them.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;

@@ -135,6 +135,10 @@ impl Directory for TestStore {
         self.inner.tenant(tenant)
     }
 
+    fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64> {
+        self.inner.pseudonym(tenant, kind, value)
+    }
+
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         self.inner.api_keys(tenant)
     }
