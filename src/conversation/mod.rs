@@ -24,7 +24,7 @@ pub use compare::{Evidence, HabitShare};
 pub use error::ConversationError;
 pub use features::Habit;
 pub use message::Message;
-pub use profile::{Style, StyleReader, style_of};
+pub use profile::{Reading, Style, StyleReader, style_of};
 
 #[cfg(test)]
 mod tests;

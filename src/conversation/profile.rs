@@ -164,35 +164,65 @@ impl Stretches {
     }
 }
 
+/// Messages as they come, as counts and sums, never text. Belongs to the background it was begun with, which
+/// each call is given anew.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    stretches: Stretches,
+    done: Style,
+}
+
+impl Reading {
+    /// Before the first message.
+    pub fn new(background: &Background) -> Self {
+        Self { stretches: Stretches::default(), done: Style::empty(background) }
+    }
+
+    /// Counts a message of the customer. Messages of one session, in order.
+    pub fn push(&mut self, background: &Background, message: &Message) {
+        self.done.messages = self.done.messages.saturating_add(1);
+        if let Some(stretch) = self.stretches.push(message) {
+            background.add(&stretch, &mut self.done);
+        }
+    }
+
+    /// Words so far.
+    pub fn words(&self) -> u32 {
+        let rest = self.stretches.held.iter().chain([&self.stretches.pending]);
+        rest.fold(self.done.words, |sum, counts| sum.saturating_add(counts.words))
+    }
+
+    /// The style of everything so far.
+    pub fn style(&self, background: &Background) -> Style {
+        let mut style = self.done.clone();
+        for stretch in self.stretches.clone().rest() {
+            background.add(&stretch, &mut style);
+        }
+        style
+    }
+}
+
 /// Reads messages as they come and keeps counts and sums of them, never text.
 #[derive(Debug, Clone)]
 pub struct StyleReader<'a> {
     background: &'a Background,
-    stretches: Stretches,
-    done: Style,
+    reading: Reading,
 }
 
 impl<'a> StyleReader<'a> {
     /// Before the first message.
     pub fn new(background: &'a Background) -> Self {
-        Self { background, stretches: Stretches::default(), done: Style::empty(background) }
+        Self { background, reading: Reading::new(background) }
     }
 
     /// Counts a message of the customer. Messages of one session, in order.
     pub fn push(&mut self, message: &Message) {
-        self.done.messages = self.done.messages.saturating_add(1);
-        if let Some(stretch) = self.stretches.push(message) {
-            self.background.add(&stretch, &mut self.done);
-        }
+        self.reading.push(self.background, message);
     }
 
     /// The style of everything so far.
     pub fn style(&self) -> Style {
-        let mut style = self.done.clone();
-        for stretch in self.stretches.clone().rest() {
-            self.background.add(&stretch, &mut style);
-        }
-        style
+        self.reading.style(self.background)
     }
 }
 

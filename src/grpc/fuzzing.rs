@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 26] = [
+const READERS: [Reader; 32] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -39,6 +39,12 @@ const READERS: [Reader; 26] = [
     observe,
     |bytes| whole(bytes, convert::get_behavior_profiles),
     |bytes| whole(bytes, convert::delete_behavior_profile),
+    |bytes| whole(bytes, convert::enroll_texts),
+    |bytes| whole(bytes, convert::verify_texts),
+    |bytes| whole(bytes, convert::get_style_profile),
+    |bytes| whole(bytes, convert::delete_style_profile),
+    |bytes| whole(bytes, convert::redact_text),
+    |bytes| whole(bytes, convert::set_redaction),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -227,7 +233,7 @@ mod tests {
             proto::ExplainDecisionRequest { decision_id: "d-1".into() }.encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let messages = messages.into_iter().chain(behavior());
+        let messages = messages.into_iter().chain(behavior()).chain(conversation());
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -294,6 +300,47 @@ mod tests {
             proto::DeleteBehaviorProfileRequest {
                 subject_id: subject_id(),
                 profile_id: "p-1".into(),
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+        ]
+    }
+
+    /// The same of `ConversationService`.
+    fn conversation() -> [Vec<u8>; 6] {
+        let subject_id = || "caller-7".to_owned();
+        let idempotency_key = || "k-1".to_owned();
+        let factor =
+            || Some(proto::Authorization { agent: "agent-7".into(), factor: "otp".into() });
+        let sent_at = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 });
+        let texts = vec![proto::WrittenText { content: "hi, so :)".into(), sent_at }];
+        [
+            proto::EnrollTextsRequest {
+                subject_id: subject_id(),
+                texts: texts.clone(),
+                authorization: factor(),
+                reenroll: true,
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::VerifyTextsRequest {
+                subject_id: subject_id(),
+                texts,
+                other_factor: factor(),
+                adapt: true,
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::GetStyleProfileRequest { subject_id: subject_id() }.encode_to_vec(),
+            proto::DeleteStyleProfileRequest {
+                subject_id: subject_id(),
+                profile_id: "p-1".into(),
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::RedactTextRequest { text: "call 0170 1234567".into() }.encode_to_vec(),
+            proto::SetRedactionRequest {
+                mode: proto::RedactionMode::Anonymize as i32,
                 idempotency_key: idempotency_key(),
             }
             .encode_to_vec(),

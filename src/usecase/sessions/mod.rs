@@ -11,6 +11,7 @@ mod registry;
 mod service;
 mod shown;
 pub mod simulate;
+mod texts;
 mod token;
 mod words;
 mod worker;

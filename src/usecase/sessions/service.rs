@@ -21,6 +21,7 @@ use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::{SessionPolicy, default_policy};
 use crate::usecase::sessions::registry::{Entry, Registry};
 use crate::usecase::sessions::shown::View;
+use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::token::Tokens;
 use crate::usecase::sessions::words::{
     ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
@@ -211,6 +212,7 @@ impl Inner {
             policy,
             hearing,
             claimed: Claimed::default(),
+            texts: Texts::new(&self.parts.conversation),
             search,
             view,
             connection: 1,

@@ -20,6 +20,7 @@ use crate::usecase::sessions::claim::{Claimed, compare_window, search};
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::SessionPolicy;
 use crate::usecase::sessions::shown::{self, View};
+use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::words::{
     Ended, SessionMessage, SessionOutput, SessionResponse, SessionStatus,
 };
@@ -69,6 +70,7 @@ pub(super) struct Worker {
     pub(super) policy: Arc<dyn SessionPolicy>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
+    pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
     pub(super) view: View,
     pub(super) connection: u64,
@@ -203,6 +205,10 @@ impl Worker {
                 }
                 None
             }
+            Effect::Restart { modality: Modality::Text, .. } => {
+                self.texts.restart(&self.inner);
+                None
+            }
             Effect::MakeChallenge { number } => Some(self.challenge(number)),
             Effect::CheckAnswer { number, prompt, transcript } => {
                 // Without a transcript the answer would have to be recognized from the audio.
@@ -251,7 +257,15 @@ impl Worker {
                 Vec::new()
             }
             SessionMessage::Capture(_) => vec![not_yet(sequence, "captures of behavior")],
-            SessionMessage::Text { .. } => vec![not_yet(sequence, "texts")],
+            SessionMessage::Text { transcript, content } => {
+                let subject = self.claimed.subject.clone();
+                let about = (&self.by.tenant, subject.as_ref());
+                let taken = self.texts.take(&self.inner, about, transcript, content).await;
+                taken.unwrap_or_else(|error| {
+                    let detail = error.to_string();
+                    vec![Event::Unusable { sequence, detail }]
+                })
+            }
             SessionMessage::Plain(_) => Vec::new(),
         }
     }

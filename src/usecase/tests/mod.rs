@@ -6,6 +6,7 @@ mod world;
 
 mod age;
 mod behavior;
+mod conversation;
 mod enroll;
 mod identify;
 mod identify_live;
