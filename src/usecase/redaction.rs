@@ -53,7 +53,12 @@ impl Inner {
         if got > limit {
             return Err(invalid(field, format!("has {got} bytes, at most {limit} may")));
         }
-        Ok(redacted(self.parts.store.as_ref(), tenant, self.redaction(tenant), text))
+        Ok(self.without_personal_data(tenant, text))
+    }
+
+    /// The same for a text whose length was checked.
+    pub(super) fn without_personal_data(&self, tenant: &TenantId, text: &str) -> String {
+        redacted(self.parts.store.as_ref(), tenant, self.redaction(tenant), text)
     }
 
     /// The same for a caller, with how much was found; nothing is kept.

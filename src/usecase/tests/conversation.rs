@@ -8,7 +8,7 @@ use crate::usecase::output::*;
 use crate::usecase::port::Application;
 
 /// Chat of a made-up person; `day` changes the words, not the habits.
-fn chat(careful: bool, day: u64, words: usize) -> Vec<RawText> {
+pub(super) fn chat(careful: bool, day: u64, words: usize) -> Vec<RawText> {
     const GLUE: [&str; 10] =
         ["the", "so", "but", "just", "really", "you", "it", "that", "maybe", "then"];
     const TOPIC: [&str; 5] = ["card", "transfer", "printer", "invoice", "phone"];
@@ -85,6 +85,11 @@ impl World {
 
     async fn with_style(&self, subject: &str, careful: bool) -> BehaviorProfileId {
         self.subject(subject).await;
+        self.style(subject, careful).await
+    }
+
+    /// Consent and a profile for a subject that exists.
+    pub(super) async fn style(&self, subject: &str, careful: bool) -> BehaviorProfileId {
         self.agree_to(subject, Purpose::ConversationAuthentication).await;
         let answer = self.write(subject, chat(careful, 1, 600)).await.unwrap();
         assert_eq!(answer.state, EnrollmentState::Enrolled, "{answer:?}");
