@@ -315,7 +315,10 @@ async fn damaged_and_missing_things_are_refused_without_ending_the_session() {
         _ => None,
     };
     assert_eq!(client.until(refused).await, RefusalReason::NoAudio);
-    let text = SessionMessage::Text { transcript: false, content: "hello".into() };
+    // One byte over what a message may have; texts within it are taken.
+    let text = |bytes| SessionMessage::Text { transcript: false, content: "x".repeat(bytes) };
+    client.send(text(16 << 10)).await;
+    let text = text((16 << 10) + 1);
     client.send(text).await;
     assert!(matches!(client.until(refused).await, RefusalReason::Content(_)));
     let (_, ended) = client.close().await;
