@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::model::ModelArgs;
 use crate::cli::{CliError, Done};
-use crate::cli::{evaluate_age, evaluate_behavior};
+use crate::cli::{evaluate_age, evaluate_behavior, evaluate_session};
 use crate::usecase::back_end;
 use crate::usecase::evaluate::enrollment::{self, EnrollmentOptions};
 use crate::usecase::evaluate::{
@@ -43,6 +43,8 @@ enum What {
     Pointer(evaluate_behavior::Args),
     /// The style of chat messages.
     Text(evaluate_behavior::Args),
+    /// Sessions: the fusion of all modalities, on chimeric people, and what a policy decides.
+    Session(evaluate_session::Args),
 }
 
 /// What both measurements need.
@@ -153,6 +155,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         What::Touch(args) => evaluate_behavior::run(Kind::Touch, &args),
         What::Pointer(args) => evaluate_behavior::run(Kind::Pointer, &args),
         What::Text(args) => evaluate_behavior::run(Kind::Text, &args),
+        What::Session(args) => evaluate_session::run(&args),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod embed;
 pub mod evaluate;
 pub mod evaluate_age;
 pub mod evaluate_behavior;
+pub mod evaluate_session;
 pub mod features;
 pub mod key;
 pub mod model;

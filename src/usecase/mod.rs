@@ -23,6 +23,7 @@ pub mod error;
 pub mod evaluate;
 pub mod evaluate_age;
 pub mod evaluate_behavior;
+pub mod evaluate_session;
 mod explain;
 pub mod extract_features;
 pub mod extractor_pool;
