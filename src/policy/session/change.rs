@@ -9,6 +9,8 @@ use crate::domain::{ApiKeyId, ArtifactRef, DurationMs, Timestamp};
 pub const PROPOSAL_LIFETIME_MS: DurationMs = 14 * 86_400_000;
 /// Most policies that are remembered as having been in force.
 pub const MAX_HISTORY: usize = 64;
+/// Most versions a tenant can ever put in force.
+pub const MAX_VERSIONS: usize = 1_024;
 
 /// A policy file, by its version and its digest: what is approved is these bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,9 @@ pub struct Proposal {
     pub at: Timestamp,
     /// Who approved it.
     pub approved_by: Option<ApiKeyId>,
+    /// It decides beside the active one, for the record alone.
+    #[serde(default)]
+    pub shadow: bool,
 }
 
 /// Policies of a tenant.
@@ -71,6 +76,8 @@ pub enum PolicyAct {
     Approve(String),
     /// Declines or withdraws the proposal.
     Decline,
+    /// Lets the proposal run in shadow from now on, or no longer. It changes no decision, so one person may.
+    Shadow(bool),
     /// Puts the approved proposal in force.
     Activate,
     /// Puts the policy before in force again. One person may: both that policy and the way back were
@@ -102,6 +109,12 @@ pub enum PolicyChangeError {
     /// There is nothing to go back to.
     #[error("no policy was in force before")]
     NothingBefore,
+    /// Too many versions.
+    #[error("a tenant puts at most {limit} versions of policies in force")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl PolicyLedger {
@@ -115,6 +128,13 @@ impl PolicyLedger {
     /// The proposal, unless it has lapsed.
     pub fn pending(&self, now: Timestamp) -> Option<&Proposal> {
         self.proposal.as_ref().filter(|p| now.since(p.at) < PROPOSAL_LIFETIME_MS)
+    }
+
+    /// Digests of every policy it names.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        let in_force = std::iter::once(&self.active).chain(&self.before).map(|p| &p.policy);
+        let proposed = self.proposal.iter().map(|p| &p.policy);
+        in_force.chain(proposed).map(|policy| policy.sha256.as_str())
     }
 
     /// The state after an act.
@@ -138,8 +158,12 @@ impl PolicyLedger {
                 if self.used.contains(&policy.version) {
                     return Err(PolicyChangeError::UsedVersion(policy.version.clone()));
                 }
+                if self.used.len() >= MAX_VERSIONS {
+                    return Err(PolicyChangeError::TooMany { limit: MAX_VERSIONS });
+                }
                 let (policy, by) = (policy.clone(), by.clone());
-                next.proposal = Some(Proposal { policy, by, at: now, approved_by: None });
+                let proposal = Proposal { policy, by, at: now, approved_by: None, shadow: false };
+                next.proposal = Some(proposal);
             }
             PolicyAct::Approve(sha256) => {
                 let pending = proposed()?;
@@ -155,6 +179,9 @@ impl PolicyLedger {
             PolicyAct::Decline => {
                 proposed()?;
                 next.proposal = None;
+            }
+            PolicyAct::Shadow(shadow) => {
+                next.proposal = Some(Proposal { shadow: *shadow, ..proposed()?.clone() });
             }
             PolicyAct::Activate => next.activate(proposed()?.clone(), now)?,
             PolicyAct::RollBack => {
@@ -257,6 +284,31 @@ mod tests {
         assert!(back.after(&RollBack, &key("cleo"), at(6)).is_err());
         let again = back.after(&Propose(bytes(2)), &key("ann"), at(6));
         assert_eq!(again, Err(PolicyChangeError::UsedVersion(bytes(2).version)));
+    }
+
+    #[test]
+    fn a_proposal_runs_in_shadow_until_it_is_gone() {
+        use PolicyAct::Shadow;
+        let on = [(Propose(bytes(2)), "ann"), (Shadow(true), "ann"), (approve(2), "bob")];
+        let state = run(&on).expect("approved");
+        assert!(state.proposal.as_ref().is_some_and(|p| p.shadow && p.approved_by.is_some()));
+        assert_eq!(state.digests().count(), 2);
+        let off = state.after(&Shadow(false), &key("bob"), at(2)).expect("off");
+        assert!(off.proposal.as_ref().is_some_and(|p| !p.shadow));
+        let gone = state.after(&Activate, &key("bob"), at(2)).expect("active");
+        let refused = gone.after(&Shadow(true), &key("ann"), at(2));
+        assert_eq!(refused, Err(PolicyChangeError::NothingProposed));
+        let old = r#"{"policy":{"version":{"id":"bank","version":2},"sha256":"00"},"by":"ann","at":1,
+            "approved_by":null}"#;
+        assert!(serde_json::from_str::<Proposal>(old).is_ok_and(|p| !p.shadow));
+    }
+
+    #[test]
+    fn versions_are_limited() {
+        let mut state = run(&[]).expect("the first");
+        state.used = (1..=MAX_VERSIONS as u32).map(|v| bytes(v).version).collect();
+        let refused = state.after(&Propose(bytes(5_000)), &key("ann"), at(1));
+        assert_eq!(refused, Err(PolicyChangeError::TooMany { limit: MAX_VERSIONS }));
     }
 
     #[test]

@@ -22,13 +22,16 @@ pub mod facts;
 pub mod file;
 mod ladder;
 mod outside;
+mod place;
 mod profile;
 mod rule;
 mod shipped;
 mod what_if;
 
 pub use active::{ActivePolicy, MAX_POLICY_BYTES};
-pub use change::{PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger};
+pub use change::{
+    InForce, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger, Proposal,
+};
 pub use counterfactual::what_would_change;
 pub use decide::{decide, decide_stored};
 pub use error::SessionPolicyError;
@@ -40,6 +43,7 @@ pub use facts::{
 };
 pub use file::{AssuranceProfile, SessionPolicyFile};
 pub use outside::{Outside, outside};
+pub use place::{Place, PolicyProblem, read_policy};
 pub use profile::fmr_bound;
 pub use shipped::{DEFAULT_POLICY, SHIPPED, shipped};
 pub use what_if::{Outcomes, ShadowComparison, WhatIf, what_if};

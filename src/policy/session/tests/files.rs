@@ -197,3 +197,42 @@ proptest! {
         let _ = load(&mangled);
     }
 }
+
+/// Text at a place.
+fn at(text: &str, place: Place) -> &str {
+    let line = text.lines().nth(place.line - 1).expect("a line");
+    let start = line.char_indices().nth(place.column - 1).map_or(line.len(), |(i, _)| i);
+    &line[start..]
+}
+
+#[test]
+fn problems_point_into_the_file() {
+    let cases = [
+        ("genuine = 0.998", "genuine = 1.5", "genuine = 1.5"),
+        ("genuine = 0.998", "genuine = oops", "oops"),
+        ("genuine = 0.998", "genuin = 0.998", "genuin"),
+        ("passed = 2.5", "passed = 99.0", "passed = 99.0"),
+        (
+            "remote_access = { present = -4.0 }",
+            "remote_access = { present = 4.0 }",
+            "present = 4.0",
+        ),
+        ("at_most = \"STEP_UP\"", "at_most = \"ACCEPT\"", "at_most = \"ACCEPT\""),
+        ("watchlist == 'present'", "watchlost == 'present'", "watchlost"),
+        ("remote_access == 'present' ||", "remote_acces == 'present' ||", "remote_acces =="),
+        ("decision == 'REJECT' ||", "decisio == 'REJECT' ||", "decisio =="),
+    ];
+    for (from, to, want) in cases {
+        let text = changed(from, to);
+        let problem = read_policy(&text, Fusion::cautious()).expect_err(to);
+        let found = at(&text, problem.place.unwrap_or_else(|| panic!("{to}: {problem}")));
+        assert!(found.starts_with(want), "{to}: {problem}: {found}");
+        assert!(problem.to_string().starts_with("line "), "{problem}");
+    }
+    let (_, text) = SHIPPED[0];
+    assert!(read_policy(text, Fusion::cautious()).is_ok());
+    let long = "#".repeat(MAX_POLICY_BYTES + 1);
+    let problem = read_policy(&long, Fusion::cautious()).expect_err("too long");
+    assert_eq!(problem.place, None);
+    assert!(problem.message.contains("65536"), "{problem}");
+}
