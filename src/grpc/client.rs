@@ -227,13 +227,14 @@ impl Client {
         Ok(client.list_decisions(request).await?.into_inner())
     }
 
-    /// Explains a decision.
+    /// Explains a decision to an audience.
     pub async fn explain_decision(
         &self,
         decision_id: String,
+        audience: pb::Audience,
     ) -> Result<pb::ExplainDecisionResponse, ClientError> {
         let mut client = AuditServiceClient::new(self.transport.clone());
-        let request = pb::ExplainDecisionRequest { decision_id };
+        let request = pb::ExplainDecisionRequest { decision_id, audience: audience.into() };
         Ok(client.explain_decision(request).await?.into_inner())
     }
 }

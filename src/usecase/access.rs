@@ -36,6 +36,10 @@ pub enum Right {
     SetRedaction,
     /// Read and explain decisions and the head of the chain.
     ReadAudit,
+    /// Have a decision explained as for a customer or an agent.
+    Explain,
+    /// Have a decision explained with all numbers.
+    ExplainInFull,
     /// List models.
     ReadModels,
     /// Categorize a caller by age. Of a role of its own: nobody who enrolls or verifies may do it by
@@ -75,6 +79,11 @@ impl Right {
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
                 "analyst, reviewer, auditor, privacy or admin",
             ),
+            Self::Explain => (
+                &[Agent, Analyst, Reviewer, Auditor, Privacy, Admin],
+                "agent, analyst, reviewer, auditor, privacy or admin",
+            ),
+            Self::ExplainInFull => (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin"),
             Self::ReadModels => (Role::ALL, "any"),
             Self::ClassifyAge => (&[Router, Admin], "router or admin"),
             Self::SetAgeClass => (&[Admin], "admin"),
@@ -132,6 +141,8 @@ mod tests {
             (Right::Redact, "xxxxxxx."),
             (Right::SetRedaction, ".....xx."),
             (Right::ReadAudit, "..xxxxx."),
+            (Right::Explain, ".xxxxxx."),
+            (Right::ExplainInFull, "..xx..x."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),
             (Right::SetAgeClass, "......x."),

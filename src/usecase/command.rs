@@ -7,6 +7,7 @@ use crate::domain::{
     ApiKeyId, AudioFormat, AuditKind, Authorization, BehaviorProfileId, Decision, DecisionId,
     Purpose, Reason, RedactionMode, Role, SubjectId, TenantId, Timestamp, VoiceprintId,
 };
+pub use crate::policy::session::Audience;
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,6 +320,8 @@ pub struct DecisionFilter {
 pub struct ExplainDecision {
     /// Which.
     pub decision: DecisionId,
+    /// For whom; absent: everything that the role may see.
+    pub audience: Option<Audience>,
 }
 
 /// Enable the age class for the tenant.

@@ -1,12 +1,13 @@
 //! The record of decisions: list, explain, head.
 
 use crate::domain::{EventScore, Versions};
+use crate::policy::session::Audience;
 use crate::store::{self, DecisionRecord};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::{Caller, DecisionFilter, ExplainDecision};
 use crate::usecase::core::Inner;
-use crate::usecase::explain::explanation;
+use crate::usecase::explain::explain;
 use crate::usecase::output::{AuditHead, DecisionInfo, Page};
 use crate::usecase::subjects::page_request;
 use crate::usecase::verify::{full, shown};
@@ -69,10 +70,17 @@ impl Inner {
         by: &Caller,
         c: ExplainDecision,
     ) -> Result<(DecisionInfo, Vec<String>), UseCaseError> {
-        require(by, Right::ReadAudit)?;
+        require(
+            by,
+            match c.audience {
+                Some(Audience::Customer | Audience::Agent) => Right::Explain,
+                Some(Audience::Analyst) => Right::ExplainInFull,
+                None => Right::ReadAudit,
+            },
+        )?;
         let found = self.parts.store.decision(&by.tenant, &c.decision).await?;
         let record = found.ok_or(UseCaseError::NotFound { what: "decision" })?;
-        let sentences = explanation(&record, sees_fine_scores(by.role));
+        let sentences = explain(&record, c.audience, sees_fine_scores(by.role));
         Ok((info(&record, by), sentences))
     }
 

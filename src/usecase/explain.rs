@@ -1,10 +1,37 @@
 //! A decision in sentences: every number and rule that led to it, one step a sentence.
 
 use crate::domain::{ArtifactRef, Bandwidth, Decision, Event, Quality, Reason, ScoreBand};
+use crate::policy::session::Audience;
 use crate::store::DecisionRecord;
 
-/// Explains a record. Without `fine`, evidence is named by its band.
-pub(super) fn explanation(record: &DecisionRecord, fine: bool) -> Vec<String> {
+mod audience;
+mod session;
+#[cfg(test)]
+mod tests;
+
+/// Explains a record to an audience. Without one, a decision of a session is told to the analyst where fine scores may be
+/// seen and else to the agent; of other records every step is told, and without `fine` evidence is named by its band.
+pub(super) fn explain(
+    record: &DecisionRecord,
+    audience: Option<Audience>,
+    fine: bool,
+) -> Vec<String> {
+    let Some(event) = &record.event else {
+        return steps(record, fine);
+    };
+    let usual = if fine { Audience::Analyst } else { Audience::Agent };
+    if let Some(told) = session::about(event, audience.unwrap_or(usual)) {
+        return told;
+    }
+    match audience {
+        Some(Audience::Customer) => audience::for_customer(event),
+        Some(Audience::Agent) => audience::for_agent(event),
+        Some(Audience::Analyst) | None => steps(record, fine),
+    }
+}
+
+/// Every step of a record.
+fn steps(record: &DecisionRecord, fine: bool) -> Vec<String> {
     let Some(event) = &record.event else {
         return vec![format!(
             "The subject of record {} of {} was erased: its content is destroyed, its place in \

@@ -394,7 +394,10 @@ impl<'a, W: Write> Script<'a, W> {
         };
         let decisions = self.client.list_decisions(filter).await?.decisions;
         let Some(first) = decisions.last() else { return Ok(()) };
-        let explained = self.client.explain_decision(first.decision_id.clone()).await?;
+        let explained = self
+            .client
+            .explain_decision(first.decision_id.clone(), pb::Audience::Unspecified)
+            .await?;
         for sentence in explained.explanation {
             self.report.line(&format!("   {sentence}"))?;
         }

@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
-use crate::usecase::command::{Chunk, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LEN, Recording};
+use crate::usecase::command::{Audience, Chunk, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LEN, Recording};
 
 /// Most items of a page.
 pub const MAX_PAGE_SIZE: u32 = 1000;
@@ -164,6 +164,17 @@ pub fn decision_filter(value: i32, field: &str) -> Read<Option<Decision>> {
         P::OptedOut => Some(Decision::OptedOut),
         P::Expired => Some(Decision::Expired),
         P::Locked => Some(Decision::Locked),
+    })
+}
+
+/// Who reads an explanation; UNSPECIFIED is nobody in particular.
+pub fn audience(value: i32, field: &str) -> Read<Option<Audience>> {
+    use proto::Audience as P;
+    Ok(match known::<P>(value, field)? {
+        P::Unspecified => None,
+        P::Customer => Some(Audience::Customer),
+        P::Agent => Some(Audience::Agent),
+        P::Analyst => Some(Audience::Analyst),
     })
 }
 

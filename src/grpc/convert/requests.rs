@@ -235,5 +235,6 @@ pub fn list_decisions(request: proto::ListDecisionsRequest) -> Read<DecisionFilt
 /// ExplainDecision.
 pub fn explain_decision(request: proto::ExplainDecisionRequest) -> Read<ExplainDecision> {
     let decision = convert::id(&request.decision_id, "decision_id", DecisionId::parse)?;
-    Ok(ExplainDecision { decision })
+    let audience = convert::audience(request.audience, "audience")?;
+    Ok(ExplainDecision { decision, audience })
 }

@@ -74,7 +74,7 @@ impl DecisionRecord {
             NextStep::Stop => "We cannot do this here.",
         };
         let mut lines = Vec::new();
-        let used: Vec<&str> = self.modalities().map(words_of).collect();
+        let used: Vec<&str> = self.looked_at().map(words_of).collect();
         if !used.is_empty() {
             lines.push(format!("We looked at {}.", used.join(", ")));
         }
@@ -159,11 +159,9 @@ impl DecisionRecord {
         Explanation { headline, lines }
     }
 
-    fn modalities(&self) -> impl Iterator<Item = Modality> + '_ {
-        self.verdict.contributions.iter().filter_map(|c| match c.source {
-            Source::Modality(m) => Some(m),
-            _ => None,
-        })
+    /// Everything that was compared, whatever weight it was given.
+    fn looked_at(&self) -> impl Iterator<Item = Modality> + '_ {
+        self.facts.evidence.iter().filter(|(_, e)| e.llr.is_some()).map(|(modality, _)| *modality)
     }
 
     fn evidence_line(

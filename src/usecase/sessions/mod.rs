@@ -6,7 +6,7 @@
 mod claim;
 mod hearing;
 mod policy;
-mod record;
+pub(in crate::usecase) mod record;
 mod registry;
 mod service;
 mod shown;

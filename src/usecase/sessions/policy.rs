@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::policy::session::{
-    ActivePolicy, DEFAULT_POLICY, SessionFacts, SessionVerdict, decide, shipped,
+    ActivePolicy, Counterfactual, DEFAULT_POLICY, DecisionFacts, SessionFacts, SessionVerdict,
+    decide, shipped, what_would_change,
 };
 use crate::scoring::fusion::Fusion;
 use crate::session::call::CallRules;
@@ -16,6 +17,9 @@ pub trait SessionPolicy: Send + Sync {
 
     /// What the machine takes from the policy.
     fn rules(&self) -> CallRules;
+
+    /// What would have led to another decision.
+    fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual>;
 }
 
 impl SessionPolicy for ActivePolicy {
@@ -29,6 +33,10 @@ impl SessionPolicy for ActivePolicy {
             min_net_speech_ms: file.evidence.min_net_speech_ms,
             ..CallRules::new(file.session_intent.clone())
         }
+    }
+
+    fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual> {
+        what_would_change(self, facts, verdict)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sessions in the audit: opened, decided, ended. An opening without an end is how a restart is noticed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::domain::{
     AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
@@ -10,6 +11,7 @@ use crate::store::{AuditDraft, DecisionFilter, Effect, PageRequest, Transaction}
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
+use crate::usecase::sessions::policy::SessionPolicy;
 
 /// Acts of audit records.
 pub const ACT_OPENED: &str = "session opened";
@@ -19,13 +21,14 @@ pub const ACT_DECIDED: &str = "session decision";
 pub const ACT_ENDED: &str = "session ended";
 
 /// Names of details.
-const SESSION: &str = "session";
+pub(in crate::usecase) const SESSION: &str = "session";
 const ASK: &str = "ask";
 const INTENT: &str = "intent";
-const FACTS: &str = "facts";
-const VERDICT: &str = "verdict";
-const END: &str = "end";
-const INCOMPLETE: &str = "incomplete";
+pub(in crate::usecase) const FACTS: &str = "facts";
+pub(in crate::usecase) const VERDICT: &str = "verdict";
+pub(in crate::usecase) const WOULD_CHANGE: &str = "would_change";
+pub(in crate::usecase) const END: &str = "end";
+pub(in crate::usecase) const INCOMPLETE: &str = "incomplete";
 const OPEN_MS: &str = "open_ms";
 
 /// Records read at once at the start.
@@ -65,15 +68,33 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
+        policy: &Arc<dyn SessionPolicy>,
     ) -> Result<DecisionId, UseCaseError> {
+        let would_change = self.would_change(record, policy).await?;
         for _ in 0..MAX_TRIES {
-            let draft = self.decision_draft(by, session, record).await?;
+            let mut draft = self.decision_draft(by, session, record).await?;
+            detail(&mut draft.event, WOULD_CHANGE, &would_change);
             match self.commit_session(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other,
             }
         }
         Err(UseCaseError::Conflict)
+    }
+
+    /// What would have changed a decision, found while its policy is in force. It is many decisions, so the engine
+    /// takes them.
+    async fn would_change(
+        &self,
+        record: &Record,
+        policy: &Arc<dyn SessionPolicy>,
+    ) -> Result<String, UseCaseError> {
+        let policy = Arc::clone(policy);
+        let (facts, verdict) = (record.assessment.facts.clone(), record.assessment.verdict.clone());
+        let found = self.compute(move || policy.would_change(&facts, &verdict)).await;
+        // A busy server still records the decision.
+        let found = found.inspect_err(|error| tracing::warn!(%error, "no counterfactuals"));
+        Ok(serde_json::to_string(&found.unwrap_or_default())?)
     }
 
     async fn decision_draft(

@@ -217,7 +217,8 @@ impl Worker {
             }
             Effect::Record(record) => {
                 let ask = record.assessment.ask.clone();
-                let recorded = self.inner.record_decision(&self.by, &self.id, &record).await;
+                let (inner, policy) = (&self.inner, &self.policy);
+                let recorded = inner.record_decision(&self.by, &self.id, &record, policy).await;
                 Some(match recorded {
                     Ok(decision) => Event::Recorded { ask, decision },
                     Err(error) => {

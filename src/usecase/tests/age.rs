@@ -57,7 +57,7 @@ async fn event(world: &World, decision: &DecisionId) -> Event {
 }
 
 async fn record(world: &World, decision: &DecisionId) -> (DecisionInfo, String) {
-    let c = ExplainDecision { decision: decision.clone() };
+    let c = ExplainDecision { decision: decision.clone(), audience: None };
     let (info, sentences) = world.vouch.explain(&world.by(Role::Auditor), c).await.unwrap();
     (info, sentences.join("\n"))
 }

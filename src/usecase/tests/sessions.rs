@@ -8,7 +8,9 @@ use tokio::sync::mpsc::Receiver;
 use super::conversation::chat;
 use super::world::*;
 use crate::domain::*;
-use crate::policy::session::{SessionFacts, SessionVerdict};
+use crate::policy::session::{
+    Change, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict,
+};
 use crate::session::call::CallRules;
 use crate::session::call::tests::{judge, rules};
 use crate::store::AuditLog as _;
@@ -32,6 +34,10 @@ impl SessionPolicy for TestPolicy {
 
     fn rules(&self) -> CallRules {
         rules()
+    }
+
+    fn would_change(&self, _: &DecisionFacts, _: &SessionVerdict) -> Vec<Counterfactual> {
+        vec![Counterfactual { change: Change::Pad, decision: Decision::Reject }]
     }
 }
 
@@ -153,11 +159,34 @@ async fn a_caller_is_heard_and_what_they_ask_is_decided_and_audited() {
     assert_eq!(decided.assessment.decision, Decision::Accept);
     assert!(decided.assessment.fused.and_then(|score| score.llr).is_some());
     world.is_audited(&decided.decision, Some(Decision::Accept)).await;
+    is_explained(&world, &decided.decision).await;
     let (last, ended) = client.close().await;
     assert_eq!(last.assessment.ask, None);
     assert_eq!((ended.end, ended.decisions), (SessionEnd::Closed, 2));
     let acts: Vec<String> = records(&world).await.into_iter().map(|r| r.act).collect();
     assert_eq!(acts, [ACT_ENDED, ACT_DECIDED, ACT_OPENED]);
+}
+
+/// To whom a decision is explained follows from the role.
+async fn is_explained(world: &World, decision: &DecisionId) {
+    let told = |role, audience| {
+        let (c, by) = (ExplainDecision { decision: decision.clone(), audience }, world.by(role));
+        let vouch = &world.vouch;
+        async move { vouch.explain(&by, c).await.map(|(_, sentences)| sentences.join("\n")) }
+    };
+    let customer = told(Role::Agent, Some(Audience::Customer)).await.unwrap();
+    assert!(!customer.contains("LLR"), "{customer}");
+    let analyst = told(Role::Analyst, Some(Audience::Analyst)).await.unwrap();
+    assert!(analyst.contains("LLR") && analyst.contains("with input checked"), "{analyst}");
+    for (role, audience) in [
+        (Role::Client, Some(Audience::Customer)),
+        (Role::Agent, Some(Audience::Analyst)),
+        (Role::Auditor, Some(Audience::Analyst)),
+        (Role::Agent, None),
+    ] {
+        let refused = told(role, audience).await;
+        assert!(matches!(refused, Err(UseCaseError::PermissionDenied { .. })), "{role:?}");
+    }
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn erasure_gives_a_receipt_and_is_idempotent() {
     assert!(matches!(gone, Err(UseCaseError::NotFound { .. })));
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::NotEnrolled);
-    let c = ExplainDecision { decision: verified.decision_id };
+    let c = ExplainDecision { decision: verified.decision_id, audience: None };
     let (info, sentences) = world.vouch.explain(&by, c).await.unwrap();
     assert!(info.erased && info.subject.is_none() && info.score.is_none());
     assert!(sentences[0].contains("was erased"));

@@ -129,7 +129,7 @@ async fn step_ups_without_end_lock_too() {
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(answer.decision, Decision::Locked);
     assert_eq!(world.asked(), asked);
-    let c = ExplainDecision { decision: last.unwrap() };
+    let c = ExplainDecision { decision: last.unwrap(), audience: None };
     let (_, sentences) = world.vouch.explain(&world.by(Role::Auditor), c).await.unwrap();
     assert!(sentences.join("\n").contains("the subject is locked until 2023-11-14T"));
     // Without an acceptance in between the next lock is twice as long.
@@ -282,7 +282,7 @@ async fn an_explanation_names_the_numbers() {
     let world = World::new().await;
     world.enrolled("anna", ANNA).await;
     let answer = world.verify("anna", speak(ANNA, 12.0)).await;
-    let c = ExplainDecision { decision: answer.decision_id };
+    let c = ExplainDecision { decision: answer.decision_id, audience: None };
     let analyst = world.by(Role::Analyst);
     let (info, sentences) = world.vouch.explain(&analyst, c.clone()).await.unwrap();
     assert_eq!(info.subject, Some(id("anna")));
@@ -302,7 +302,7 @@ async fn an_explanation_names_the_numbers() {
     assert!(info.score.unwrap().llr.is_none() && info.accept_llr.is_none());
     assert!(!sentences.join("\n").contains("LLR"));
     let inconclusive = world.verify("anna", speak(ANNA, 2.0)).await;
-    let c = ExplainDecision { decision: inconclusive.decision_id };
+    let c = ExplainDecision { decision: inconclusive.decision_id, audience: None };
     let (_, sentences) = world.vouch.explain(&analyst, c).await.unwrap();
     assert!(sentences.join("\n").contains("What helps: speak longer"));
 }

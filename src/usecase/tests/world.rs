@@ -397,7 +397,7 @@ impl World {
 
     /// The decision is in the record.
     pub(super) async fn is_audited(&self, decision: &DecisionId, expected: Option<Decision>) {
-        let c = ExplainDecision { decision: decision.clone() };
+        let c = ExplainDecision { decision: decision.clone(), audience: None };
         let by = self.by(Role::Auditor);
         let (info, sentences) = self.vouch.explain(&by, c).await.unwrap();
         assert_eq!(info.decision, expected);
