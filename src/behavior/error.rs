@@ -35,10 +35,10 @@ pub enum BehaviorError {
         limit: usize,
     },
     /// A number that is not finite or outside its range.
-    #[error("event {index}: {what} must be {range}, got {got}")]
+    #[error("{place}{what} must be {range}, got {}", Short(*.got))]
     Number {
-        /// Position of the event, from 0.
-        index: usize,
+        /// Where it stands.
+        place: Place,
         /// Its name.
         what: &'static str,
         /// What it may be.
@@ -47,10 +47,10 @@ pub enum BehaviorError {
         got: f64,
     },
     /// Time runs back by more than is mended.
-    #[error("event {index}: time runs back by {back_ms} ms; up to {limit_ms} ms are put in order")]
+    #[error("{place}time runs back by {} ms; up to {limit_ms} ms are put in order", Short(*.back_ms))]
     TimeRunsBack {
-        /// Position of the event, from 0.
-        index: usize,
+        /// Where.
+        place: Place,
         /// By how much.
         back_ms: f64,
         /// What is mended.
@@ -59,13 +59,23 @@ pub enum BehaviorError {
     /// A capture without events.
     #[error("the capture holds no events")]
     Empty,
-    /// Events of another kind than the capture says, e.g. a key among points.
-    #[error("event {index}: not an event of a {kind} capture")]
+    /// Events of another kind than the capture says, e.g. a key among points, or without a field.
+    #[error("event {index}: not an event of a {kind} capture: without {missing}")]
     WrongEvent {
         /// Position of the event, from 0.
         index: usize,
         /// What the capture is.
         kind: &'static str,
+        /// The first field that such an event needs and this one has not.
+        missing: &'static str,
+    },
+    /// A touch capture that is not one stroke.
+    #[error("event {index} {why}: a touch capture is one stroke, down, moves, up")]
+    Stroke {
+        /// Position of the event, from 0.
+        index: usize,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// Too little to make features of.
     #[error("too little data: {what} needs at least {needed}, got {got}")]
@@ -111,4 +121,38 @@ pub enum BehaviorError {
     /// A fit or a score that did not work out.
     #[error(transparent)]
     Scoring(#[from] ScoringError),
+}
+
+/// Where in a capture something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In what is said of the whole.
+    Capture,
+    /// In an event, counted from 0.
+    Event(usize),
+    /// In a reading of the motion sensors, counted from 0.
+    Motion(usize),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Capture => Ok(()),
+            Self::Event(index) => write!(f, "event {index}: "),
+            Self::Motion(index) => write!(f, "motion {index}: "),
+        }
+    }
+}
+
+/// A number that came, in few digits: one of 300 digits says no more than its size.
+struct Short(f64);
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.0.abs();
+        if size == 0.0 || !size.is_finite() || (1e-6..1e15).contains(&size) {
+            return self.0.fmt(f);
+        }
+        write!(f, "{:e}", self.0)
+    }
 }

@@ -106,7 +106,7 @@ impl<'b> Template<'b> {
         let Some(first) = enrolled.first() else {
             return Err(BehaviorError::TooFew { what: "a profile: captures", needed: 1, got: 0 });
         };
-        enrolled.iter().try_for_each(|s| alike(first.kind, first.device, s))?;
+        enrolled.iter().try_for_each(|s| s.check_like(first.kind, first.device))?;
         let of_kind = match first.kind {
             SampleKind::FixedText => {
                 OfKind::Fixed(Box::new(fixed::Template::new(enrolled, backgrounds.fixed.as_ref())?))
@@ -143,7 +143,7 @@ impl<'b> Template<'b> {
         if probe.is_empty() {
             return Err(BehaviorError::TooFew { what: "a probe: captures", needed: 1, got: 0 });
         }
-        probe.iter().try_for_each(|s| alike(self.kind(), self.device, s))?;
+        probe.iter().try_for_each(|s| s.check_like(self.kind(), self.device))?;
         match &self.of_kind {
             OfKind::Fixed(template) => template.score(probe),
             OfKind::Free(template) => template.score(probe),
@@ -151,17 +151,4 @@ impl<'b> Template<'b> {
             OfKind::Pointer(template) => template.score(probe),
         }
     }
-}
-
-fn alike(kind: SampleKind, device: Device, sample: &Sample) -> Result<(), BehaviorError> {
-    let differs = |what, enrolled: &str, got: &str| {
-        Err(BehaviorError::Mismatch { what, enrolled: enrolled.to_owned(), got: got.to_owned() })
-    };
-    if sample.kind != kind {
-        return differs("kinds of capture", kind.as_str(), sample.kind.as_str());
-    }
-    if sample.device != device {
-        return differs("device classes", device.as_str(), sample.device.as_str());
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod motion;
 pub mod parse;
 pub mod pointer;
+pub mod raw;
 pub mod sample;
 pub mod touch;
 pub mod trial;

@@ -97,12 +97,24 @@ pub fn captures(text: &str) -> impl Iterator<Item = (usize, Result<Capture, Beha
 
 /// What the parser says without what it quotes: a value may be content.
 fn syntax(line: usize, error: &serde_json::Error) -> BehaviorError {
+    let said = error.to_string();
     let class = match error.classify() {
-        serde_json::error::Category::Eof => "the line ends too early",
-        serde_json::error::Category::Syntax => "no JSON",
-        _ => "a field is missing, unknown or of another type",
+        serde_json::error::Category::Eof => "the line ends too early".to_owned(),
+        serde_json::error::Category::Syntax => "no JSON".to_owned(),
+        _ => field(&said).unwrap_or_else(|| "a field is of another type".to_owned()),
     };
     BehaviorError::Syntax { line, why: format!("{class} (column {})", error.column()) }
+}
+
+/// Of the parser's words those that come from the format: which field is missing, or what was due in place of what came.
+fn field(said: &str) -> Option<String> {
+    let words = said.rsplit_once(" at line ").map_or(said, |(words, _)| words);
+    if words.starts_with("missing field `") || words.starts_with("duplicate field `") {
+        return Some(words.to_owned());
+    }
+    // What came stands before and may hold anything, these words as well; what was due comes last and does not.
+    let (_, due) = words.rsplit_once(", expected ")?;
+    Some(format!("a value is of another type: expected {due}"))
 }
 
 fn keys(events: Vec<LineEvent>) -> Result<Vec<RawKey>, BehaviorError> {
@@ -110,7 +122,14 @@ fn keys(events: Vec<LineEvent>) -> Result<Vec<RawKey>, BehaviorError> {
         (Some(key), Some(down_ms), Some(up_ms)) => {
             Ok(RawKey { key, down_ms, up_ms, pressure: e.pressure, size: e.size, x: e.x, y: e.y })
         }
-        _ => Err(BehaviorError::WrongEvent { index, kind: "keystroke" }),
+        (key, down_ms, _) => {
+            let missing = match (key, down_ms) {
+                (None, _) => "key",
+                (_, None) => "down_ms",
+                _ => "up_ms",
+            };
+            Err(BehaviorError::WrongEvent { index, kind: "keystroke", missing })
+        }
     };
     events.into_iter().enumerate().map(read).collect()
 }
@@ -121,7 +140,15 @@ fn points(events: Vec<LineEvent>, kind: &'static str) -> Result<Vec<RawPoint>, B
             let (pressure, size, button) = (e.pressure, e.size, e.button);
             Ok(RawPoint { phase, t_ms, x, y, pressure, size, button })
         }
-        _ => Err(BehaviorError::WrongEvent { index, kind }),
+        (phase, t_ms, x, _) => {
+            let missing = match (phase, t_ms, x) {
+                (None, ..) => "phase",
+                (_, None, _) => "t_ms",
+                (.., None) => "x",
+                _ => "y",
+            };
+            Err(BehaviorError::WrongEvent { index, kind, missing })
+        }
     };
     events.into_iter().enumerate().map(read).collect()
 }
@@ -173,6 +200,21 @@ mod tests {
         }
         let long = capture(&"x".repeat(MAX_LINE_BYTES + 1), 1).unwrap_err();
         assert!(matches!(long, BehaviorError::TooMuch { .. }));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let said = |text: String| one(&text).unwrap_err().to_string();
+        let device = said(KEYS.replace("\"device\":\"desktop\",", ""));
+        assert!(device.contains("missing field `device`"), "{device}");
+        let down = said(KEYS.replace("\"down_ms\":0.0,", ""));
+        assert!(down.ends_with("event 0: not an event of a keystroke capture: without down_ms"));
+        let place = said(TOUCH.replace("\"x\":512.0,", ""));
+        assert!(place.ends_with("without x"), "{place}");
+        let other = said(TOUCH.replace("512.0", "\"hunter2, expected secretvalue\""));
+        assert!(other.contains("expected f64") && !other.contains("secretvalue"), "{other}");
+        let class = said(KEYS.replace("\"desktop\"", "\"x`, expected secretvalue\""));
+        assert!(class.contains("`desktop`") && !class.contains("secretvalue"), "{class}");
     }
 
     #[test]

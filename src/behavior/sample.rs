@@ -70,6 +70,22 @@ impl Sample {
         self.rows.chunks_exact(self.dim.max(1))
     }
 
+    /// Refuses a sample of another kind or class of device: such are never compared.
+    ///
+    /// # Errors
+    /// [`BehaviorError::Mismatch`] with both.
+    pub fn check_like(&self, kind: SampleKind, device: Device) -> Result<(), BehaviorError> {
+        let (what, enrolled, got) = if self.kind != kind {
+            ("kinds of capture", kind.as_str(), self.kind.as_str())
+        } else if self.device != device {
+            ("device classes", device.as_str(), self.device.as_str())
+        } else {
+            return Ok(());
+        };
+        let (enrolled, got) = (enrolled.to_owned(), got.to_owned());
+        Err(BehaviorError::Mismatch { what, enrolled, got })
+    }
+
     /// Its bytes, little-endian: layout, kind, device, units, text, dim, values.
     ///
     /// # Errors

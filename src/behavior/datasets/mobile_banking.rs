@@ -61,7 +61,16 @@ fn close(
     open: Option<(String, Vec<RawPoint>)>,
     captures: &mut Vec<Capture>,
 ) -> Result<(), BehaviorError> {
-    let Some((subject, points)) = open else { return Ok(()) };
+    let Some((subject, mut points)) = open else { return Ok(()) };
+    // Where a stroke begins and ends is known by its neighbors; some rows say otherwise.
+    let last = points.len().saturating_sub(1);
+    for (i, point) in points.iter_mut().enumerate() {
+        point.phase = match i {
+            0 => Phase::Down,
+            _ if i == last => Phase::Up,
+            _ => Phase::Move,
+        };
+    }
     let raw = RawCapture {
         subject,
         capture: (captures.len() + 1).to_string(),

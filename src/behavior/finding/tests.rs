@@ -58,7 +58,10 @@ fn points(touch: bool, of: impl IntoIterator<Item = (Phase, f64, f64, f64)>) -> 
         size: None,
         button: None,
     });
-    let points = points.collect();
+    let mut points: Vec<RawPoint> = points.collect();
+    if let (true, Some(first)) = (touch, points.first_mut()) {
+        first.phase = Phase::Down;
+    }
     let device = if touch { Device::Phone } else { Device::Desktop };
     capture(device, if touch { RawEvents::Touch(points) } else { RawEvents::Pointer(points) })
 }

@@ -6,7 +6,7 @@ use crate::behavior::pointer::fallback;
 use crate::behavior::pointer::features::{FEATURES, NAMES};
 use crate::behavior::pointer::fit::check_sample;
 use crate::behavior::pointer::stats::{Adjusted, adjust, moments};
-use crate::behavior::{BehaviorError, Evidence, Habit, Sample};
+use crate::behavior::{BehaviorError, Evidence, Habit, Sample, SampleKind};
 use crate::domain::{Llr, RawScore};
 
 /// Actions of a probe from which the evidence is called enough: about 20 seconds of steady work.
@@ -122,9 +122,16 @@ impl<'b> Template<'b> {
     }
 }
 
+/// All actions, capture by capture. Blocks of actions run over the ends of captures, so captures are put into an order of
+/// their own, by content: in which order they came says nothing.
 fn adjusted(samples: &[Sample], background: Option<&Background>) -> Vec<Adjusted> {
     let fit = background.map_or(&[][..], |b| &b.length_fit);
-    samples.iter().flat_map(Sample::iter).map(|row| adjust(row, fit)).collect()
+    let mut ordered: Vec<&Sample> = samples.iter().collect();
+    ordered.sort_by(|a, b| {
+        let differs = a.rows.iter().zip(&b.rows).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+        differs.unwrap_or_else(|| a.rows.len().cmp(&b.rows.len()))
+    });
+    ordered.into_iter().flat_map(Sample::iter).map(|row| adjust(row, fit)).collect()
 }
 
 fn own(actions: &[Adjusted]) -> [(f64, f64); FEATURES] {
@@ -141,13 +148,7 @@ fn device_of(samples: &[Sample], expected: Option<Device>) -> Result<Device, Beh
     let device = expected.unwrap_or(first.device);
     for sample in samples {
         check_sample(sample)?;
-        if sample.device != device {
-            return Err(BehaviorError::Mismatch {
-                what: "device classes",
-                enrolled: device.as_str().to_owned(),
-                got: sample.device.as_str().to_owned(),
-            });
-        }
+        sample.check_like(SampleKind::Pointer, device)?;
     }
     Ok(device)
 }

@@ -7,7 +7,7 @@ use crate::behavior::touch::fallback::{self, Robust};
 use crate::behavior::touch::habits;
 use crate::behavior::touch::kind::{Kind, kind, mean_lean};
 use crate::behavior::touch::model::{GroupSide, MIN_ENROLLED, strangeness};
-use crate::behavior::{BehaviorError, Evidence, Habit, Sample};
+use crate::behavior::{BehaviorError, Evidence, Habit, Sample, SampleKind};
 use crate::domain::{Llr, RawScore};
 
 /// Strokes of a probe from which the evidence is called enough.
@@ -148,13 +148,7 @@ fn device_of(samples: &[Sample], expected: Option<Device>) -> Result<Device, Beh
     let device = expected.unwrap_or(first.device);
     for sample in samples {
         check_sample(sample)?;
-        if sample.device != device {
-            return Err(BehaviorError::Mismatch {
-                what: "device classes",
-                enrolled: device.as_str().to_owned(),
-                got: sample.device.as_str().to_owned(),
-            });
-        }
+        sample.check_like(SampleKind::Touch, device)?;
     }
     Ok(device)
 }

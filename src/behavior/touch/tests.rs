@@ -127,7 +127,7 @@ fn strokes_of_a_point_or_without_time_are_finite_rows() {
         vec![point(Phase::Down, 5.0, 1.0, 1.0)],
         vec![point(Phase::Down, 5.0, 1.0, 1.0), point(Phase::Up, 5.0, 900.0, 1.0)],
         vec![point(Phase::Down, 0.0, 1e6, -1e6), point(Phase::Up, 1e-9, -1e6, 1e6)],
-        vec![point(Phase::Up, 0.0, 3.0, 3.0); 1],
+        vec![point(Phase::Down, 0.0, 3.0, 3.0); 1],
     ];
     let known = background(0..14);
     let own = Template::new(&strokes(20, 0..20), Some(&known)).unwrap();

@@ -1,6 +1,6 @@
 //! A probe against a profile.
 
-use crate::behavior::{BehaviorError, Evidence, Sample};
+use crate::behavior::{BehaviorError, Evidence, Sample, SampleKind};
 use crate::domain::{
     ArtifactRef, AuditKind, ConsentId, ConsentProof, Purpose, Reason, Timestamp, Versions,
 };
@@ -44,9 +44,16 @@ pub(super) fn known(profile: &BehaviorProfile) -> Vec<&[u8]> {
 }
 
 /// Whether a sample has the shape of an enrolled one: a text of another length, or one that a background
-/// knows under another name, has not.
+/// knows under another name, has not. What a device tells of a key beside times may differ: what both
+/// have is compared.
 pub(super) fn same_shape(enrolled: &Sample, sample: &Sample) -> bool {
-    enrolled.dim == sample.dim && enrolled.text == sample.text
+    let as_long = match enrolled.kind {
+        SampleKind::FixedText => enrolled.units == sample.units,
+        SampleKind::FreeText | SampleKind::Touch | SampleKind::Pointer => {
+            enrolled.dim == sample.dim
+        }
+    };
+    as_long && enrolled.text == sample.text
 }
 
 /// Evidence with nothing in it that is not a number; such evidence is none.

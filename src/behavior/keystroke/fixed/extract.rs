@@ -22,7 +22,8 @@ pub fn extract(
     background: Option<&Background>,
 ) -> Result<Sample, BehaviorError> {
     let Events::Keystroke(events) = &capture.events else {
-        return Err(BehaviorError::WrongEvent { index: 0, kind: "keystroke" });
+        let (enrolled, got) = ("keystroke".to_owned(), capture.events.kind().as_str().to_owned());
+        return Err(BehaviorError::Mismatch { what: "kinds of events", enrolled, got });
     };
     let mut keys = typed(events, capture.device);
     let corrections = keys.iter().filter(|e| e.key.class() == KeyClass::Edit).count();

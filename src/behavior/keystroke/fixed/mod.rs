@@ -22,6 +22,7 @@ mod rows;
 pub mod stats;
 pub mod template;
 pub mod text;
+pub mod window;
 
 pub use background::Background;
 pub use components::Scratch;

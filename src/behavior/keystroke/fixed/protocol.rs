@@ -43,10 +43,17 @@ pub struct Protocol {
     /// Typings of the enrolled person that are tested, from and up to but without; those of sittings after the last enrolled
     /// one without it.
     pub tested: Option<[usize; 2]>,
+    /// Typings that are compared together, one after the other; 1 without it.
+    #[serde(default = "single")]
+    pub window: usize,
     /// Conditions: which typings of the others are tested, by name.
     pub impostors: Vec<Impostors>,
     /// What is judged.
     pub system: System,
+}
+
+fn single() -> usize {
+    1
 }
 
 /// Impostors of one condition.
@@ -70,9 +77,16 @@ impl Protocol {
             repeats: 3,
             enrolled,
             tested,
+            window: 1,
             impostors: vec![impostors("novice", Some([0, 5])), impostors("practiced", None)],
             system: System::Known,
         }
+    }
+
+    fn condition(&self, impostors: &Impostors) -> String {
+        let Self { text, enrolled, window, .. } = self;
+        let window = if *window == 1 { String::new() } else { format!(", windows of {window}") };
+        format!("{text}, {enrolled} enrolled{window}, {} impostors", impostors.name)
     }
 }
 
@@ -100,7 +114,7 @@ pub fn run(
     people.sort_unstable();
     people.dedup();
     let set = |i: &Impostors| TrialSet {
-        name: format!("{}, {} enrolled, {} impostors", protocol.text, protocol.enrolled, i.name),
+        name: protocol.condition(i),
         people: names.to_vec(),
         trials: Vec::new(),
     };
@@ -216,12 +230,12 @@ fn judge(
             for probe in &people {
                 let own = probe.person == target.person;
                 let typings = if own { target.tested(protocol) } else { probe.impostor(impostors) };
-                for (_, capture, sample) in typings {
-                    if Some((sample.units, sample.dim)) != shape {
-                        continue;
-                    }
-                    let one = std::slice::from_ref(sample);
-                    let evidence = template.score_with(one, &mut scratch)?;
+                let alike = typings.iter().filter(|t| Some((t.2.units, t.2.dim)) == shape);
+                let alike: Vec<&(u32, &str, Sample)> = alike.collect();
+                for window in alike.chunks_exact(protocol.window.max(1)) {
+                    let Some((_, capture, _)) = window.first() else { continue };
+                    let samples: Vec<Sample> = window.iter().map(|t| t.2.clone()).collect();
+                    let evidence = template.score_with(&samples, &mut scratch)?;
                     let name = format!("{dealing}/{capture}");
                     set.trials.push(ScoredTrial::new(target.person, probe.person, name, &evidence));
                 }

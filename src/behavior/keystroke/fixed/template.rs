@@ -9,7 +9,7 @@ use crate::behavior::keystroke::fixed::known::Known;
 use crate::behavior::keystroke::fixed::layout::{Layout, Typing};
 use crate::behavior::keystroke::fixed::stats::{Middle, Usual, quantile};
 use crate::behavior::keystroke::fixed::text::TextModel;
-use crate::behavior::keystroke::fixed::{MAX_ENROLLED, fallback};
+use crate::behavior::keystroke::fixed::{MAX_ENROLLED, fallback, window};
 use crate::behavior::{BehaviorError, Evidence, Sample};
 use crate::domain::{Llr, RawScore};
 
@@ -46,15 +46,16 @@ pub struct Own {
 pub struct Template<'b> {
     device: Device,
     text: Option<String>,
-    /// Shape of the samples.
-    shape: Layout,
     own: Own,
     known: Option<Known<'b>>,
     combiner: Option<&'b Combiner>,
+    /// The same profile by its times alone, for probes without what a touch screen gives.
+    timing: Option<Box<Self>>,
 }
 
 impl<'b> Template<'b> {
-    /// Makes a profile of enrolled samples, the oldest first.
+    /// Makes a profile of enrolled samples, the oldest first. What a touch screen gives is compared where all of them and
+    /// the probe have it, times otherwise.
     ///
     /// # Errors
     /// No samples or more than [`MAX_ENROLLED`], samples of another kind or shape, or of different texts, devices or
@@ -67,34 +68,52 @@ impl<'b> Template<'b> {
             let what = "a profile of a fixed text: typings";
             return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
         };
-        let shape = enrolled.iter().try_fold(Layout::of(first)?, |shape, sample| {
-            same_text(first.device, first.text.as_deref(), &shape, sample)
-        })?;
-        let text = first.text.as_deref().and_then(|id| background?.text(id, first.device));
-        let text = text.filter(|t| t.layout.keys == shape.keys);
-        let all = typings(enrolled, &shape);
-        if all.len() > MAX_ENROLLED {
-            let (what, limit) = ("a profile of a fixed text", MAX_ENROLLED);
-            return Err(BehaviorError::TooMuch { what, unit: "typings", limit, got: all.len() });
+        let keys = Layout::of(first)?.keys;
+        let mut touch = true;
+        for sample in enrolled {
+            touch &= same_text(first.device, first.text.as_deref(), keys, sample)?.has_touch();
         }
-        let (layout, usual) = match (text, background) {
-            (Some(text), _) if shape.has_touch() && text.layout == shape => {
-                (shape, text.usual(&shape))
-            }
-            (Some(text), _) => (shape.timing_only(), text.usual(&shape.timing_only())),
-            (None, Some(background)) => (shape, background.usual(&shape)),
-            (None, None) => (shape, fallback::usual(&shape)),
+        let count = enrolled.iter().map(|s| s.iter().len()).sum::<usize>();
+        if count > MAX_ENROLLED {
+            let (what, limit) = ("a profile of a fixed text", MAX_ENROLLED);
+            return Err(BehaviorError::TooMuch { what, unit: "typings", limit, got: count });
+        }
+        let text = first.text.as_deref().and_then(|id| background?.text(id, first.device));
+        let text = text.filter(|t| t.layout.keys == keys);
+        let whole = Layout { keys, pressure: true, size: true, place: true };
+        let timing = Self::of_samples(enrolled, whole.timing_only(), text, background)?;
+        if !touch || text.is_some_and(|t| t.layout != whole) {
+            return Ok(timing);
+        }
+        let with_touch = Self::of_samples(enrolled, whole, text, background)?;
+        Ok(Self { timing: Some(Box::new(timing)), ..with_touch })
+    }
+
+    /// A profile by what is in a layout; all samples have it.
+    fn of_samples(
+        enrolled: &[Sample],
+        layout: Layout,
+        text: Option<&'b TextModel>,
+        background: Option<&'b Background>,
+    ) -> Result<Self, BehaviorError> {
+        let device = enrolled.first().map_or(Device::Desktop, |s| s.device);
+        let all = typings(enrolled, &layout);
+        let usual = match (text, background) {
+            (Some(text), _) => text.usual(&layout),
+            (None, Some(background)) => background.usual(&layout),
+            (None, None) => fallback::usual(&layout),
         };
         let mut own = Own::of(&all, layout, usual);
         own.touch = layout.has_touch()
             && text.is_none_or(|t| t.touch.is_some() && t.same_screen(&own.views[0].log));
         let known = text.map(|t| Known::new(t, &own, &all)).transpose()?;
         let kind = Kind { known: known.is_some(), touch: own.touch };
-        let combiner = background.and_then(|b| b.combiner(kind, first.device));
-        Ok(Self { device: first.device, text: first.text.clone(), shape, own, known, combiner })
+        let combiner = background.and_then(|b| b.combiner(kind, device));
+        let text = enrolled.first().and_then(|s| s.text.clone());
+        Ok(Self { device, text, own, known, combiner, timing: None })
     }
 
-    /// Compares one typing or several; several count as their mean, so that an unlucky one does less harm.
+    /// Compares one typing or several; see [`window`] for what several say.
     ///
     /// # Errors
     /// No samples, another kind or shape, device, text or number of keys.
@@ -111,10 +130,16 @@ impl<'b> Template<'b> {
         probe: &[Sample],
         scratch: &mut Scratch,
     ) -> Result<Evidence, BehaviorError> {
+        let layout = &self.own.layout;
+        let mut touch = true;
         for sample in probe {
-            same_text(self.device, self.text.as_deref(), &self.shape, sample)?;
+            let text = self.text.as_deref();
+            touch &= same_text(self.device, text, layout.keys, sample)?.has_touch();
         }
-        let typings = typings(probe, &self.shape);
+        if let (false, Some(timing)) = (touch, &self.timing) {
+            return timing.score_with(probe, scratch);
+        }
+        let typings = typings(probe, layout);
         let Some(last) = typings.last() else {
             let what = "a probe of a fixed text: typings";
             return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
@@ -125,6 +150,8 @@ impl<'b> Template<'b> {
             raw += r / typings.len() as f64;
             llr += l / typings.len() as f64;
         }
+        let worth = window::worth(typings.len());
+        (raw, llr) = (raw * worth, llr * worth);
         let enough = self.own.views[0].count >= fallback::ENOUGH_TYPINGS;
         let habits = habits(&self.own, self.known.as_ref(), last, llr);
         Ok(Evidence { raw: RawScore(raw), llr: Llr(llr), enough, habits })
@@ -157,7 +184,7 @@ impl<'b> Template<'b> {
         own.touch = touch;
         let known = text.map(|t| Known::new(t, &own, typings)).transpose()?;
         let (device, combiner) = (Device::Desktop, None);
-        Ok(Self { device, text: None, shape: layout, own, known, combiner })
+        Ok(Self { device, text: None, own, known, combiner, timing: None })
     }
 }
 
@@ -197,7 +224,7 @@ fn typings(samples: &[Sample], shape: &Layout) -> Vec<Typing> {
 fn same_text(
     device: Device,
     text: Option<&str>,
-    shape: &Layout,
+    keys: usize,
     sample: &Sample,
 ) -> Result<Layout, BehaviorError> {
     let differ =
@@ -206,18 +233,14 @@ fn same_text(
     if sample.device != device {
         return differ("device classes", device.as_str().into(), sample.device.as_str().into());
     }
-    if layout.keys != shape.keys {
-        return differ("numbers of keys", shape.keys.to_string(), layout.keys.to_string());
+    if layout.keys != keys {
+        return differ("numbers of keys", keys.to_string(), layout.keys.to_string());
     }
     if sample.text.as_deref() != text {
         // The name of a known text may be the text.
         let name = |t: Option<&str>| t.map_or("a text of no background", |_| "a known text");
         let got = if sample.text.is_some() { "another one" } else { name(None) };
         return differ("texts", name(text).to_owned(), got.to_owned());
-    }
-    if layout != *shape {
-        let name = |l: &Layout| format!("values of {} kinds", l.row_len() / l.keys.max(1));
-        return differ("what the device tells of a key", name(shape), name(&layout));
     }
     Ok(layout)
 }

@@ -146,6 +146,55 @@ fn what_is_no_clean_typing_is_an_error_and_never_a_score() {
     assert!(matches!(extract(&typist.types(&long, 1), None), Err(BehaviorError::TooMuch { .. })));
 }
 
+/// Tells what a touch screen tells of each key.
+fn touched(mut capture: Capture) -> Capture {
+    let Events::Keystroke(keys) = &mut capture.events else { panic!("keys went in") };
+    for (i, key) in keys.iter_mut().enumerate() {
+        let place = 100.0 * i as f32;
+        (key.pressure, key.size, key.x, key.y) = (Some(0.4), Some(0.2), Some(place), Some(300.0));
+    }
+    capture
+}
+
+#[test]
+fn what_both_sides_have_is_compared() {
+    let mut typist = Typist::new(7);
+    let plain: Vec<Capture> = (0..8).map(|i| typist.types(&KEYS, i)).collect();
+    let extracted = |all: &[Capture], touch: bool| -> Vec<Sample> {
+        let one = |c: &Capture| extract(&if touch { touched(c.clone()) } else { c.clone() }, None);
+        all.iter().map(|c| one(c).unwrap()).collect()
+    };
+    let (enrolled, probe) = plain.split_at(7);
+    let score = |enrolled: &[Sample], probe: &[Sample]| {
+        Template::new(enrolled, None).unwrap().score(probe).unwrap()
+    };
+    let times = score(&extracted(enrolled, false), &extracted(probe, false));
+    assert_eq!(score(&extracted(enrolled, false), &extracted(probe, true)), times);
+    assert_eq!(score(&extracted(enrolled, true), &extracted(probe, false)), times);
+    let mut mixed = extracted(&enrolled[..3], true);
+    mixed.extend(extracted(&enrolled[3..], false));
+    assert_eq!(score(&mixed, &extracted(probe, true)), times);
+    let full = Template::new(&extracted(enrolled, true), None).unwrap();
+    assert!(full.score(&extracted(probe, true)).unwrap().llr.0.is_finite());
+}
+
+#[test]
+fn several_typings_say_more_than_one() {
+    let background = background();
+    for known in [Some(&background), None] {
+        let (mut own, mut other) = (Typist::new(100), Typist::new(101));
+        let template = Template::new(&samples(&mut own, 10, known), known).unwrap();
+        for (typist, sign) in [(&mut own, 1.0), (&mut other, -1.0)] {
+            let probe = samples(typist, 5, known);
+            let llr = |n: usize| sign * template.score(&probe[..n]).unwrap().llr.0;
+            let singles = probe.iter().map(|s| template.score(std::slice::from_ref(s)).unwrap());
+            let mean = sign * singles.map(|e| e.llr.0).sum::<f64>() / 5.0;
+            assert!((llr(5) - window::worth(5) * mean).abs() < 1e-9 && mean > 0.0);
+            assert!(llr(5) > mean && llr(5) < 5.0 * mean);
+        }
+    }
+}
+
 #[test]
 fn damaged_samples_are_errors() {
     let mut typist = Typist::new(7);

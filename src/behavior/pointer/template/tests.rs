@@ -29,11 +29,30 @@ fn samples_of_a_window_count_together() {
         let dim = whole.dim;
         Sample { rows: whole.rows[range.start * dim..range.end * dim].to_vec(), ..whole.clone() }
     };
-    let parts = [part(0..20), part(20..60)];
-    assert_eq!(
-        template.score(&parts).unwrap(),
-        template.score(std::slice::from_ref(&whole)).unwrap()
-    );
+    let mut parts = [part(0..20), part(20..40), part(40..60)];
+    let together = template.score(&parts).unwrap();
+    let whole = template.score(std::slice::from_ref(&whole)).unwrap();
+    assert!((together.llr.0 - whole.llr.0).abs() < 0.5, "{together:?} {whole:?}");
+    assert!(together.enough);
+    parts.reverse();
+    assert_eq!(template.score(&parts).unwrap(), together);
+}
+
+#[test]
+fn the_order_of_enrollment_says_nothing() {
+    let background = trained();
+    let enrolled: Vec<Sample> = (0..8).map(|i| made(3, i, 17)).collect();
+    let probe = [made(3, 20, 60)];
+    for known in [Some(&background), None] {
+        let first = Template::new(&enrolled, known).unwrap().score(&probe).unwrap();
+        for turn in 1..8 {
+            let mut turned = enrolled.clone();
+            turned.rotate_left(turn);
+            turned.swap(0, 3);
+            let again = Template::new(&turned, known).unwrap().score(&probe).unwrap();
+            assert_eq!(again, first);
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,432 @@
+//! Captures as clients send them, and the one check that makes a [`Capture`] of them.
+
+use crate::behavior::BehaviorError;
+use crate::behavior::error::Place;
+use crate::behavior::event::{
+    Button, Capture, Device, Events, KeyEvent, Mended, MotionEvent, Phase, PointEvent, Screen,
+};
+use crate::behavior::key::Naming;
+use crate::behavior::limits::{
+    MAX_CONTACT, MAX_DISORDER_MS, MAX_EVENTS, MAX_ID_BYTES, MAX_KEY_BYTES, MAX_MOTION,
+    MAX_MOTION_VALUE, MAX_PIXELS, MAX_SPAN_MS, MAX_TIME_MS,
+};
+
+/// A key as a client sends it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RawKey {
+    /// Name, code or class.
+    pub key: String,
+    /// See [`KeyEvent`].
+    pub down_ms: f64,
+    /// See [`KeyEvent`].
+    pub up_ms: f64,
+    /// See [`KeyEvent`].
+    pub pressure: Option<f64>,
+    /// See [`KeyEvent`].
+    pub size: Option<f64>,
+    /// See [`KeyEvent`].
+    pub x: Option<f64>,
+    /// See [`KeyEvent`].
+    pub y: Option<f64>,
+}
+
+/// A point as a client sends it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawPoint {
+    /// See [`PointEvent`].
+    pub phase: Phase,
+    /// See [`PointEvent`].
+    pub t_ms: f64,
+    /// See [`PointEvent`].
+    pub x: f64,
+    /// See [`PointEvent`].
+    pub y: f64,
+    /// See [`PointEvent`].
+    pub pressure: Option<f64>,
+    /// See [`PointEvent`].
+    pub size: Option<f64>,
+    /// Name of the button.
+    pub button: Option<String>,
+}
+
+/// The events as a client sends them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawEvents {
+    /// Keys.
+    Keystroke(Vec<RawKey>),
+    /// Points of a stroke.
+    Touch(Vec<RawPoint>),
+    /// Points of a pointer.
+    Pointer(Vec<RawPoint>),
+}
+
+/// A capture nobody has looked at yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawCapture {
+    /// See [`Capture`].
+    pub subject: String,
+    /// See [`Capture`].
+    pub capture: String,
+    /// See [`Capture`].
+    pub session: Option<String>,
+    /// See [`Capture`].
+    pub device: Device,
+    /// See [`Capture`].
+    pub text_id: Option<String>,
+    /// See [`Capture`].
+    pub screen: Option<Screen>,
+    /// See [`Capture`].
+    pub events: RawEvents,
+    /// See [`Capture`].
+    pub motion: Vec<MotionEvent>,
+}
+
+impl RawCapture {
+    /// Checks everything, puts events in order that came up to 2 s too late, and drops repeated ones.
+    ///
+    /// # Errors
+    /// Every limit of [`crate::behavior::limits`], numbers that are not finite, a key that comes up before it went
+    /// down, and time that runs back.
+    pub fn check(self) -> Result<Capture, BehaviorError> {
+        check_id("subject", &self.subject)?;
+        check_id("capture", &self.capture)?;
+        self.session.as_deref().map_or(Ok(()), |id| check_id("session", id))?;
+        self.text_id.as_deref().map_or(Ok(()), |id| check_id("text_id", id))?;
+        if let Some(screen) = self.screen {
+            let sides =
+                [("screen.width_px", screen.width_px), ("screen.height_px", screen.height_px)];
+            for (what, value) in sides.into_iter().chain(screen.dpi.map(|d| ("screen.dpi", d))) {
+                if !(value.is_finite() && (1.0..=MAX_PIXELS as f32).contains(&value)) {
+                    let (place, got) = (Place::Capture, f64::from(value));
+                    return Err(BehaviorError::Number { place, what, range: "1 to 1e6", got });
+                }
+            }
+        }
+        let mut mended = Mended::default();
+        let events = match self.events {
+            RawEvents::Keystroke(raw) => Events::Keystroke(keys(raw, &mut mended)?),
+            RawEvents::Touch(raw) => Events::Touch(stroke(points(raw, &mut mended)?)?),
+            RawEvents::Pointer(raw) => Events::Pointer(points(raw, &mut mended)?),
+        };
+        if events.is_empty() {
+            return Err(BehaviorError::Empty);
+        }
+        let motion = motion(self.motion)?;
+        Ok(Capture {
+            subject: self.subject,
+            capture: self.capture,
+            session: self.session,
+            device: self.device,
+            text_id: self.text_id,
+            screen: self.screen,
+            events,
+            motion,
+            mended,
+        })
+    }
+}
+
+/// Refuses ids that would break a line of output.
+pub(super) fn check_id(what: &'static str, id: &str) -> Result<(), BehaviorError> {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    if id.is_empty() || id.len() > MAX_ID_BYTES || id.contains(odd) {
+        return Err(BehaviorError::Id { what, limit: MAX_ID_BYTES });
+    }
+    Ok(())
+}
+
+fn keys(raw: Vec<RawKey>, mended: &mut Mended) -> Result<Vec<KeyEvent>, BehaviorError> {
+    check_count("events", raw.len(), MAX_EVENTS)?;
+    if let Some(long) = raw.iter().map(|k| k.key.len()).find(|n| *n > MAX_KEY_BYTES) {
+        let what = "the name of a key";
+        return Err(BehaviorError::TooMuch {
+            what,
+            unit: "bytes",
+            limit: MAX_KEY_BYTES,
+            got: long,
+        });
+    }
+    let naming = Naming::of(raw.iter().map(|k| k.key.as_str()));
+    let mut events = Vec::with_capacity(raw.len());
+    for (index, k) in raw.iter().enumerate() {
+        let down_ms = time(index, "down_ms", k.down_ms)?;
+        let up_ms = time(index, "up_ms", k.up_ms)?;
+        if up_ms < down_ms {
+            let (what, range) = ("up_ms less down_ms", "0 or more");
+            let (place, got) = (Place::Event(index), up_ms - down_ms);
+            return Err(BehaviorError::Number { place, what, range, got });
+        }
+        events.push(KeyEvent {
+            key: naming.key(&k.key),
+            down_ms,
+            up_ms,
+            pressure: contact(index, "pressure", k.pressure)?,
+            size: contact(index, "size", k.size)?,
+            x: pixels(index, "x", k.x)?,
+            y: pixels(index, "y", k.y)?,
+        });
+    }
+    ordered(&mut events, Place::Event, |k| k.down_ms, mended)?;
+    let last = events.iter().map(|k| k.up_ms).fold(0.0, f64::max);
+    check_span(events.first().map(|k| k.down_ms), last)?;
+    Ok(events)
+}
+
+fn points(raw: Vec<RawPoint>, mended: &mut Mended) -> Result<Vec<PointEvent>, BehaviorError> {
+    check_count("events", raw.len(), MAX_EVENTS)?;
+    let mut events = Vec::with_capacity(raw.len());
+    for (index, p) in raw.iter().enumerate() {
+        let pixel = |what, value| -> Result<f32, BehaviorError> {
+            Ok(pixels(index, what, Some(value))?.unwrap_or_default())
+        };
+        events.push(PointEvent {
+            phase: p.phase,
+            t_ms: time(index, "t_ms", p.t_ms)?,
+            x: pixel("x", p.x)?,
+            y: pixel("y", p.y)?,
+            pressure: contact(index, "pressure", p.pressure)?,
+            size: contact(index, "size", p.size)?,
+            button: p.button.as_deref().and_then(Button::parse),
+        });
+    }
+    ordered(&mut events, Place::Event, |p| p.t_ms, mended)?;
+    check_span(events.first().map(|p| p.t_ms), events.last().map_or(0.0, |p| p.t_ms))?;
+    Ok(events)
+}
+
+fn motion(mut readings: Vec<MotionEvent>) -> Result<Vec<MotionEvent>, BehaviorError> {
+    check_count("motion", readings.len(), MAX_MOTION)?;
+    for (index, reading) in readings.iter().enumerate() {
+        let place = Place::Motion(index);
+        number(place, "t_ms", "0 to 1e14 ms", reading.t_ms, 0.0..=MAX_TIME_MS)?;
+        for value in reading.accel.iter().chain(&reading.gyro).flatten() {
+            let value = f64::from(*value);
+            if !(value.is_finite() && value.abs() <= MAX_MOTION_VALUE) {
+                let (what, range) = ("accel or gyro", "within ±1e4");
+                return Err(BehaviorError::Number { place, what, range, got: value });
+            }
+        }
+    }
+    ordered(&mut readings, Place::Motion, |m| m.t_ms, &mut Mended::default())?;
+    Ok(readings)
+}
+
+/// One stroke: a finger goes down once, first, and nothing comes after it left. One whose end was not seen is one, too.
+fn stroke(points: Vec<PointEvent>) -> Result<Vec<PointEvent>, BehaviorError> {
+    let mut left = false;
+    for (index, point) in points.iter().enumerate() {
+        let why = match point.phase {
+            _ if left => "comes after the finger left",
+            Phase::Down if index > 0 => "is a second finger down",
+            Phase::Move | Phase::Up if index == 0 => "comes before a finger is down",
+            Phase::Down | Phase::Move | Phase::Up => {
+                left = point.phase == Phase::Up;
+                continue;
+            }
+        };
+        return Err(BehaviorError::Stroke { index, why });
+    }
+    Ok(points)
+}
+
+fn check_count(what: &'static str, got: usize, limit: usize) -> Result<(), BehaviorError> {
+    if got > limit {
+        return Err(BehaviorError::TooMuch { what, unit: "events", limit, got });
+    }
+    Ok(())
+}
+
+fn check_span(first_ms: Option<f64>, last_ms: f64) -> Result<(), BehaviorError> {
+    let got = last_ms - first_ms.unwrap_or(last_ms);
+    if got > MAX_SPAN_MS {
+        let (what, range) = ("time since the first event", "at most 86400000 ms");
+        return Err(BehaviorError::Number { place: Place::Capture, what, range, got });
+    }
+    Ok(())
+}
+
+/// Sorts by time what came up to [`MAX_DISORDER_MS`] too late, and drops events that equal one of the same time.
+fn ordered<T: PartialEq>(
+    events: &mut Vec<T>,
+    place: fn(usize) -> Place,
+    at: impl Fn(&T) -> f64,
+    mended: &mut Mended,
+) -> Result<(), BehaviorError> {
+    let mut latest = f64::NEG_INFINITY;
+    for (index, event) in events.iter().enumerate() {
+        let back_ms = latest - at(event);
+        if back_ms > MAX_DISORDER_MS {
+            let (place, limit_ms) = (place(index), MAX_DISORDER_MS);
+            return Err(BehaviorError::TimeRunsBack { place, back_ms, limit_ms });
+        }
+        if back_ms > 0.0 {
+            mended.reordered += 1;
+        }
+        latest = latest.max(at(event));
+    }
+    if mended.reordered > 0 {
+        events.sort_by(|a, b| at(a).total_cmp(&at(b)));
+    }
+    let before = events.len();
+    events.dedup();
+    mended.duplicates += (before - events.len()) as u32;
+    Ok(())
+}
+
+fn time(index: usize, what: &'static str, value: f64) -> Result<f64, BehaviorError> {
+    number(Place::Event(index), what, "0 to 1e14 ms", value, 0.0..=MAX_TIME_MS)
+}
+
+fn contact(
+    index: usize,
+    what: &'static str,
+    value: Option<f64>,
+) -> Result<Option<f32>, BehaviorError> {
+    let place = Place::Event(index);
+    let checked = |v| number(place, what, "0 to 1e4", v, 0.0..=MAX_CONTACT);
+    Ok(value.map(checked).transpose()?.map(|v| v as f32))
+}
+
+fn pixels(
+    index: usize,
+    what: &'static str,
+    value: Option<f64>,
+) -> Result<Option<f32>, BehaviorError> {
+    let place = Place::Event(index);
+    let checked = |v| number(place, what, "within ±1e6 pixels", v, -MAX_PIXELS..=MAX_PIXELS);
+    Ok(value.map(checked).transpose()?.map(|v| v as f32))
+}
+
+fn number(
+    place: Place,
+    what: &'static str,
+    range: &'static str,
+    got: f64,
+    allowed: std::ops::RangeInclusive<f64>,
+) -> Result<f64, BehaviorError> {
+    if allowed.contains(&got) {
+        Ok(got)
+    } else {
+        Err(BehaviorError::Number { place, what, range, got })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn raw(keys: &[(&str, f64, f64)]) -> RawCapture {
+        let keys = keys.iter().map(|(key, down_ms, up_ms)| RawKey {
+            key: (*key).to_owned(),
+            down_ms: *down_ms,
+            up_ms: *up_ms,
+            ..RawKey::default()
+        });
+        RawCapture {
+            subject: "s1".to_owned(),
+            capture: "c1".to_owned(),
+            session: None,
+            device: Device::Desktop,
+            text_id: None,
+            screen: None,
+            events: RawEvents::Keystroke(keys.collect()),
+            motion: Vec::new(),
+        }
+    }
+
+    fn point(phase: Phase, t_ms: f64, x: f64) -> RawPoint {
+        RawPoint { phase, t_ms, x, y: 1.0, pressure: None, size: None, button: None }
+    }
+
+    #[test]
+    fn rollover_is_no_disorder_and_late_events_are_put_in_order() {
+        let rollover = raw(&[("a", 0.0, 150.0), ("b", 100.0, 130.0)]).check().unwrap();
+        assert_eq!(rollover.mended, Mended::default());
+        let late = raw(&[("a", 100.0, 150.0), ("b", 0.0, 50.0), ("a", 100.0, 150.0)]);
+        let late = late.check().unwrap();
+        assert_eq!(late.mended, Mended { reordered: 1, duplicates: 1 });
+        let Events::Keystroke(keys) = &late.events else { panic!("keys went in") };
+        assert_eq!(keys.iter().map(|k| k.down_ms).collect::<Vec<_>>(), [0.0, 100.0]);
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused() {
+        let bad = [f64::NAN, f64::INFINITY, -1.0, 1e15];
+        for value in bad {
+            assert!(raw(&[("a", value, value)]).check().is_err(), "{value}");
+            assert!(raw(&[("a", 0.0, value)]).check().is_err(), "{value}");
+            let mut touch = raw(&[]);
+            touch.events = RawEvents::Touch(vec![point(Phase::Down, value, 0.0)]);
+            assert!(touch.clone().check().is_err(), "{value}");
+            touch.events = RawEvents::Touch(vec![point(Phase::Down, 0.0, value * 1e3)]);
+            assert!(touch.check().is_err() || value == -1.0, "{value}");
+        }
+        assert!(raw(&[("a", 10.0, 9.0)]).check().is_err());
+        let travel = raw(&[("a", 10_000.0, 10_001.0), ("b", 1.0, 2.0)]).check();
+        assert!(
+            matches!(travel, Err(BehaviorError::TimeRunsBack { place: Place::Event(1), .. })),
+            "{travel:?}"
+        );
+        let span = raw(&[("a", 0.0, MAX_SPAN_MS + 1.0)]).check();
+        assert!(matches!(span, Err(BehaviorError::Number { .. })), "{span:?}");
+        let mut moved = raw(&[("a", 0.0, 1.0)]);
+        moved.motion = vec![MotionEvent { t_ms: 0.0, accel: Some([f32::NAN; 3]), gyro: None }];
+        assert!(moved.check().is_err());
+        let mut screen = raw(&[("a", 0.0, 1.0)]);
+        screen.screen = Some(Screen { width_px: 0.0, height_px: 10.0, dpi: None });
+        assert!(screen.check().is_err());
+    }
+
+    #[test]
+    fn a_touch_capture_is_one_stroke() {
+        use Phase::{Down, Move, Up};
+        let check = |phases: &[Phase]| {
+            let points = phases.iter().zip(0..).map(|(p, i)| point(*p, f64::from(i), 0.0));
+            RawCapture { events: RawEvents::Touch(points.collect()), ..raw(&[]) }.check()
+        };
+        for whole in [&[Down, Move, Up][..], &[Down, Up], &[Down], &[Down, Move]] {
+            assert!(check(whole).is_ok(), "{whole:?}");
+        }
+        for (other, at) in [
+            (&[Move, Up][..], 0),
+            (&[Up], 0),
+            (&[Down, Move, Down, Up], 2),
+            (&[Down, Up, Down, Up], 2),
+            (&[Down, Up, Move], 2),
+        ] {
+            let error = check(other).unwrap_err();
+            assert!(matches!(error, BehaviorError::Stroke { index, .. } if index == at), "{error}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_where_and_keep_numbers_short() {
+        let said = |capture: RawCapture| capture.check().unwrap_err().to_string();
+        let huge = said(raw(&[("a", 0.0, 1e300)]));
+        assert_eq!(huge, "event 0: up_ms must be 0 to 1e14 ms, got 1e300");
+        let mut screen = raw(&[("a", 0.0, 1.0)]);
+        screen.screen = Some(Screen { width_px: 100.0, height_px: 0.5, dpi: None });
+        assert_eq!(said(screen), "screen.height_px must be 1 to 1e6, got 0.5");
+        let mut moved = raw(&[("a", 0.0, 1.0)]);
+        moved.motion = vec![MotionEvent { t_ms: 0.0, accel: Some([2e4; 3]), gyro: None }];
+        assert_eq!(said(moved), "motion 0: accel or gyro must be within ±1e4, got 20000");
+        let span = said(raw(&[("a", 0.0, MAX_SPAN_MS + 1.0)]));
+        assert!(span.starts_with("time since the first event must be"), "{span}");
+        let back = said(raw(&[("a", 9e13, 9e13), ("b", 1.0, 2.0)]));
+        assert!(back.starts_with("event 1: time runs back by 89999999999999 ms"), "{back}");
+    }
+
+    #[test]
+    fn limits_name_themselves() {
+        assert_eq!(raw(&[]).check(), Err(BehaviorError::Empty));
+        let many = raw(&vec![("a", 0.0, 1.0); MAX_EVENTS + 1]).check().unwrap_err();
+        assert_eq!(many.to_string(), "events: at most 50000 events, got 50001");
+        let long = "k".repeat(MAX_KEY_BYTES + 1);
+        assert!(raw(&[(&long, 0.0, 1.0)]).check().is_err());
+        for id in ["", "a b", "a\tb", "x\u{0}", &"x".repeat(MAX_ID_BYTES + 1)] {
+            let mut capture = raw(&[("a", 0.0, 1.0)]);
+            id.clone_into(&mut capture.subject);
+            assert!(matches!(capture.check(), Err(BehaviorError::Id { .. })), "{id:?}");
+        }
+    }
+}
