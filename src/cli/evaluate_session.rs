@@ -22,7 +22,7 @@ pub struct Args {
     /// Folder for sessions, JSON and plots.
     #[arg(long, value_name = "DIR", default_value = "evaluation")]
     out: PathBuf,
-    /// Writes a fusion fitted on all people (JSON).
+    /// Writes the fusion that was fitted (JSON).
     #[arg(long, value_name = "FILE")]
     fit: Option<PathBuf>,
     /// The tables as Markdown.

@@ -3,14 +3,14 @@
 //! Modalities of one real person may depend on each other; those of a chimeric one do not. Figures of a fusion over chimeric
 //! people are therefore what it reaches where errors are independent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::domain::{Llr, Modality};
 use crate::usecase::evaluate_session::EvaluateSessionError;
-use crate::usecase::evaluate_session::parts::Source;
+use crate::usecase::evaluate_session::parts::{Source, Sources};
 use crate::usecase::evaluate_session::protocol::ProtocolFile;
 
 /// How often modalities of a session are drawn anew because nobody could attack by them.
@@ -23,8 +23,8 @@ pub struct Session {
     pub person: u32,
     /// The person who acts; the same one in a genuine session.
     pub actor: u32,
-    /// Fold of both.
-    pub fold: usize,
+    /// A fusion is fitted on both; otherwise it is judged on them.
+    pub fitted: bool,
     /// Calibrated LLRs; a modality that is not listed was missing.
     pub llrs: BTreeMap<Modality, Llr>,
 }
@@ -41,8 +41,8 @@ impl Session {
 pub struct Chimeras {
     /// In order of people.
     pub sessions: Vec<Session>,
-    /// Real people behind each modality.
-    pub real: BTreeMap<Modality, usize>,
+    /// Real people behind each modality: of those fitted on, of those judged on.
+    pub real: BTreeMap<Modality, [usize; 2]>,
 }
 
 /// Place of a real person: number of the source, number in it.
@@ -57,27 +57,31 @@ type Person = BTreeMap<Modality, Place>;
 /// People that nobody could attack.
 pub fn assemble(
     protocol: &ProtocolFile,
-    sources: &BTreeMap<Modality, Vec<Source>>,
+    sources: &BTreeMap<Modality, Sources>,
 ) -> Result<Chimeras, EvaluateSessionError> {
     let mut rng = ChaCha8Rng::seed_from_u64(protocol.seed);
     let count = protocol.families * protocol.family;
     let mut people: Vec<Person> = vec![Person::new(); count];
     let mut real = BTreeMap::new();
     for part in &protocol.modalities {
-        let of_modality = sources.get(&part.modality).map(Vec::as_slice).unwrap_or_default();
-        let places = in_line(of_modality, &mut rng);
-        // Families take neighbors in line, who are compared with each other; within one the order is drawn, so that
-        // it does not tell who else has what.
-        for (family, taken) in
-            people.chunks_mut(protocol.family).zip(places.chunks(protocol.family))
-        {
+        let Some(found) = sources.get(&part.modality) else { continue };
+        let mut lines = Lines::of(found, &mut rng);
+        let mut counts = [0, 0];
+        for (number, family) in people.chunks_mut(protocol.family).enumerate() {
+            let fitted = is_fitted(number);
+            // A family takes neighbors in line, who are compared with each other; within one the order is drawn, so that
+            // it does not tell who else has what.
+            let taken = lines.take(fitted, protocol.family);
+            counts[usize::from(!fitted)] += taken.len();
             let mut seats: Vec<usize> = (0..family.len()).collect();
             shuffle(&mut seats, &mut rng);
             for (seat, place) in seats.into_iter().zip(taken) {
-                family[seat].insert(part.modality, *place);
+                if let Some(person) = family.get_mut(seat) {
+                    person.insert(part.modality, place);
+                }
             }
         }
-        real.insert(part.modality, places.len().min(count));
+        real.insert(part.modality, counts);
     }
     let draw = Draw { protocol, sources, people: &people };
     let mut sessions = Vec::new();
@@ -90,10 +94,50 @@ pub fn assemble(
     Ok(Chimeras { sessions, real })
 }
 
-/// Everybody of a modality, group by group, in drawn order within each source.
-fn in_line(sources: &[Source], rng: &mut ChaCha8Rng) -> Vec<Place> {
-    let mut line = Vec::new();
-    for (number, source) in sources.iter().enumerate() {
+/// A fusion is fitted on every other family.
+fn is_fitted(family: usize) -> bool {
+    family % 2 == 0
+}
+
+/// Who is still to be dealt.
+enum Lines {
+    /// To whichever family comes next.
+    Shared(VecDeque<Place>),
+    /// To families that are fitted on, and to those that are judged on.
+    Apart([VecDeque<Place>; 2]),
+}
+
+impl Lines {
+    fn of(sources: &Sources, rng: &mut ChaCha8Rng) -> Self {
+        let numbered = || sources.all.iter().enumerate();
+        match sources.judged {
+            None => Self::Shared(in_line(numbered(), rng)),
+            Some(judged) => Self::Apart([
+                in_line(numbered().skip(judged), rng),
+                in_line(numbered().take(judged), rng),
+            ]),
+        }
+    }
+
+    fn take(&mut self, fitted: bool, count: usize) -> Vec<Place> {
+        let line = match self {
+            Self::Shared(line) => line,
+            Self::Apart([fit, judged]) => match fitted {
+                true => fit,
+                false => judged,
+            },
+        };
+        line.drain(..count.min(line.len())).collect()
+    }
+}
+
+/// Everybody of some sources, group by group, in drawn order within each source.
+fn in_line<'a>(
+    sources: impl Iterator<Item = (usize, &'a Source)>,
+    rng: &mut ChaCha8Rng,
+) -> VecDeque<Place> {
+    let mut line = VecDeque::new();
+    for (number, source) in sources {
         let mut groups = source.groups();
         shuffle(&mut groups, rng);
         for mut group in groups {
@@ -112,15 +156,14 @@ fn shuffle<T>(all: &mut [T], rng: &mut ChaCha8Rng) {
 
 struct Draw<'a> {
     protocol: &'a ProtocolFile,
-    sources: &'a BTreeMap<Modality, Vec<Source>>,
+    sources: &'a BTreeMap<Modality, Sources>,
     people: &'a [Person],
 }
 
 impl Draw<'_> {
     /// Genuine and impostor sessions of a person hold a set of modalities with the same probability, so that it says nothing.
     fn sessions_of(&self, person: usize, rng: &mut ChaCha8Rng, sessions: &mut Vec<Session>) {
-        let family = person / self.protocol.family;
-        let fold = family % self.protocol.folds;
+        let fitted = is_fitted(person / self.protocol.family);
         let all = self.protocol.genuine + self.protocol.impostor;
         for number in 0..all {
             let Some((held, attackers)) = self.held(person, rng) else { return };
@@ -133,7 +176,7 @@ impl Draw<'_> {
                 Some((modality, Llr(found[rng.random_range(0..found.len())])))
             });
             let llrs = llrs.collect();
-            sessions.push(Session { person: person as u32, actor: actor as u32, fold, llrs });
+            sessions.push(Session { person: person as u32, actor: actor as u32, fitted, llrs });
         }
     }
 
@@ -163,7 +206,7 @@ impl Draw<'_> {
     fn llrs(&self, modality: Modality, person: usize, actor: usize) -> Option<&[f64]> {
         let (source, own) = *self.people[person].get(&modality)?;
         let (other_source, other) = *self.people[actor].get(&modality)?;
-        let found = self.sources.get(&modality)?.get(source)?;
+        let found = self.sources.get(&modality)?.all.get(source)?;
         match person == actor {
             true => found.own.get(own),
             false if source == other_source => found.others.get(&(own, other)),
@@ -178,6 +221,7 @@ impl Draw<'_> {
 pub(super) mod tests {
     use super::*;
     use crate::scoring::metrics::probit;
+    use crate::usecase::evaluate_session::fused::{Fused, fit, fuse};
     use crate::usecase::evaluate_session::protocol::PROTOCOL;
 
     /// People who are all compared, with calibrated normal LLRs of separation `d`.
@@ -210,14 +254,27 @@ pub(super) mod tests {
         protocol
     }
 
-    pub(in crate::usecase::evaluate_session) fn sources() -> BTreeMap<Modality, Vec<Source>> {
-        // Voice ends in the eighth family and touch has two sets.
+    pub(in crate::usecase::evaluate_session) fn sources() -> BTreeMap<Modality, Sources> {
+        // Voice has sets of its own for the fit and ends before the families do; touch has two sets.
+        let voice = Sources { all: vec![source(75, 2.0, 0), source(60, 2.0, 5)], judged: Some(1) };
+        let shared = |all| Sources { all, judged: None };
         [
-            (Modality::Voice, vec![source(90, 2.0, 0)]),
-            (Modality::Keystroke, vec![source(130, 1.5, 1)]),
-            (Modality::Touch, vec![source(20, 1.0, 2), source(110, 1.5, 3)]),
+            (Modality::Voice, voice),
+            (Modality::Keystroke, shared(vec![source(200, 1.5, 1)])),
+            (Modality::Touch, shared(vec![source(20, 1.0, 2), source(170, 1.5, 3)])),
         ]
         .into()
+    }
+
+    /// The sessions that are judged, fused.
+    pub(in crate::usecase::evaluate_session) fn judged(
+        protocol: &ProtocolFile,
+    ) -> (Vec<Session>, Fused) {
+        let mut sessions = assemble(protocol, &sources()).unwrap().sessions;
+        let fusion = fit(protocol, &sessions).unwrap();
+        sessions.retain(|session| !session.fitted);
+        let fused = fuse(fusion, &sessions);
+        (sessions, fused)
     }
 
     #[test]
@@ -225,13 +282,14 @@ pub(super) mod tests {
         let protocol = protocol();
         let made = assemble(&protocol, &sources()).unwrap();
         assert_eq!(made, assemble(&protocol, &sources()).unwrap(), "the same seed");
-        assert_eq!(made.real[&Modality::Voice], 90);
-        assert_eq!(made.real[&Modality::Keystroke], 120);
-        assert_eq!(made.sessions.len(), 120 * (6 + 24));
+        assert_eq!(made.real[&Modality::Voice], [60, 75]);
+        assert_eq!(made.real[&Modality::Keystroke], [84, 84]);
+        let all = protocol.families * protocol.family;
+        assert_eq!(made.sessions.len(), all * (protocol.genuine + protocol.impostor));
         for session in &made.sessions {
             let family = |person: u32| person as usize / protocol.family;
             assert_eq!(family(session.person), family(session.actor));
-            assert_eq!(session.fold, family(session.person) % protocol.folds);
+            assert_eq!(session.fitted, family(session.person) % 2 == 0);
             assert!(!session.llrs.is_empty());
         }
         for modality in [Modality::Voice, Modality::Keystroke, Modality::Touch] {
@@ -247,7 +305,8 @@ pub(super) mod tests {
     #[test]
     fn people_without_comparisons_have_no_sessions() {
         let alone = Source { people: vec!["a".into()], own: vec![vec![1.0]], ..Source::default() };
-        let sources = BTreeMap::from([(Modality::Voice, vec![alone])]);
+        let sources =
+            BTreeMap::from([(Modality::Voice, Sources { all: vec![alone], judged: None })]);
         assert!(assemble(&protocol(), &sources).is_err());
     }
 }

@@ -142,15 +142,12 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usecase::evaluate_session::chimera::assemble;
-    use crate::usecase::evaluate_session::chimera::tests::{protocol, sources};
-    use crate::usecase::evaluate_session::fused::fuse;
+    use crate::usecase::evaluate_session::chimera::tests::{judged, protocol};
 
     #[test]
     fn independent_parts_fuse_to_fewer_errors_than_each_has() {
         let protocol = protocol();
-        let sessions = assemble(&protocol, &sources()).unwrap().sessions;
-        let fused = fuse(&protocol, &sessions).unwrap();
+        let (sessions, fused) = judged(&protocol);
         let rows = rows(&protocol, &Scored { sessions: &sessions, fused: &fused }).unwrap();
         let fused = rows.iter().filter(|r| r.eer_ratio.is_some() && r.system == "fused");
         assert_eq!(fused.clone().count(), 3);
@@ -159,7 +156,7 @@ mod tests {
             assert!(ratio.ratio < 0.95 && ratio.interval.high < 1.0, "{row:?}");
         }
         let all = &rows[0];
-        assert_eq!((all.genuine, all.impostor), (720, 2_880));
+        assert_eq!((all.genuine, all.impostor), (84 * 6, 84 * 36));
         assert!(all.cllr_loss.value < 0.06, "{:?}", all.cllr_loss);
         assert_eq!(all.support[2], Support::TooFewTrials);
     }

@@ -2,7 +2,7 @@
 //!
 //! People are chimeric: put together from real people of disjoint data sets, whose comparisons other evaluations have scored.
 //! Writes into its output folder: `protocol.toml`, which repeats the run to the digit, `sessions.tsv`, `evaluation.json`,
-//! `det.svg` and `reliability.svg`; and a fusion fitted on everybody, if asked.
+//! `det.svg` and `reliability.svg`; and the fusion, if asked.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -67,7 +67,7 @@ pub struct Options<'a> {
     pub protocol: Option<&'a str>,
     /// Where results are written.
     pub out: &'a Path,
-    /// Where a fusion fitted on everybody is written.
+    /// Where the fusion is written.
     pub fit: Option<&'a Path>,
 }
 
@@ -78,15 +78,13 @@ pub struct Evaluation {
     pub program: String,
     /// Chimeric people.
     pub people: usize,
-    /// Real people behind each modality.
-    pub real: BTreeMap<Modality, usize>,
+    /// Real people behind each modality: of those fitted on, of those judged on.
+    pub real: BTreeMap<Modality, [usize; 2]>,
     /// Accuracy.
     pub rows: Vec<Row>,
     /// Decisions.
     pub shares: Vec<ShareRow>,
-    /// The fusion of each fold, fitted on the others.
-    pub folds: Vec<Fusion>,
-    /// The fusion fitted on everybody.
+    /// The fusion that was fitted and judged.
     pub fusion: Fusion,
 }
 
@@ -98,8 +96,10 @@ pub fn run(options: &Options<'_>, out: &mut dyn Write) -> Result<String, Evaluat
     let text = options.protocol.unwrap_or(protocol::PROTOCOL);
     let protocol = ProtocolFile::parse(text)?;
     let sources = parts::sources(&protocol, options.results, options.data, out)?;
-    let chimeras = chimera::assemble(&protocol, &sources)?;
-    let fused = fused::fuse(&protocol, &chimeras.sessions)?;
+    let mut chimeras = chimera::assemble(&protocol, &sources)?;
+    let fusion = fused::fit(&protocol, &chimeras.sessions)?;
+    chimeras.sessions.retain(|session| !session.fitted);
+    let fused = fused::fuse(fusion, &chimeras.sessions);
     let scored = Scored { sessions: &chimeras.sessions, fused: &fused };
     let evaluation = Evaluation {
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -107,8 +107,7 @@ pub fn run(options: &Options<'_>, out: &mut dyn Write) -> Result<String, Evaluat
         real: chimeras.real.clone(),
         rows: figures::rows(&protocol, &scored)?,
         shares: shares::rows(&protocol, &chimeras.sessions, &fused)?,
-        folds: fused.folds.clone(),
-        fusion: fused::fit(&protocol, &chimeras.sessions, |_| true)?,
+        fusion: fused.fusion.clone(),
     };
     let put = |path: &Path, content: &str| {
         std::fs::write(path, content)

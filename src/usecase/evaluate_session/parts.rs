@@ -23,6 +23,15 @@ pub struct Source {
     pub others: BTreeMap<(usize, usize), Vec<f64>>,
 }
 
+/// The data sets of one modality.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sources {
+    /// In the order of the protocol; those that are only fitted on come last.
+    pub all: Vec<Source>,
+    /// How many of them, from the first on, are only judged on; `None` where people are dealt to both.
+    pub judged: Option<usize>,
+}
+
 impl Source {
     /// Groups of people who are compared with each other, at least two each; whoever has no probe of their own is in none.
     pub fn groups(&self) -> Vec<Vec<usize>> {
@@ -95,23 +104,26 @@ pub fn sources(
     results: &Path,
     data: Option<&Path>,
     out: &mut dyn Write,
-) -> Result<BTreeMap<Modality, Vec<Source>>, EvaluateSessionError> {
+) -> Result<BTreeMap<Modality, Sources>, EvaluateSessionError> {
     let mut all = BTreeMap::new();
     for part in &protocol.modalities {
-        let missing = part.scores.iter().filter(|name| !results.join(name).is_file());
+        let files: Vec<&String> =
+            part.scores.iter().chain(part.fit_scores.iter().flatten()).collect();
+        let missing = files.iter().filter(|name| !results.join(name).is_file());
         let folders: BTreeSet<&str> =
             missing.filter_map(|name| name.split_once('/')).map(|(folder, _)| folder).collect();
         for folder in folders {
             make(protocol, folder, results, data, out)?;
         }
-        let read = |name: &String| {
+        let read = |name: &&String| {
             let path = results.join(name);
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| EvaluateSessionError::File(path.clone(), error))?;
             read_scores(&text).map_err(|why| EvaluateSessionError::Scores(path, why))
         };
-        let sources = part.scores.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        all.insert(part.modality, sources);
+        let judged = part.fit_scores.as_ref().map(|_| part.scores.len());
+        let read = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        all.insert(part.modality, Sources { all: read, judged });
     }
     Ok(all)
 }

@@ -27,12 +27,10 @@ pub struct ProtocolFile {
     pub version: u32,
     /// Of everything that is drawn.
     pub seed: u64,
-    /// Families of chimeric people; whole families are dealt into folds.
+    /// Families of chimeric people. A fusion is fitted on the first, third, … and judged on the second, fourth, ….
     pub families: usize,
     /// People of a family.
     pub family: usize,
-    /// Folds: a fusion is judged on the families of one and fitted on those of the others.
-    pub folds: usize,
     /// Sessions of each person with their own probes.
     pub genuine: usize,
     /// Sessions of others of the family under each person's name.
@@ -61,6 +59,10 @@ pub struct ModalityPart {
     pub present: f64,
     /// Files of scores, relative to the results of the parts; people are taken from the first on.
     pub scores: Vec<String>,
+    /// Those for the families that a fusion is fitted on, where nothing may be fitted on the others. Absent: the people of
+    /// `scores` are dealt to both.
+    #[serde(default)]
+    pub fit_scores: Option<Vec<String>>,
 }
 
 /// How the fusion is fitted.
@@ -71,6 +73,9 @@ pub struct FitPart {
     pub ridge: f64,
     /// Prior at which the cost is least.
     pub prior: f64,
+    /// Weights over this are cut to it. Chimeric people cannot show that modalities depend on each other, so over 1, which
+    /// is independence, nothing is taken for granted.
+    pub most_weight: f64,
 }
 
 /// Decisions that are counted.
@@ -147,7 +152,6 @@ impl ProtocolFile {
             return bad(format!("version {LAYOUT} is read, got {}", self.version));
         }
         for (what, got, low, high) in [
-            ("folds", self.folds, 2, self.families),
             ("families", self.families, 2, MAX_FAMILIES),
             ("family", self.family, 2, MAX_FAMILY),
             ("genuine", self.genuine, 1, MAX_SESSIONS),
@@ -165,6 +169,9 @@ impl ProtocolFile {
             if !(part.present > 0.0 && part.present <= 1.0) {
                 return bad(format!("{name}: present must be over 0 and at most 1"));
             }
+        }
+        if !(self.fit.most_weight > 0.0 && self.fit.most_weight <= 3.0) {
+            return bad("most_weight must be over 0 and at most 3".to_owned());
         }
         if self.modalities.len() < 2 {
             return bad("a fusion needs two modalities".to_owned());
@@ -189,7 +196,7 @@ mod tests {
     fn broken_protocols_are_refused_with_their_reason() {
         for (from, to, why) in [
             ("version = 1", "version = 2", "version 1 is read"),
-            ("folds = 5", "folds = 11", "folds"),
+            ("most_weight = 1.0", "most_weight = 0.0", "most_weight"),
             ("family = 12", "family = 1", "family"),
             ("present = 0.8", "present = 1.8", "voice"),
             ("modality = \"touch\"", "modality = \"voice\"", "twice"),

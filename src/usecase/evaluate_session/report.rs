@@ -16,7 +16,7 @@ use crate::usecase::evaluate_session::shares::{ShareRow, Shares};
 
 /// What the columns mean.
 pub const LEGEND: &str = "People are chimeric: each is put together from real people of disjoint sets, so modalities err independently, \
-which those of one person may not. Each session is fused by a fusion fitted on other people. \"voice and more\": sessions with voice \
+which those of one person may not. Each session is fused by a fusion fitted on other people, real and chimeric. \"voice and more\": sessions with voice \
 and at least one other modality, by voice alone and fused. loss: Cllr - minCllr. Costs at a prior of 0.01. Ratios are to the modality alone \
 on the same sessions. In brackets 95 % intervals by bootstrap over chimeric people. ? too few sessions for the rate (rule of 3), ~ imprecise \
 (rule of 30).";
@@ -89,13 +89,19 @@ pub fn decisions(policy: &str, rows: &[ShareRow]) -> Grid {
 
 /// The table of a fusion.
 pub fn weights(fusion: &Fusion, chimeras: &Chimeras) -> Grid {
-    let title = format!("fusion {} on all {} people", fusion.id, fusion.fitted_on.people);
-    let head = ["modality", "real people", "weight", "lowest LLR", "highest LLR"];
+    let counts = fusion.fitted_on;
+    let title = format!(
+        "fusion {}, fitted on {} people, {} genuine and {} impostor sessions",
+        fusion.id, counts.people, counts.target_trials, counts.non_target_trials
+    );
+    let head =
+        ["modality", "real people fitted on", "judged on", "weight", "lowest LLR", "highest LLR"];
     let mut grid = Grid::new(&title, 1, &head);
     for w in &fusion.weights {
-        let real = chimeras.real.get(&w.modality).copied().unwrap_or(0);
+        let real = chimeras.real.get(&w.modality).copied().unwrap_or_default();
         let numbers = [w.weight, w.lowest, w.highest].map(|x| format!("{x:.2}"));
-        let mut cells = vec![w.modality.as_str().to_owned(), real.to_string()];
+        let mut cells = vec![w.modality.as_str().to_owned()];
+        cells.extend(real.map(|people| people.to_string()));
         cells.extend(numbers);
         grid.push(cells);
     }
@@ -127,10 +133,10 @@ fn ratio(ratio: Option<PairedRatio>) -> String {
     ratio.map_or_else(String::new, text)
 }
 
-/// All sessions with what each modality and the fusion said.
+/// All judged sessions with what each modality and the fusion said.
 pub fn sessions(protocol: &ProtocolFile, scored: &Scored<'_>) -> String {
     let modalities: Vec<Modality> = protocol.modalities.iter().map(|m| m.modality).collect();
-    let mut text = "person\tactor\tfold\tlabel".to_owned();
+    let mut text = "person\tactor\tlabel".to_owned();
     for modality in &modalities {
         let _ = write!(text, "\t{}", modality.as_str());
     }
@@ -138,8 +144,8 @@ pub fn sessions(protocol: &ProtocolFile, scored: &Scored<'_>) -> String {
     let fused = scored.fused.llrs.get(&Way::Fitted).map(Vec::as_slice).unwrap_or_default();
     for (session, fused) in scored.sessions.iter().zip(fused) {
         let label = if session.genuine() { "target" } else { "nontarget" };
-        let Session { person, actor, fold, llrs } = session;
-        let _ = write!(text, "{person}\t{actor}\t{fold}\t{label}");
+        let Session { person, actor, llrs, .. } = session;
+        let _ = write!(text, "{person}\t{actor}\t{label}");
         for modality in &modalities {
             let _ = match llrs.get(modality) {
                 Some(llr) => write!(text, "\t{:.9e}", llr.0),

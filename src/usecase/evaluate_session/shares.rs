@@ -3,8 +3,8 @@
 
 use crate::domain::{Decision, PadOutcome, SessionChannel};
 use crate::policy::session::{
-    ActivePolicy, DecisionFacts, FactorOutcome, IntentAsked, ModalityEvidence, SubjectStanding,
-    decide_stored, shipped,
+    DecisionFacts, FactorOutcome, IntentAsked, ModalityEvidence, SubjectStanding, decide_stored,
+    shipped,
 };
 use crate::scoring::metrics::{Trial, resample};
 use crate::usecase::evaluate_behavior::figures::Figure;
@@ -42,7 +42,7 @@ pub struct ShareRow {
     pub impostor: Shares,
 }
 
-/// Counts decisions. Each session is decided with a fusion that has not seen its people.
+/// Counts decisions.
 ///
 /// # Errors
 /// No such policy.
@@ -52,21 +52,15 @@ pub fn rows(
     fused: &Fused,
 ) -> Result<Vec<ShareRow>, EvaluateSessionError> {
     let name = &protocol.shares.policy;
-    let policy = |fusion: &_| {
-        let found = shipped(name, Clone::clone(fusion)).ok_or_else(|| format!("no policy {name}"));
-        let policy = found.and_then(|policy| policy.map_err(|e| e.to_string()));
-        policy.map_err(EvaluateSessionError::Protocol)
-    };
-    let policies: Vec<ActivePolicy> = fused.folds.iter().map(policy).collect::<Result<_, _>>()?;
+    let found = shipped(name, fused.fusion.clone()).ok_or_else(|| format!("no policy {name}"));
+    let policy = found.and_then(|policy| policy.map_err(|e| e.to_string()));
+    let policy = policy.map_err(EvaluateSessionError::Protocol)?;
     let mut rows = Vec::new();
     for ask in &protocol.shares.asks {
         for scenario in &protocol.shares.scenarios {
-            let mut all: Vec<(&Session, Decision)> = Vec::with_capacity(sessions.len());
-            for session in sessions {
-                let Some(policy) = policies.get(session.fold) else { continue };
-                let verdict = decide_stored(policy, &facts(session, ask, scenario));
-                all.push((session, verdict.decision));
-            }
+            let decide = |session| decide_stored(&policy, &facts(session, ask, scenario)).decision;
+            let all: Vec<(&Session, Decision)> =
+                sessions.iter().map(|session| (session, decide(session))).collect();
             rows.push(ShareRow {
                 ask: ask.name(),
                 scenario: scenario.name.clone(),
@@ -119,7 +113,8 @@ fn shares(
         let total: f64 = weights.iter().sum();
         let of = |i: usize| {
             let taken = kept.iter().zip(weights).filter(|((_, sorts), _)| sorts[i]);
-            (total > 0.0).then(|| taken.map(|(_, w)| w).sum::<f64>() / total)
+            // From 0.0 on: an empty sum is -0.0.
+            (total > 0.0).then(|| taken.fold(0.0, |sum, (_, w)| sum + w) / total)
         };
         (0..3).map(of).collect::<Vec<Option<f64>>>()
     };
@@ -148,9 +143,7 @@ fn sort(decision: Decision) -> [bool; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usecase::evaluate_session::chimera::assemble;
-    use crate::usecase::evaluate_session::chimera::tests::{protocol, sources};
-    use crate::usecase::evaluate_session::fused::fuse;
+    use crate::usecase::evaluate_session::chimera::tests::{judged, protocol};
 
     #[test]
     fn evidence_lets_genuine_people_through_and_others_not() {
@@ -158,8 +151,7 @@ mod tests {
         protocol.genuine = 3;
         protocol.impostor = 6;
         protocol.shares.asks.truncate(2);
-        let sessions = assemble(&protocol, &sources()).unwrap().sessions;
-        let fused = fuse(&protocol, &sessions).unwrap();
+        let (sessions, fused) = judged(&protocol);
         let rows = rows(&protocol, &sessions, &fused).unwrap();
         assert_eq!(rows.len(), 2 * protocol.shares.scenarios.len());
         for row in &rows {
