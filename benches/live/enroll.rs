@@ -16,10 +16,10 @@ use vouch::features::Frontend;
 use vouch::scoring::fusion::Fusion;
 use vouch::store::sqlite::SqliteStore;
 use vouch::usecase::behavior::Fitted;
-use vouch::usecase::conversation::Conversation;
 use vouch::usecase::command::{
     Caller, CreateSubject, Enroll, IdempotencyKey, RecordConsent, Recording,
 };
+use vouch::usecase::conversation::Conversation;
 use vouch::usecase::extractor_pool::ExtractorPool;
 use vouch::usecase::model_dir::models_dir_from_environment;
 use vouch::usecase::parts::{ExtractError, ExtractStream};

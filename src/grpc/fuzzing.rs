@@ -230,7 +230,8 @@ mod tests {
                 page_token: "9".into(),
             }
             .encode_to_vec(),
-            proto::ExplainDecisionRequest { decision_id: "d-1".into(), audience: 3 }.encode_to_vec(),
+            proto::ExplainDecisionRequest { decision_id: "d-1".into(), audience: 3 }
+                .encode_to_vec(),
             b"250m".to_vec(),
         ];
         let messages = messages.into_iter().chain(behavior()).chain(conversation());

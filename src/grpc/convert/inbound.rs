@@ -6,7 +6,9 @@ use crate::domain::{
 };
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
-use crate::usecase::command::{Audience, Chunk, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LEN, Recording};
+use crate::usecase::command::{
+    Audience, Chunk, IdempotencyKey, MAX_IDEMPOTENCY_KEY_LEN, Recording,
+};
 
 /// Most items of a page.
 pub const MAX_PAGE_SIZE: u32 = 1000;

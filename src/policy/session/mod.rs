@@ -29,9 +29,7 @@ mod shipped;
 mod what_if;
 
 pub use active::{ActivePolicy, MAX_POLICY_BYTES};
-pub use change::{
-    InForce, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger, Proposal,
-};
+pub use change::{InForce, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger, Proposal};
 pub use counterfactual::what_would_change;
 pub use decide::{decide, decide_stored};
 pub use error::SessionPolicyError;

@@ -19,8 +19,8 @@ use super::work::Work;
 use crate::behavior::Device;
 use crate::crypto::Encoder;
 use crate::domain::{
-    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentProof, SubjectId,
-    TenantId, Timestamp,
+    ArtifactRef, Authorization, BehaviorProfileId, ConsentId, ConsentProof, SubjectId, TenantId,
+    Timestamp,
 };
 use crate::store::{
     BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,

@@ -87,8 +87,7 @@ impl Probe {
     pub(super) fn known_to(&self, profile: &BehaviorProfile) -> bool {
         let own = profile.samples.iter().map(|s| &s.fingerprint);
         // No style at all is the same for all texts without words.
-        self.style.words() > 0
-            && own.chain(&profile.seen).any(|f| f.as_slice() == self.fingerprint)
+        self.style.words() > 0 && own.chain(&profile.seen).any(|f| f.as_slice() == self.fingerprint)
     }
 
     /// Compares with a profile. Runs in the engine.

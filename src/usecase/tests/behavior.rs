@@ -418,7 +418,8 @@ async fn few_roles_see_scores_and_habits() {
     assert_eq!((score.llr, score.raw, coarse.habits.len()), (None, None, 0));
     let (vouch, decision) = (&world.vouch, &fine.decision_id);
     let explain = |role| {
-        let (c, by) = (ExplainDecision { decision: decision.clone(), audience: None }, world.by(role));
+        let (c, by) =
+            (ExplainDecision { decision: decision.clone(), audience: None }, world.by(role));
         async move { (vouch.explain(&by, c).await.unwrap().1).join(" ") }
     };
     let (fine, coarse) = (explain(Role::Reviewer).await, explain(Role::Auditor).await);

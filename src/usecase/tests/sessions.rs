@@ -8,9 +8,7 @@ use tokio::sync::mpsc::Receiver;
 use super::conversation::chat;
 use super::world::*;
 use crate::domain::*;
-use crate::policy::session::{
-    Change, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict,
-};
+use crate::policy::session::{Change, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict};
 use crate::session::call::CallRules;
 use crate::session::call::tests::{judge, rules};
 use crate::store::AuditLog as _;
