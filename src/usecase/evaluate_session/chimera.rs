@@ -96,7 +96,7 @@ pub fn assemble(
 
 /// A fusion is fitted on every other family.
 fn is_fitted(family: usize) -> bool {
-    family % 2 == 0
+    family.is_multiple_of(2)
 }
 
 /// Who is still to be dealt.
