@@ -1,7 +1,7 @@
 //! `vouch behavior`: scores of captured keys, touches and pointers, and background models.
 
 use std::fs;
-use std::io::{BufWriter, Write, stderr, stdout};
+use std::io::{BufWriter, ErrorKind, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{CliError, Done};
@@ -127,14 +127,21 @@ fn score(args: &ScoreArgs) -> Result<Done, CliError> {
     let sides = (enroll.as_str(), test.as_str());
     let errors = &mut stderr().lock();
     let outcome = behavior_files::score(&loaded, sides, list.as_deref(), &mut out, errors)
-        .map_err(|error| match (error, &args.trials) {
-            (error @ ScoreTrialsError::Line { .. }, Some(trials)) => {
-                CliError::Usage(format!("{}: {error}", trials.display()))
-            }
-            (error, _) => CliError::failed(error),
-        })?;
-    out.flush().map_err(CliError::failed)?;
-    Ok(if outcome.failed == 0 { Done::All } else { Done::Some })
+        .and_then(|outcome| Ok(out.flush().map(|()| outcome)?));
+    // What is left in the buffer goes nowhere either; writing it once more would fail once more.
+    let (_, _) = out.into_parts();
+    match (outcome, &args.trials) {
+        (Ok(outcome), _) if outcome.failed == 0 => Ok(Done::All),
+        (Ok(_), _) => Ok(Done::Some),
+        // Whoever read has seen enough, as `head` does.
+        (Err(ScoreTrialsError::Write(error)), _) if error.kind() == ErrorKind::BrokenPipe => {
+            Ok(Done::All)
+        }
+        (Err(error @ ScoreTrialsError::Line { .. }), Some(trials)) => {
+            Err(CliError::Usage(format!("{}: {error}", trials.display())))
+        }
+        (Err(error), _) => Err(CliError::failed(error)),
+    }
 }
 
 fn train(args: &TrainArgs) -> Result<Done, CliError> {

@@ -128,6 +128,8 @@ reasons! {
     Hesitation => "the input hesitates unusually",
     /// Capture unlike the ones before it.
     CaptureInconsistent => "the capture is unlike the ones before it",
+    /// Not a typing of the text that was enrolled, or with or without the key that submits it.
+    OtherText => "not the text that was enrolled: type the same keys, with Enter or without as then",
     /// Phrases of social engineering in a text.
     SocialEngineering => "the text shows signs of social engineering",
 }

@@ -87,12 +87,17 @@ impl BehaviorService for Service {
         request: Request<proto::GetBehaviorProfilesRequest>,
     ) -> Result<Response<proto::GetBehaviorProfilesResponse>, Status> {
         let call = call::of(&request)?;
-        let versions = call::versions(&self.app, &call);
+        // Each profile names its own background; a model of voice has no part in it.
+        let policy_only = proto::Versions {
+            model: String::new(),
+            calibration: String::new(),
+            ..call::versions(&self.app, &call)
+        };
         let subject = convert::get_behavior_profiles(request.into_inner())?;
         let found = run(&self.app, call, |app, by| app.behavior_profiles(by, subject)).await?;
         Ok(Response::new(proto::GetBehaviorProfilesResponse {
             profiles: found.into_iter().map(convert::behavior_profile).collect(),
-            versions: Some(versions),
+            versions: Some(policy_only),
         }))
     }
 

@@ -251,6 +251,7 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::RemoteControl => Some(Reason::RemoteControl),
         P::Hesitation => Some(Reason::Hesitation),
         P::CaptureInconsistent => Some(Reason::CaptureInconsistent),
+        P::OtherText => Some(Reason::OtherText),
     })
 }
 

@@ -84,6 +84,7 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::RemoteControl => P::RemoteControl,
         Reason::Hesitation => P::Hesitation,
         Reason::CaptureInconsistent => P::CaptureInconsistent,
+        Reason::OtherText => P::OtherText,
     }
 }
 

@@ -35,8 +35,12 @@ impl Collected<'_> {
         };
         let cues = detected(&self.history.findings(&one.capture));
         let fits = self.samples.first().is_none_or(|first| same_shape(first, sample));
-        let consistency =
-            if fits { self.consistency(rules, sample)? } else { Some(Llr(f64::NEG_INFINITY)) };
+        if !fits {
+            let mut reasons = refuse_capture(rules, &cues, None);
+            reasons.push(Reason::OtherText);
+            return Ok(reasons);
+        }
+        let consistency = self.consistency(rules, sample)?;
         Ok(refuse_capture(rules, &cues, consistency))
     }
 

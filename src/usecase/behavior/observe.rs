@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::behavior::RawCapture;
+use crate::crypto::sha256;
 use crate::store::BehaviorSnapshot;
 use crate::usecase::UseCaseError;
-use crate::usecase::behavior::probe::{Probe, Seen, check_same, look_at};
+use crate::usecase::behavior::probe::{Probe, Seen, check_same, digest, look_at};
 use crate::usecase::behavior::verify::{
-    Claim, Weighed, check_claim, claim_content, for_role, shown_score,
+    Claim, Recorded, Weighed, check_claim, claim_content, for_role, shown_score,
 };
 use crate::usecase::behavior::{MAX_OBSERVED, OBSERVED_EVENTS, OBSERVED_WINDOW};
 use crate::usecase::command::{Caller, ObserveBehavior};
@@ -28,12 +29,39 @@ struct Live {
     /// The subject when the first capture came; the decision reads it anew.
     snapshot: Option<BehaviorSnapshot>,
     count: u32,
+    marks: Marks,
     /// A comparison was answered and no decision was begun.
     owed: bool,
 }
 
-/// A repeated request: the answer is known.
-struct Known(BehaviorVerification);
+/// A repeated request: the answer is known, and goes to the same captures only.
+struct Known {
+    answer: BehaviorVerification,
+    /// Of the captures that it was given for.
+    recorded: Vec<u64>,
+    /// Of the captures so far.
+    marks: Marks,
+}
+
+/// What names the captures of a stream, for idempotency: for each a number that follows from it and all before.
+#[derive(Default)]
+struct Marks {
+    last: [u8; 32],
+    all: Vec<u64>,
+}
+
+impl Marks {
+    fn add(&mut self, capture: &RawCapture) {
+        let mut both = [0; 64];
+        let (before, own) = both.split_at_mut(32);
+        before.copy_from_slice(&self.last);
+        own.copy_from_slice(&digest(capture).unwrap_or_default());
+        self.last = sha256(&both);
+        if let Some((first, _)) = self.last.split_first_chunk::<8>() {
+            self.all.push(u64::from_le_bytes(*first));
+        }
+    }
+}
 
 impl Inner {
     pub(in crate::usecase) async fn observe_behavior(
@@ -44,8 +72,9 @@ impl Inner {
         check_claim(&by, c.other.as_ref())?;
         // The captures are not known yet: a stream is named by its configuration.
         let request = claim_content(&c.subject, c.other.as_ref()).request(METHOD, &c.key);
-        if let Some(answer) = self.remembered(&by, &request).await? {
-            return Ok(Box::new(Known(for_role(answer, &by))));
+        if let Some(Recorded { answer, marks }) = self.remembered(&by, &request).await? {
+            let (answer, recorded) = (for_role(answer, &by), marks);
+            return Ok(Box::new(Known { answer, recorded, marks: Marks::default() }));
         }
         let claim = Claim { by, request, subject: c.subject, other: c.other };
         let claim = Arc::new(claim);
@@ -55,6 +84,7 @@ impl Inner {
             probe: None,
             snapshot: None,
             count: 0,
+            marks: Marks::default(),
             owed: false,
         }))
     }
@@ -68,6 +98,7 @@ impl Live {
             return Err(invalid("capture", problem));
         }
         let index = usize::try_from(self.count).unwrap_or(usize::MAX);
+        self.marks.add(&raw);
         let models = Arc::clone(&self.inner.parts.behavior);
         let job = move || look_at(models.as_ref(), index, raw);
         let (key, seen) = self.inner.compute(job).await??;
@@ -126,8 +157,8 @@ impl LiveBehavior for Live {
     fn finish(mut self: Box<Self>) -> Reply<'static, BehaviorVerification> {
         self.owed = false;
         let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-        let probe = self.probe.take();
-        Box::pin(to_the_end(async move { inner.conclude_behavior(&claim, probe).await }))
+        let (probe, marks) = (self.probe.take(), std::mem::take(&mut self.marks.all));
+        Box::pin(to_the_end(async move { inner.conclude_behavior(&claim, probe, &marks).await }))
     }
 }
 
@@ -137,9 +168,9 @@ impl Drop for Live {
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (self.owed, tokio::runtime::Handle::try_current()) {
             let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-            let probe = self.probe.take();
+            let (probe, marks) = (self.probe.take(), std::mem::take(&mut self.marks.all));
             runtime.spawn(async move {
-                if let Err(error) = inner.conclude_behavior(&claim, probe).await {
+                if let Err(error) = inner.conclude_behavior(&claim, probe, &marks).await {
                     tracing::error!(%error, "an abandoned verification was not recorded");
                 }
             });
@@ -148,8 +179,12 @@ impl Drop for Live {
 }
 
 impl LiveBehavior for Known {
-    fn push(&mut self, _capture: RawCapture) -> Reply<'_, BehaviorUpdate> {
-        let answer = &self.0;
+    fn push(&mut self, capture: RawCapture) -> Reply<'_, BehaviorUpdate> {
+        self.marks.add(&capture);
+        if !self.recorded.starts_with(&self.marks.all) {
+            return Box::pin(async { Err(UseCaseError::IdempotencyMismatch) });
+        }
+        let answer = &self.answer;
         let update = BehaviorUpdate {
             decision: answer.decision,
             reasons: answer.reasons.clone(),
@@ -164,6 +199,10 @@ impl LiveBehavior for Known {
     }
 
     fn finish(self: Box<Self>) -> Reply<'static, BehaviorVerification> {
-        Box::pin(async move { Ok(self.0) })
+        Box::pin(async move {
+            // Fewer captures are another request, too.
+            let same = self.recorded == self.marks.all;
+            if same { Ok(self.answer) } else { Err(UseCaseError::IdempotencyMismatch) }
+        })
     }
 }

@@ -157,7 +157,7 @@ pub(super) fn check_same(first: &CaptureKey, key: &CaptureKey) -> Result<(), Use
 
 /// Digest of a capture as it came, for idempotency alone; `None` for one that is too long to pass the
 /// checks. It is kept sealed; the times in a capture keep it from being guessed.
-fn digest(raw: &RawCapture) -> Option<[u8; 32]> {
+pub(super) fn digest(raw: &RawCapture) -> Option<[u8; 32]> {
     let events = match &raw.events {
         RawEvents::Keystroke(keys) => keys.len(),
         RawEvents::Touch(points) | RawEvents::Pointer(points) => points.len(),

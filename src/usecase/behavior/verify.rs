@@ -50,6 +50,14 @@ pub(super) struct Claim {
     pub(super) other: Option<OtherFactor>,
 }
 
+/// An answer as it is remembered for a repeated request, with what names the captures of a stream, one mark
+/// each, empty for a request whose captures are in its hash.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Recorded {
+    pub(super) answer: BehaviorVerification,
+    pub(super) marks: Vec<u64>,
+}
+
 /// A claim weighed against a snapshot.
 pub(super) struct Weighed {
     pub(super) verdict: BehaviorVerdict,
@@ -149,19 +157,21 @@ impl Inner {
         let (probe, digest) = self.probe(c.captures).await?;
         let content = claim_content(&c.subject, c.other.as_ref()).bytes(&digest);
         let request = content.request(METHOD, &c.key);
-        if let Some(answer) = self.remembered(&by, &request).await? {
+        if let Some(Recorded { answer, .. }) = self.remembered(&by, &request).await? {
             return Ok(for_role(answer, &by));
         }
         let claim = Claim { by, request, subject: c.subject, other: c.other };
-        self.conclude_behavior(&claim, Some(Arc::new(probe))).await
+        self.conclude_behavior(&claim, Some(Arc::new(probe)), &[]).await
     }
 
     /// Decides, counts the attempt, refreshes the profile, audits; taken anew when the subject changes in
-    /// between, so that two clients with the same capture cannot both pass.
+    /// between, so that two clients with the same capture cannot both pass. `marks` name the captures of a
+    /// stream.
     pub(super) async fn conclude_behavior(
         &self,
         claim: &Claim,
         probe: Option<Arc<Probe>>,
+        marks: &[u64],
     ) -> Result<BehaviorVerification, UseCaseError> {
         for _ in 0..MAX_TRIES {
             let key = probe.as_ref().map(|p| p.key.profile());
@@ -170,10 +180,15 @@ impl Inner {
             let weighed = self.weigh_claim(claim, probe.as_ref(), snapshot.as_ref()).await?;
             let (draft, answer) =
                 self.decided(claim, probe.as_deref(), snapshot.as_ref(), &weighed)?;
-            match self.commit(&claim.by, &claim.request, draft, answer).await {
+            let recorded = Recorded { answer, marks: marks.to_vec() };
+            match self.commit(&claim.by, &claim.request, draft, recorded).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
-                Ok((answer, _)) => return Ok(for_role(answer, &claim.by)),
+                // Another stream with the same key was faster, and its captures were others.
+                Ok((recorded, _)) if recorded.marks != marks => {
+                    return Err(UseCaseError::IdempotencyMismatch);
+                }
+                Ok((recorded, _)) => return Ok(for_role(recorded.answer, &claim.by)),
             }
         }
         Err(UseCaseError::Conflict)
@@ -216,7 +231,9 @@ impl Inner {
             },
         );
         if compared.as_ref().is_some_and(|c| c.other_text) {
-            verdict.reasons.push(Reason::CaptureInconsistent);
+            // More of it would not help.
+            verdict.reasons.retain(|r| *r != Reason::MoreInput || evidence.is_some());
+            verdict.reasons.push(Reason::OtherText);
         }
         Ok(Weighed { verdict, compared, consent })
     }
