@@ -73,6 +73,7 @@ async fn pass(
     let responses = live.responses();
     let mut responses = responses.ok_or_else(|| status::internal("a session has no responses"))?;
     let mut stop = settings.stop.clone();
+    let mut speaking = true;
     loop {
         tokio::select! {
             biased;
@@ -80,16 +81,23 @@ async fn pass(
             () = at(deadline) => return Err(status::deadline(started.elapsed())),
             response = responses.recv() => {
                 let Some(response) = response else {
-                    return Err(status::session_moved());
+                    return if speaking { Err(status::session_moved()) } else { Ok(()) };
                 };
                 let last = matches!(response.response, SessionResponse::Ended(_));
                 if answers.send(Ok(convert::session_output(response))).await.is_err() || last {
                     return Ok(());
                 }
             }
-            message = stream.message() => {
-                // Without `close` the end of the stream is a lost connection, however it ended.
-                let Ok(Some(message)) = message else { return Ok(()) };
+            message = stream.message(), if speaking => {
+                // A stream that broke off is a lost connection.
+                let Ok(message) = message else { return Ok(()) };
+                let Some(message) = message else {
+                    // So is one that was closed without `close`; after it, the rest is still heard. A session
+                    // that is gone says nothing: its responses end.
+                    speaking = false;
+                    let _ = live.hang_up().await;
+                    continue;
+                };
                 let (sequence, message) = convert::message(message).ok_or_else(|| {
                     status::stream_order("a session is opened or resumed once, by the first message; later ones say something else")
                 })?;

@@ -395,5 +395,8 @@ pub mod port {
         /// What the session says, once. It ends with the session, or when the client reads too slowly
         /// or another connection took over.
         fn responses(&mut self) -> Option<tokio::sync::mpsc::Receiver<SessionOutput>>;
+        /// No more messages will come. A session that its client closed says the rest, to its end; any other
+        /// has lost its client and says nothing more.
+        fn hang_up(&mut self) -> Reply<'_, ()>;
     }
 }

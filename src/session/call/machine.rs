@@ -254,6 +254,11 @@ impl CallSession {
         }
     }
 
+    /// Whether it is ending or has ended.
+    pub fn is_closing(&self) -> bool {
+        !matches!(self.phase, Phase::Running)
+    }
+
     /// When it was opened.
     pub fn opened_at(&self) -> Timestamp {
         self.opened_at

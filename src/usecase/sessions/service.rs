@@ -300,6 +300,11 @@ impl LiveSession for Live {
     fn responses(&mut self) -> Option<mpsc::Receiver<SessionOutput>> {
         self.responses.take()
     }
+
+    fn hang_up(&mut self) -> Reply<'_, ()> {
+        let order = Order::HangUp { connection: self.connection };
+        Box::pin(async move { self.orders.send(order).await.map_err(|_| gone()) })
+    }
 }
 
 impl Drop for Live {

@@ -54,6 +54,8 @@ pub(super) enum Order {
     },
     /// A client is gone.
     Disconnect { connection: u64 },
+    /// A client can still hear and says no more.
+    HangUp { connection: u64 },
     /// Where does it stand?
     Look { fine: bool, reply: oneshot::Sender<SessionStatus> },
     /// It shall end; answered when it has.
@@ -145,7 +147,9 @@ impl Worker {
                 let connection = self.connection;
                 self.tell(Event::Connected { connection, last_seen }).await;
             }
-            Order::Disconnect { connection } => {
+            // It was closed: what is left to say still goes out.
+            Order::HangUp { .. } if self.session.is_closing() => {}
+            Order::Disconnect { connection } | Order::HangUp { connection } => {
                 if connection == self.connection {
                     self.out = None;
                 }

@@ -292,6 +292,26 @@ async fn a_lost_connection_is_resumed_without_loss_or_repetition() {
 }
 
 #[tokio::test]
+async fn who_hangs_up_after_closing_hears_the_end_and_who_does_so_before_is_lost() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    client.speak(&speak(ANNA, 5.0)).await;
+    client.send(SessionMessage::Plain(Message::Close)).await;
+    client.live.hang_up().await.unwrap();
+    assert_eq!(client.decision().await.assessment.ask, None);
+    assert_eq!(client.end().await.end, SessionEnd::Closed);
+
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    client.live.hang_up().await.unwrap();
+    let rest = async { while client.responses.recv().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, rest).await.unwrap();
+    let by = world.by(Role::Agent);
+    let status = world.vouch.session_status(&by, client.session.clone()).await.unwrap();
+    assert!(!status.connected && status.ended.is_none());
+}
+
+#[tokio::test]
 async fn a_session_is_read_and_ended_from_outside() {
     let world = world().await;
     world.enrolled("anna", ANNA).await;
