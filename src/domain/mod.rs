@@ -1,16 +1,19 @@
 //! The words of the product: ids, time, scores, decisions, consent, quality. Plain data, no I/O.
 
 pub mod age;
+pub mod amount;
 pub mod audio_format;
 pub mod consent;
 pub mod decision;
 pub mod event;
 pub mod ids;
+pub mod policy_name;
 pub mod quality;
 pub mod redaction;
 pub mod risk;
 pub mod role;
 pub mod score;
+pub mod session_reason;
 pub mod time;
 pub mod version;
 
@@ -18,6 +21,7 @@ pub use age::{
     ADULT_YEARS, AgeClass, AgeClassSetting, AgeEstimate, AgeYears, ConfidenceBand, RoutingHint,
     RoutingQueue, SENIOR_YEARS,
 };
+pub use amount::{Amount, AmountError};
 pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
@@ -26,14 +30,15 @@ pub use ids::{
     ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
     SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
+pub use policy_name::{FactorName, IntentId, QueueName, RuleName};
 pub use quality::{Bandwidth, Quality};
 pub use redaction::RedactionMode;
 pub use risk::{
-    Amount, AmountError, Assurance, FactorCategory, FactorName, Finding, FindingKind, IntentId,
-    Modality, NextStep, PadOutcome, QueueName, Risk, RuleName, SessionChannel, SessionReason,
-    probability_of,
+    Assurance, FactorCategory, Finding, FindingKind, Modality, NextStep, PadOutcome, Risk,
+    SessionChannel, probability_of,
 };
 pub use role::Role;
 pub use score::{Llr, Probability, RawScore, ScoreBand};
+pub use session_reason::SessionReason;
 pub use time::{DurationMs, Timestamp};
 pub use version::{ArtifactRef, LicenseClass, Versions};

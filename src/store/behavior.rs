@@ -159,6 +159,15 @@ pub struct BehaviorProfile {
     pub seen: Vec<SecretBytes>,
 }
 
+impl BehaviorProfile {
+    /// Size of its biometric content, in bytes.
+    pub fn content_bytes(&self) -> u32 {
+        let samples = self.samples.iter().flat_map(|s| [&s.features, &s.fingerprint]);
+        let all = samples.chain(&self.seen).map(|bytes| bytes.as_slice().len());
+        u32::try_from(all.sum::<usize>()).unwrap_or(u32::MAX)
+    }
+}
+
 /// A subject with its profiles, as of one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BehaviorSnapshot {

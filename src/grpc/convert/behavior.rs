@@ -115,7 +115,7 @@ fn captures(values: Vec<proto::BehaviorCapture>, subject: &SubjectId) -> Read<Ve
 }
 
 /// `before` is what precedes the fields' names: nothing, or `config.`.
-fn other_factor(
+pub(super) fn other_factor(
     value: Option<proto::Authorization>,
     adapt: bool,
     before: &str,

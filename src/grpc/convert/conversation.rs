@@ -1,11 +1,12 @@
 //! Texts and styles: requests and answers.
 
 use crate::domain::{BehaviorProfileId, Finding, FindingKind, RedactionMode, SubjectId};
+use crate::grpc::convert::behavior::other_factor;
 use crate::grpc::convert::{self, Read};
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
 use crate::usecase::command::{
-    DeleteBehaviorProfile, EnrollTexts, OtherFactor, RawText, RedactText, SetRedaction, VerifyTexts,
+    DeleteBehaviorProfile, EnrollTexts, RawText, RedactText, SetRedaction, VerifyTexts,
 };
 use crate::usecase::conversation::MAX_TEXTS;
 use crate::usecase::output;
@@ -36,18 +37,10 @@ pub fn enroll_texts(request: proto::EnrollTextsRequest) -> Read<EnrollTexts> {
 
 /// VerifyTexts.
 pub fn verify_texts(request: proto::VerifyTextsRequest) -> Read<VerifyTexts> {
-    let other = match request.other_factor {
-        None if request.adapt => return Err(BadField::new("adapt", "needs another factor")),
-        None => None,
-        value => Some(OtherFactor {
-            checked: convert::authorization(value, "other_factor")?,
-            adapt: request.adapt,
-        }),
-    };
     Ok(VerifyTexts {
         subject: convert::subject_id(&request.subject_id, "subject_id")?,
         texts: texts(request.texts)?,
-        other,
+        other: other_factor(request.other_factor, request.adapt, "")?,
         key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
     })
 }

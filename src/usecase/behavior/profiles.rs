@@ -13,13 +13,6 @@ use crate::usecase::subjects::any_version;
 /// RPC, for idempotency.
 const METHOD: &str = "vouch.v1.BehaviorService/DeleteBehaviorProfile";
 
-/// Biometric content of a profile, in bytes.
-fn size(profile: &BehaviorProfile) -> u32 {
-    let samples = profile.samples.iter().flat_map(|s| [&s.features, &s.fingerprint]);
-    let all = samples.chain(&profile.seen).map(|bytes| bytes.as_slice().len());
-    u32::try_from(all.sum::<usize>()).unwrap_or(u32::MAX)
-}
-
 impl Inner {
     pub(in crate::usecase) async fn behavior_profiles(
         &self,
@@ -39,7 +32,7 @@ impl Inner {
                 state: self.profile_state(&profile, now),
                 progress: self.behavior_progress(kind, &profile.samples),
                 adapted: u32::try_from(adapted.count()).unwrap_or(u32::MAX),
-                bytes: size(&profile),
+                bytes: profile.content_bytes(),
                 id: profile.id,
                 kind,
                 device,

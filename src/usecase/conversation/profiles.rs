@@ -14,13 +14,6 @@ use crate::usecase::request::Content;
 /// RPC, for idempotency.
 const METHOD: &str = "vouch.v1.ConversationService/DeleteStyleProfile";
 
-/// Content of a profile, in bytes.
-fn size(profile: &BehaviorProfile) -> u32 {
-    let samples = profile.samples.iter().flat_map(|s| [&s.features, &s.fingerprint]);
-    let all = samples.chain(&profile.seen).map(|bytes| bytes.as_slice().len());
-    u32::try_from(all.sum::<usize>()).unwrap_or(u32::MAX)
-}
-
 impl Inner {
     pub(in crate::usecase) async fn style_profiles(
         &self,
@@ -36,7 +29,7 @@ impl Inner {
             state: self.profile_state(&profile, now),
             progress: self.style_progress(&profile.samples),
             adapted_words: words(&profile.samples, Some(SampleOrigin::Adapted)),
-            bytes: size(&profile),
+            bytes: profile.content_bytes(),
             id: profile.id,
             created_at: profile.created_at,
             completed_at: profile.completed_at,
