@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 32] = [
+const READERS: [Reader; 33] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -45,6 +45,7 @@ const READERS: [Reader; 32] = [
     |bytes| whole(bytes, convert::delete_style_profile),
     |bytes| whole(bytes, convert::redact_text),
     |bytes| whole(bytes, convert::set_redaction),
+    session,
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -78,6 +79,20 @@ fn observe(bytes: &[u8]) -> Option<Read<()>> {
             convert::behavior_capture(capture, &subject, 1, "capture").map(drop)
         }
         None => Ok(()),
+    })
+}
+
+/// The first message of a session's stream, or a later one: what cannot be read of those is refused in the
+/// session.
+fn session(bytes: &[u8]) -> Option<Read<()>> {
+    use proto::run_request::Message;
+    let request = proto::RunRequest::decode(bytes).ok()?;
+    Some(match request.message {
+        Some(Message::Open(_) | Message::Resume(_)) | None => convert::start(request).map(drop),
+        Some(_) => {
+            convert::message(request);
+            Ok(())
+        }
     })
 }
 
@@ -234,7 +249,7 @@ mod tests {
                 .encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let messages = messages.into_iter().chain(behavior()).chain(conversation());
+        let messages = messages.into_iter().chain(behavior()).chain(conversation()).chain([run()]);
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -305,6 +320,26 @@ mod tests {
             }
             .encode_to_vec(),
         ]
+    }
+
+    /// The same of `SessionService`: a capture.
+    fn run() -> Vec<u8> {
+        let point = |phase: proto::PointPhase, t_ms| proto::PointEvent {
+            phase: phase as i32,
+            t_ms,
+            x: 3.0,
+            y: 4.0,
+            ..Default::default()
+        };
+        use proto::PointPhase::{Down, Move, Up};
+        let events = vec![point(Down, 0.0), point(Move, 8.0), point(Up, 16.0)];
+        let capture = proto::BehaviorCapture {
+            device: proto::DeviceClass::Phone as i32,
+            events: Some(proto::behavior_capture::Events::Touch(proto::PointEvents { events })),
+            ..Default::default()
+        };
+        let message = Some(proto::run_request::Message::Capture(capture));
+        proto::RunRequest { sequence: 1, message }.encode_to_vec()
     }
 
     /// The same of `ConversationService`.

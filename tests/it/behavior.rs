@@ -26,14 +26,14 @@ const TEXT: [&str; 11] =
 const TEXT_ID: &str = "very-private-password";
 
 /// A typist whose habits follow from a seed.
-struct Typist {
+pub(crate) struct Typist {
     holds_ms: Vec<f64>,
     steps_ms: Vec<f64>,
     state: u64,
 }
 
 impl Typist {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut typist = Self { holds_ms: vec![], steps_ms: vec![], state: seed };
         for _ in TEXT {
             let (hold, step) = (60.0 + 80.0 * typist.unit(), 110.0 + 240.0 * typist.unit());
@@ -59,7 +59,7 @@ impl Typist {
     }
 
     /// Types the text once more.
-    fn types(&mut self) -> proto::BehaviorCapture {
+    pub(crate) fn types(&mut self) -> proto::BehaviorCapture {
         let mut at = 0.0;
         let mut events = Vec::new();
         for (i, key) in TEXT.iter().enumerate() {
@@ -80,7 +80,7 @@ impl Typist {
         }
     }
 
-    fn times(&mut self, n: usize) -> Vec<proto::BehaviorCapture> {
+    pub(crate) fn times(&mut self, n: usize) -> Vec<proto::BehaviorCapture> {
         (0..n).map(|_| self.types()).collect()
     }
 }
@@ -262,9 +262,9 @@ async fn a_stream_that_is_left_is_not_decided() {
 }
 
 /// The real program; any voice model is beside the point.
-struct Story {
-    place: Place,
-    channel: Channel,
+pub(crate) struct Story {
+    pub(crate) place: Place,
+    pub(crate) channel: Channel,
     key: String,
     _server: crate::process::Process,
 }
@@ -274,7 +274,7 @@ const SETTINGS: &str = "[telemetry]\nlevel = \"debug\"\n\
     [policy.behavior]\naccept_llr = 0.7\nreject_llr = -0.7\n";
 
 impl Story {
-    async fn begin() -> Self {
+    pub(crate) async fn begin() -> Self {
         let models = tempfile::tempdir().unwrap();
         let place = Place::new(models.path(), SETTINGS);
         let key = place.done(&["key", "create", "--role", "admin"]).trim().to_owned();
@@ -283,7 +283,7 @@ impl Story {
         Self { place, channel, key, _server: server }
     }
 
-    fn keyed<T>(&self, message: T) -> Request<T> {
+    pub(crate) fn keyed<T>(&self, message: T) -> Request<T> {
         with_key(message, &self.key)
     }
 
@@ -291,11 +291,11 @@ impl Story {
         BehaviorServiceClient::new(self.channel.clone())
     }
 
-    fn subjects(&self) -> SubjectServiceClient<Channel> {
+    pub(crate) fn subjects(&self) -> SubjectServiceClient<Channel> {
         SubjectServiceClient::new(self.channel.clone())
     }
 
-    async fn create(&self) {
+    pub(crate) async fn create(&self) {
         let request = proto::CreateSubjectRequest {
             subject_id: "anna".into(),
             idempotency_key: "create".into(),
@@ -303,7 +303,7 @@ impl Story {
         self.subjects().create_subject(self.keyed(request)).await.unwrap();
     }
 
-    async fn consent(&self) {
+    pub(crate) async fn consent(&self) {
         let consent = proto::Consent {
             notice_id: "behavior".into(),
             notice_version: "1".into(),
@@ -321,7 +321,7 @@ impl Story {
         self.subjects().record_consent(self.keyed(request)).await.unwrap();
     }
 
-    async fn enroll(
+    pub(crate) async fn enroll(
         &self,
         captures: Vec<proto::BehaviorCapture>,
         key: &str,
@@ -330,7 +330,7 @@ impl Story {
         Ok(self.behavior().enroll_behavior(request).await?.into_inner())
     }
 
-    async fn verify(
+    pub(crate) async fn verify(
         &self,
         captures: Vec<proto::BehaviorCapture>,
         key: &str,
@@ -451,7 +451,7 @@ fn fnv(text: &str) -> u64 {
 }
 
 /// Neither database nor log nor anything else on disk holds a key, a code of one, or the text's name.
-fn nothing_typed_is_written(story: &Story) {
+pub(crate) fn nothing_typed_is_written(story: &Story) {
     let mut needles: Vec<Vec<u8>> = vec![TEXT_ID.into(), TEXT.concat().into_bytes()];
     for key in TEXT.iter().filter(|key| key.len() > 3) {
         needles.push(key.as_bytes().to_vec());

@@ -7,6 +7,7 @@
 
 mod age;
 mod app;
+mod app_session;
 mod auth;
 mod behavior;
 mod behavior_data;

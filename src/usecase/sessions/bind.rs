@@ -7,7 +7,9 @@ use crate::domain::{Modality, SubjectId, TenantId};
 use crate::policy::session::SubjectStanding;
 use crate::policy::{Outcome, admit};
 use crate::session::call::Record;
-use crate::store::{BehaviorProfile, BehaviorSnapshot, Effect, ProfileKind, StoreError, SubjectSnapshot};
+use crate::store::{
+    BehaviorProfile, BehaviorSnapshot, Effect, ProfileKind, StoreError, SubjectSnapshot,
+};
 use crate::usecase::UseCaseError;
 use crate::usecase::behavior::adapt::remember;
 use crate::usecase::behavior::compare::{complete, known, standing as profile_standing};
@@ -145,7 +147,8 @@ impl Inner {
             match complete(&found).filter(|_| stands == SubjectStanding::Enrolled) {
                 Some(profile) => {
                     let known = self.known_already(profile, one).await?;
-                    copies.extend((!known.is_empty()).then(|| Spoke { owed: known, ..one.clone() }));
+                    copies
+                        .extend((!known.is_empty()).then(|| Spoke { owed: known, ..one.clone() }));
                     self.put_remembered(draft, &found, &one.key, one.owed.clone());
                 }
                 None if used => return Err(Unrecorded::Unusable),

@@ -33,6 +33,9 @@ impl Worker {
         match self.looked_up(&subject).await {
             Ok(mut events) => {
                 events.extend(self.standing());
+                if !self.may_categorize() && self.age.forget() {
+                    events.push(Event::Uncategorized);
+                }
                 events
             }
             Err(error) => {
@@ -78,11 +81,7 @@ impl Worker {
 
     /// What came of a message, after where the subject stands now: what may not be used any more is out of
     /// the way before there is something new.
-    fn with_standing(
-        &self,
-        sequence: u64,
-        taken: Result<Vec<Event>, UseCaseError>,
-    ) -> Vec<Event> {
+    fn with_standing(&self, sequence: u64, taken: Result<Vec<Event>, UseCaseError>) -> Vec<Event> {
         let unusable = |error: UseCaseError| {
             let detail = error.to_string();
             vec![Event::Unusable { sequence, detail }]
@@ -99,6 +98,7 @@ impl Worker {
                 if let Some(hearing) = &mut self.hearing {
                     hearing.restart(from);
                 }
+                self.age.restart();
                 Vec::new()
             }
             Modality::Text => {
@@ -120,7 +120,7 @@ impl Worker {
     /// Compares, unless the subject was locked or consent was withdrawn meanwhile.
     pub(super) async fn compare(&mut self) -> Vec<Event> {
         let mut events = self.refresh().await;
-        let compared = match &self.hearing {
+        let compared = match &mut self.hearing {
             Some(hearing) => {
                 let least = self.inner.parts.policy.verification.min_net_speech_ms;
                 self.claimed.compare(&self.inner, hearing, least).await
@@ -128,6 +128,7 @@ impl Worker {
             None => Ok(Event::NotCompared),
         };
         events.push(self.or_not(compared, Event::NotCompared));
+        events.extend(self.categorize().await);
         events
     }
 
@@ -135,7 +136,9 @@ impl Worker {
         let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
         let compared = match &mut self.hearing {
             // Who may not be compared with is not listened to for changes either.
-            Some(hearing) if self.claimed.has_voice() => compare_window(&self.inner, hearing, from_ms, until_ms).await,
+            Some(hearing) if self.claimed.has_voice() => {
+                compare_window(&self.inner, hearing, from_ms, until_ms).await
+            }
             _ => Ok(none.clone()),
         };
         self.or_not(compared, none)

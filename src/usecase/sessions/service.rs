@@ -16,6 +16,7 @@ use crate::usecase::failure::invalid;
 use crate::usecase::identify::Question;
 use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
+use crate::usecase::sessions::age::Age;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
@@ -214,6 +215,7 @@ impl Inner {
             policy,
             hearing,
             claimed: Claimed::default(),
+            age: Age::default(),
             captures,
             texts: Texts::new(&self.parts.conversation),
             search,

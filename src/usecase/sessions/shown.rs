@@ -1,6 +1,7 @@
 //! Answers of the machine as a role may see them.
 
 use crate::domain::{ArtifactRef, Llr, Versions};
+use crate::policy::session::SessionRouting;
 use crate::session::call::{Assessment, CallLimits, Decided, Standing};
 use crate::usecase::output::ShownScore;
 use crate::usecase::sessions::words::{ShownAssessment, ShownDecision, ShownEvidence, ShownLimits};
@@ -39,6 +40,11 @@ impl View {
         }
     }
 
+    /// How sure a hint is tells an age, finer than the queue does.
+    fn routing(&self, route: SessionRouting) -> SessionRouting {
+        SessionRouting { confidence: route.confidence.filter(|_| self.fine), ..route }
+    }
+
     /// An assessment.
     pub(super) fn assessment(&self, a: &Assessment) -> ShownAssessment {
         let verdict = &a.verdict;
@@ -54,7 +60,7 @@ impl View {
             fused: verdict.fused.map(|llr| score(llr, self.fine)),
             p_genuine: self.fine.then_some(verdict.p_genuine),
             risk: if self.fine { risk } else { risk / COARSE_RISK * COARSE_RISK },
-            routing: verdict.routing.clone(),
+            routing: verdict.routing.clone().map(|route| self.routing(route)),
             claim: a.claim.clone(),
             changes: a.changes,
             versions: self.versions(&verdict.policy),

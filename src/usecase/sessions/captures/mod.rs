@@ -3,6 +3,7 @@
 //! fingerprints of the latest live as long as the session.
 
 mod heap;
+mod played;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::usecase::output::{BehaviorFinding, ShownFinding};
 use crate::usecase::sessions::captures::heap::{Heap, Taken};
 
 pub(super) use heap::{Spoke, modality_of};
+pub(super) use played::Played;
 
 /// Captures of one session: one every two seconds of the longest. More would be tries at a profile.
 pub(super) const MAX_CAPTURES: u32 = 7_200;
@@ -84,7 +86,7 @@ impl Captures {
             locked(&heap).take(models.as_ref(), &key, capture, profile.as_ref(), change_llr)
         };
         let taken = inner.parts.engine.run_within(MAX_WAIT, job).await???;
-        events.extend(self.events(modality, &taken));
+        events.extend(told(&locked(&self.heap), self.models.as_ref(), modality, &taken));
         if taken.other_text {
             events.push(refused("the capture is of another text than the enrolled one".to_owned()));
         }
@@ -110,19 +112,8 @@ impl Captures {
         locked(&self.heap).forget(key)
     }
 
-    /// What a capture means to the session.
-    fn events(&self, modality: Modality, taken: &Taken) -> Vec<Event> {
-        let mut events = found(&taken.findings);
-        events.extend(self.evidence(modality));
-        if let Some((llr, from)) = taken.window {
-            events.push(Event::Window { modality, llr: Some(llr), from });
-        }
-        events
-    }
-
     fn evidence(&self, modality: Modality) -> Option<Event> {
-        let measured = locked(&self.heap).measured(self.models.as_ref(), modality)?;
-        Some(Event::Evidence { modality, measured })
+        evidence(&locked(&self.heap), self.models.as_ref(), modality)
     }
 
     /// Where the subject stands with each profile that captures came for.
@@ -202,6 +193,21 @@ impl Captures {
     }
 }
 
+/// What a capture means to the session.
+fn told(heap: &Heap, models: &dyn BehaviorModels, modality: Modality, taken: &Taken) -> Vec<Event> {
+    let mut events = found(&taken.findings);
+    events.extend(evidence(heap, models, modality));
+    if let Some((llr, from)) = taken.window {
+        events.push(Event::Window { modality, llr: Some(llr), from });
+    }
+    events
+}
+
+fn evidence(heap: &Heap, models: &dyn BehaviorModels, modality: Modality) -> Option<Event> {
+    let measured = heap.measured(models, modality)?;
+    Some(Event::Evidence { modality, measured })
+}
+
 /// Whether a subject who stands like this agreed to the use of behavior.
 fn agreed(stands: SubjectStanding) -> bool {
     !matches!(
@@ -216,7 +222,8 @@ fn agreed(stands: SubjectStanding) -> bool {
 /// Cues in the words of a session. A copy and a script are both something else than a person; that neither
 /// is there is known only where both were looked for. Nothing is said of a coarse clock.
 fn found(findings: &[ShownFinding]) -> Vec<Event> {
-    let state = |kind| findings.iter().find(|f| f.kind == kind).map_or(Finding::Unknown, |f| f.state);
+    let state =
+        |kind| findings.iter().find(|f| f.kind == kind).map_or(Finding::Unknown, |f| f.state);
     let made = match [state(BehaviorFinding::Replay), state(BehaviorFinding::Scripted)] {
         both if both.contains(&Finding::Present) => Finding::Present,
         [Finding::Absent, Finding::Absent] => Finding::Absent,
