@@ -3,7 +3,11 @@
 //! opened, decided and ended with stands in the audit; what it heard stands in memory alone, so that a restart
 //! ends it as incomplete.
 
+mod answer;
+mod bind;
+mod captures;
 mod claim;
+mod compare;
 mod hearing;
 mod policy;
 pub(in crate::usecase) mod record;
@@ -11,6 +15,7 @@ mod registry;
 mod service;
 mod shown;
 pub mod simulate;
+mod standing;
 mod texts;
 mod token;
 mod words;

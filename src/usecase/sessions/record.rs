@@ -7,10 +7,12 @@ use crate::domain::{
     AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
 };
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{AuditDraft, DecisionFilter, Effect, PageRequest, Transaction};
+use crate::store::{AuditDraft, DecisionFilter, PageRequest, Transaction};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
+use crate::usecase::sessions::bind::Unrecorded;
+use crate::usecase::sessions::captures::Spoke;
 use crate::usecase::sessions::policy::SessionPolicy;
 
 /// Acts of audit records.
@@ -34,7 +36,7 @@ const OPEN_MS: &str = "open_ms";
 /// Records read at once at the start.
 const PAGE: u32 = 1_000;
 
-fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
+pub(super) fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
     event.details.insert(name.to_owned(), value.into());
 }
 
@@ -62,24 +64,31 @@ impl Inner {
         Err(UseCaseError::Conflict)
     }
 
-    /// Records a decision, and counts the attempt it is; taken anew when the subject changes in between.
+    /// Records a decision, counts the attempts it is, and remembers the captures that spoke for the person; taken
+    /// anew when the subject changes in between, so that nothing is decided on what may not be used any more.
     pub(super) async fn record_decision(
         &self,
         by: &Caller,
         session: &SessionId,
         record: &Record,
         policy: &Arc<dyn SessionPolicy>,
-    ) -> Result<DecisionId, UseCaseError> {
+        spoke: &[Spoke],
+    ) -> Result<DecisionId, Unrecorded> {
         let would_change = self.would_change(record, policy).await?;
         for _ in 0..MAX_TRIES {
-            let mut draft = self.decision_draft(by, session, record).await?;
+            let mut draft = self.decision_draft(by, session, record)?;
             detail(&mut draft.event, WOULD_CHANGE, &would_change);
-            match self.commit_session(&by.tenant, draft).await {
-                Err(UseCaseError::Conflict) => {}
+            let about = self.bind_subject(&by.tenant, record, spoke, &mut draft).await;
+            let committed = match about {
+                Ok(()) => self.commit_session(&by.tenant, draft).await.map_err(Unrecorded::from),
+                Err(why) => Err(why),
+            };
+            match committed {
+                Err(Unrecorded::Failed(UseCaseError::Conflict)) => {}
                 other => return other,
             }
         }
-        Err(UseCaseError::Conflict)
+        Err(UseCaseError::Conflict.into())
     }
 
     /// What would have changed a decision, found while its policy is in force. It is many decisions, so the engine
@@ -97,7 +106,7 @@ impl Inner {
         Ok(serde_json::to_string(&found.unwrap_or_default())?)
     }
 
-    async fn decision_draft(
+    fn decision_draft(
         &self,
         by: &Caller,
         session: &SessionId,
@@ -123,24 +132,11 @@ impl Inner {
             detail(event, END, end.as_str());
             detail(event, INCOMPLETE, end.is_incomplete().to_string());
         }
-        let Some((subject, _)) = &assessment.claim else { return Ok(draft) };
-        event.subject = Some(subject.clone());
-        let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else { return Ok(draft) };
-        draft.subject = Some(target(&snapshot));
-        if let Some(outcome) = record.attempt {
-            let rules = &self.parts.policy.attempts;
-            let after = snapshot.attempts.after(outcome, draft.at, rules);
-            if after != snapshot.attempts {
-                draft.effects.push(Effect::SetAttempts(after));
-                if let Some(until) = after.locked_until.filter(|until| draft.at < *until) {
-                    detail(&mut draft.event, "locked_until", until.to_string());
-                }
-            }
-        }
+        event.subject = assessment.claim.as_ref().map(|(subject, _)| subject.clone());
         Ok(draft)
     }
 
-    async fn commit_session(
+    pub(super) async fn commit_session(
         &self,
         tenant: &TenantId,
         draft: Draft,

@@ -16,6 +16,7 @@ use crate::usecase::failure::invalid;
 use crate::usecase::identify::Question;
 use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
+use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::{SessionPolicy, default_policy};
@@ -201,6 +202,7 @@ impl Inner {
             context: c.context,
             intent: c.intent,
         };
+        let captures = Captures::new(&self.parts.behavior, rules.change_llr);
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
         let worker = Worker {
@@ -212,6 +214,7 @@ impl Inner {
             policy,
             hearing,
             claimed: Claimed::default(),
+            captures,
             texts: Texts::new(&self.parts.conversation),
             search,
             view,

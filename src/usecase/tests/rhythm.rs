@@ -102,6 +102,10 @@ impl BehaviorHistory for Known {
         ]
     }
 
+    fn holds(&self, fingerprint: &[u8]) -> bool {
+        self.0.iter().any(|known| known == fingerprint)
+    }
+
     fn add(&mut self, fingerprint: &[u8]) {
         self.0.push(fingerprint.to_vec());
     }

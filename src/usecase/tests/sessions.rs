@@ -39,13 +39,13 @@ impl SessionPolicy for TestPolicy {
     }
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let world = World::new().await;
     world.vouch.hold_sessions_to(Arc::new(TestPolicy));
     world
 }
 
-fn opening(world: &World, subject: Option<&str>) -> OpenSession {
+pub(super) fn opening(world: &World, subject: Option<&str>) -> OpenSession {
     OpenSession {
         channel: SessionChannel::Phone,
         subject: subject.map(id),
@@ -59,7 +59,7 @@ fn opening(world: &World, subject: Option<&str>) -> OpenSession {
     }
 }
 
-fn ask(name: &str, wait_ms: u64) -> SessionMessage {
+pub(super) fn ask(name: &str, wait_ms: u64) -> SessionMessage {
     let intent = Intent {
         ask: AskId::parse(name).unwrap(),
         intent: IntentId::parse("transfer").unwrap(),
@@ -70,7 +70,7 @@ fn ask(name: &str, wait_ms: u64) -> SessionMessage {
 }
 
 /// A client.
-struct Client {
+pub(super) struct Client {
     live: Box<dyn LiveSession>,
     responses: Receiver<SessionOutput>,
     next: u64,
@@ -80,7 +80,7 @@ struct Client {
 }
 
 impl Client {
-    async fn open(world: &World, c: OpenSession, role: Role) -> Self {
+    pub(super) async fn open(world: &World, c: OpenSession, role: Role) -> Self {
         let mut live = world.vouch.open_session(&world.by(role), c).await.unwrap();
         let mut responses = live.responses().unwrap();
         let opened = responses.recv().await.unwrap();
@@ -90,13 +90,13 @@ impl Client {
         Self { live, responses, next: 1, seen: opened.sequence, session, token }
     }
 
-    async fn send(&mut self, message: SessionMessage) {
+    pub(super) async fn send(&mut self, message: SessionMessage) {
         let sequence = self.next;
         self.next += 1;
         self.live.push(sequence, message).await.unwrap();
     }
 
-    async fn speak(&mut self, content: &[u8]) {
+    pub(super) async fn speak(&mut self, content: &[u8]) {
         for piece in content.chunks(PIECE) {
             let content = piece.to_vec();
             self.send(SessionMessage::Audio { leg: Leg::Caller, content }).await;
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// The next response that `wanted` takes something from.
-    async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.responses.recv()).await;
             let output = next.expect("a response in time").expect("a response");
@@ -115,7 +115,7 @@ impl Client {
         }
     }
 
-    async fn decision(&mut self) -> ShownDecision {
+    pub(super) async fn decision(&mut self) -> ShownDecision {
         self.until(|response| match response {
             SessionResponse::Decision(decided) => Some(decided.as_ref().clone()),
             _ => None,
@@ -131,7 +131,7 @@ impl Client {
         .await
     }
 
-    async fn close(&mut self) -> (ShownDecision, Ended) {
+    pub(super) async fn close(&mut self) -> (ShownDecision, Ended) {
         self.send(SessionMessage::Plain(Message::Close)).await;
         (self.decision().await, self.end().await)
     }
