@@ -10,6 +10,7 @@ mod app;
 mod auth;
 mod behavior;
 mod behavior_data;
+mod captures;
 mod conversation;
 mod double;
 mod errors;
