@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
 use crate::domain::{Finding, Modality, SessionId, SubjectId};
+use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Outgoing, Response};
 use crate::usecase::UseCaseError;
@@ -70,6 +71,7 @@ pub(super) struct Worker {
     pub(super) token: String,
     pub(super) session: CallSession,
     pub(super) policy: Arc<dyn SessionPolicy>,
+    pub(super) shadow: Option<Arc<ActivePolicy>>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
     pub(super) texts: Texts,
@@ -221,8 +223,8 @@ impl Worker {
             }
             Effect::Record(record) => {
                 let ask = record.assessment.ask.clone();
-                let (inner, policy) = (&self.inner, &self.policy);
-                let recorded = inner.record_decision(&self.by, &self.id, &record, policy).await;
+                let held = (&self.policy, self.shadow.as_ref());
+                let recorded = self.inner.record_decision(&self.by, &self.id, &record, held).await;
                 Some(match recorded {
                     Ok(decision) => Event::Recorded { ask, decision },
                     Err(error) => {
