@@ -1,5 +1,6 @@
 //! The policy that sessions are held against.
 
+use crate::domain::ArtifactRef;
 use crate::policy::session::{
     ActivePolicy, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict, decide,
     what_would_change,
@@ -11,6 +12,11 @@ pub trait SessionPolicy: Send + Sync {
     /// What all that is known comes to.
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict;
 
+    /// Name and version, where it has one.
+    fn version(&self) -> Option<ArtifactRef> {
+        None
+    }
+
     /// What the machine takes from the policy.
     fn rules(&self) -> CallRules;
 
@@ -21,6 +27,10 @@ pub trait SessionPolicy: Send + Sync {
 impl SessionPolicy for ActivePolicy {
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
         decide(self, facts)
+    }
+
+    fn version(&self) -> Option<ArtifactRef> {
+        Some(self.version().clone())
     }
 
     fn rules(&self) -> CallRules {

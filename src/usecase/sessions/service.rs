@@ -177,7 +177,9 @@ impl Inner {
             }
             _ => None,
         };
-        let view = View { fine: sees_fine_scores(by.role), versions: self.versions(&by.tenant) };
+        let mut versions = self.versions(&by.tenant);
+        versions.policy = policy.version().unwrap_or(versions.policy);
+        let view = View { fine: sees_fine_scores(by.role), versions };
         let origin = match c.grant {
             Some(_) => ClaimOrigin::Token,
             None => ClaimOrigin::Client,

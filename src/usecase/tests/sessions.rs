@@ -45,7 +45,7 @@ async fn world() -> World {
     world
 }
 
-fn opening(world: &World, subject: Option<&str>) -> OpenSession {
+pub(super) fn opening(world: &World, subject: Option<&str>) -> OpenSession {
     OpenSession {
         channel: SessionChannel::Phone,
         subject: subject.map(id),
@@ -70,7 +70,7 @@ fn ask(name: &str, wait_ms: u64) -> SessionMessage {
 }
 
 /// A client.
-struct Client {
+pub(super) struct Client {
     live: Box<dyn LiveSession>,
     responses: Receiver<SessionOutput>,
     next: u64,
@@ -80,7 +80,7 @@ struct Client {
 }
 
 impl Client {
-    async fn open(world: &World, c: OpenSession, role: Role) -> Self {
+    pub(super) async fn open(world: &World, c: OpenSession, role: Role) -> Self {
         let mut live = world.vouch.open_session(&world.by(role), c).await.unwrap();
         let mut responses = live.responses().unwrap();
         let opened = responses.recv().await.unwrap();
@@ -131,7 +131,7 @@ impl Client {
         .await
     }
 
-    async fn close(&mut self) -> (ShownDecision, Ended) {
+    pub(super) async fn close(&mut self) -> (ShownDecision, Ended) {
         self.send(SessionMessage::Plain(Message::Close)).await;
         (self.decision().await, self.end().await)
     }
