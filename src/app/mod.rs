@@ -4,6 +4,7 @@
 pub mod admin;
 mod behavior;
 mod master_key;
+pub mod policies;
 pub mod serve;
 pub mod voice;
 

@@ -17,6 +17,7 @@ pub mod evaluate_session;
 pub mod features;
 pub mod key;
 pub mod model;
+pub mod policy;
 pub mod score;
 pub mod serve;
 pub mod simulate;
@@ -64,6 +65,8 @@ pub enum Command {
     Key(key::Args),
     /// Tenants: create, list.
     Tenant(tenant::Args),
+    /// Policies of sessions: check, list, propose, approve, reject, what-if.
+    Policy(policy::Args),
     /// The audit chain: verify, export.
     Audit(audit::Args),
 }
@@ -121,6 +124,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Simulate(args) => simulate::run(args),
         Command::Key(args) => key::run(args),
         Command::Tenant(args) => tenant::run(args),
+        Command::Policy(args) => policy::run(args),
         Command::Audit(args) => audit::run(args),
     }
 }

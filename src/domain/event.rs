@@ -46,6 +46,8 @@ pub enum AuditKind {
     ConversationDeletion,
     /// How personal data is taken out of texts was chosen.
     Redaction,
+    /// A policy of sessions was proposed, approved, rejected or gone back to, or its shadow started or ended.
+    Policy,
 }
 
 impl AuditKind {
@@ -68,6 +70,7 @@ impl AuditKind {
         AuditKind::ConversationVerification,
         AuditKind::ConversationDeletion,
         AuditKind::Redaction,
+        AuditKind::Policy,
     ];
 }
 

@@ -21,6 +21,7 @@ mod identification;
 mod inbox;
 mod live;
 mod models;
+mod policies;
 pub mod proto;
 pub mod server;
 mod sessions;

@@ -6,6 +6,7 @@ use crate::domain::{
     ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality,
     ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
+use crate::policy::session::PolicyAct;
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
 /// One atomic change: all of it happens, with its audit record, or nothing.
@@ -202,6 +203,16 @@ pub enum Effect {
     SetRedaction(RedactionMode),
     /// Enables the age class for the tenant, or disables it.
     SetAgeClass(Option<Box<AgeClassSetting>>),
+    /// Changes which policies the tenant's sessions are held to. Refused as
+    /// [`PolicyLedger::after`](crate::policy::session::PolicyLedger::after) says, at the time of the transaction.
+    ChangePolicy {
+        /// What is done.
+        act: PolicyAct,
+        /// By whom.
+        by: ApiKeyId,
+        /// The file, when one is proposed.
+        file: Option<String>,
+    },
     /// Wraps the store's root key under another master key; the old one no longer opens the store.
     RotateMasterKey(MasterKey),
     /// Stores every embedding of the tenant anew under a fresh rotation ([`Applied::renewed`]).

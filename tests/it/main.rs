@@ -19,6 +19,7 @@ mod kill;
 mod limits;
 mod live;
 mod logs;
+mod policies;
 mod process;
 mod recordings;
 mod server;

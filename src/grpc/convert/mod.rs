@@ -6,6 +6,7 @@ mod behavior;
 mod conversation;
 mod inbound;
 mod outbound;
+mod policies;
 pub mod requests;
 mod sessions;
 
@@ -14,4 +15,5 @@ pub use behavior::*;
 pub use conversation::*;
 pub use inbound::*;
 pub use outbound::*;
+pub use policies::*;
 pub use sessions::*;

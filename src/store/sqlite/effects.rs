@@ -8,6 +8,7 @@ use super::doc::{self, ApiKeyDoc, OpenSubject, SeedBytes, SubjectDoc, TenantDoc}
 use super::enrollment;
 use super::keys::{Handle, TenantKeys};
 use super::ledger::ONLY;
+use super::policies;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
 use super::table::{Row, Table, Value};
@@ -82,6 +83,7 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
             let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
             store_tenant(work, doc).await
         }
+        Effect::ChangePolicy { act, by, file } => policies::change(work, &act, &by, file).await,
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
         Effect::RenewRotation { expected_generation } => {
             renew::renew(work, expected_generation).await

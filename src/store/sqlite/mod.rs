@@ -12,6 +12,7 @@ mod errors;
 mod keys;
 mod ledger;
 mod open;
+mod policies;
 mod read;
 mod renew;
 mod requests;
@@ -33,6 +34,7 @@ pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
 use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::policy::session::PolicyLedger;
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
     DecisionRecord, Directory, Erasure, ErasureState, IdempotencyKey, Outcome, Page, PageRequest,
@@ -220,6 +222,15 @@ impl Directory for SqliteStore {
     fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64> {
         let tenant = self.shared.directory().tenants.get(tenant).cloned()?;
         Some(tenant.pseudonym(kind, value))
+    }
+
+    fn policies(&self, tenant: &TenantId) -> Arc<PolicyLedger> {
+        let directory = self.shared.directory();
+        directory.policies.get(tenant).map(|entry| Arc::clone(&entry.ledger)).unwrap_or_default()
+    }
+
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
+        Box::pin(policies::file(&self.shared, tenant, sha256))
     }
 
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {

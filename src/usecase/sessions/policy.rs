@@ -1,19 +1,21 @@
 //! The policy that sessions are held against.
 
-use std::sync::Arc;
-
+use crate::domain::ArtifactRef;
 use crate::policy::session::{
-    ActivePolicy, Counterfactual, DEFAULT_POLICY, DecisionFacts, SessionFacts, SessionVerdict,
-    decide, shipped, what_would_change,
+    ActivePolicy, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict, decide,
+    what_would_change,
 };
-use crate::scoring::fusion::Fusion;
 use crate::session::call::CallRules;
-use crate::usecase::UseCaseError;
 
 /// A checked policy of sessions.
 pub trait SessionPolicy: Send + Sync {
     /// What all that is known comes to.
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict;
+
+    /// Name and version, where it has one.
+    fn version(&self) -> Option<ArtifactRef> {
+        None
+    }
 
     /// What the machine takes from the policy.
     fn rules(&self) -> CallRules;
@@ -27,6 +29,10 @@ impl SessionPolicy for ActivePolicy {
         decide(self, facts)
     }
 
+    fn version(&self) -> Option<ArtifactRef> {
+        Some(self.version().clone())
+    }
+
     fn rules(&self) -> CallRules {
         let file = self.file();
         CallRules {
@@ -38,11 +44,4 @@ impl SessionPolicy for ActivePolicy {
     fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual> {
         what_would_change(self, facts, verdict)
     }
-}
-
-/// The policy of a server that was given none.
-pub(super) fn default_policy(fusion: &Fusion) -> Result<Arc<dyn SessionPolicy>, UseCaseError> {
-    let found = shipped(DEFAULT_POLICY, fusion.clone());
-    let policy = found.ok_or_else(|| UseCaseError::Internal("no policy is shipped".into()))?;
-    Ok(Arc::new(policy.map_err(|error| UseCaseError::Internal(Box::new(error)))?))
 }

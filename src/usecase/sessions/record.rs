@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::{
     AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
 };
+use crate::policy::session::{ActivePolicy, ShadowComparison};
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
 use crate::store::{AuditDraft, DecisionFilter, PageRequest, Transaction};
 use crate::usecase::UseCaseError;
@@ -29,6 +30,8 @@ const INTENT: &str = "intent";
 pub(in crate::usecase) const FACTS: &str = "facts";
 pub(in crate::usecase) const VERDICT: &str = "verdict";
 pub(in crate::usecase) const WOULD_CHANGE: &str = "would_change";
+/// Only where a policy ran in shadow.
+pub(in crate::usecase) const SHADOW: &str = "shadow";
 pub(in crate::usecase) const END: &str = "end";
 pub(in crate::usecase) const INCOMPLETE: &str = "incomplete";
 const OPEN_MS: &str = "open_ms";
@@ -71,13 +74,15 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
+        held: (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
         spoke: &[Spoke],
     ) -> Result<DecisionId, Unrecorded> {
-        let would_change = self.would_change(record, policy).await?;
+        let beside = self.beside(record, held).await?;
         for _ in 0..MAX_TRIES {
             let mut draft = self.decision_draft(by, session, record)?;
-            detail(&mut draft.event, WOULD_CHANGE, &would_change);
+            for (name, value) in &beside {
+                detail(&mut draft.event, name, value);
+            }
             let about = self.bind_subject(&by.tenant, record, spoke, &mut draft).await;
             let committed = match about {
                 Ok(()) => self.commit_session(&by.tenant, draft).await.map_err(Unrecorded::from),
@@ -91,19 +96,28 @@ impl Inner {
         Err(UseCaseError::Conflict.into())
     }
 
-    /// What would have changed a decision, found while its policy is in force. It is many decisions, so the engine
-    /// takes them.
-    async fn would_change(
+    /// What is recorded beside a decision, by names of details: what would have changed it, found while its policy is
+    /// in force, and what the policy in shadow would have decided. It is many decisions, so the engine takes them.
+    async fn beside(
         &self,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
-    ) -> Result<String, UseCaseError> {
-        let policy = Arc::clone(policy);
+        (policy, shadow): (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
+    ) -> Result<Vec<(&'static str, String)>, UseCaseError> {
+        let (policy, shadow) = (Arc::clone(policy), shadow.cloned());
         let (facts, verdict) = (record.assessment.facts.clone(), record.assessment.verdict.clone());
-        let found = self.compute(move || policy.would_change(&facts, &verdict)).await;
+        let work = move || {
+            let compared = shadow.map(|shadow| ShadowComparison::make(&verdict, &shadow, &facts));
+            (policy.would_change(&facts, &verdict), compared)
+        };
         // A busy server still records the decision.
+        let found = self.compute(work).await;
         let found = found.inspect_err(|error| tracing::warn!(%error, "no counterfactuals"));
-        Ok(serde_json::to_string(&found.unwrap_or_default())?)
+        let (would_change, compared) = found.unwrap_or_default();
+        let mut beside = vec![(WOULD_CHANGE, serde_json::to_string(&would_change)?)];
+        if let Some(compared) = compared {
+            beside.push((SHADOW, serde_json::to_string(&compared)?));
+        }
+        Ok(beside)
     }
 
     fn decision_draft(

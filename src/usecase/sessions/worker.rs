@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
 use crate::domain::{Finding, Modality, SessionId, SubjectId};
+use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
@@ -68,6 +69,7 @@ pub(super) struct Worker {
     pub(super) token: String,
     pub(super) session: CallSession,
     pub(super) policy: Arc<dyn SessionPolicy>,
+    pub(super) shadow: Option<Arc<ActivePolicy>>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
     pub(super) captures: Captures,
@@ -258,8 +260,8 @@ impl Worker {
     async fn record(&mut self, record: &Record) -> Vec<Event> {
         let ask = record.assessment.ask.clone();
         let spoke = self.captures.spoke();
-        let (inner, policy) = (&self.inner, &self.policy);
-        match inner.record_decision(&self.by, &self.id, record, policy, &spoke).await {
+        let held = (&self.policy, self.shadow.as_ref());
+        match self.inner.record_decision(&self.by, &self.id, record, held, &spoke).await {
             Ok(decision) => {
                 self.captures.remembered(&spoke);
                 vec![Event::Recorded { ask, decision }]

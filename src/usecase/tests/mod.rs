@@ -11,6 +11,7 @@ mod enroll;
 mod identify;
 mod identify_live;
 mod live;
+mod policies;
 mod session_captures;
 mod sessions;
 mod subjects;

@@ -5,6 +5,7 @@ mod behavior;
 mod erasure;
 mod fixture;
 mod group;
+mod policies;
 mod profiles;
 mod tamper;
 
