@@ -46,6 +46,8 @@ pub enum AuditKind {
     ConversationDeletion,
     /// How personal data is taken out of texts was chosen.
     Redaction,
+    /// What became of a decision was recorded.
+    Feedback,
 }
 
 impl AuditKind {
@@ -68,6 +70,7 @@ impl AuditKind {
         AuditKind::ConversationVerification,
         AuditKind::ConversationDeletion,
         AuditKind::Redaction,
+        AuditKind::Feedback,
     ];
 }
 

@@ -6,6 +6,7 @@ pub mod audio_format;
 pub mod consent;
 pub mod decision;
 pub mod event;
+pub mod feedback;
 pub mod ids;
 pub mod policy_name;
 pub mod quality;
@@ -26,6 +27,7 @@ pub use audio_format::{AudioEncoding, AudioFormat};
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};
+pub use feedback::{Feedback, FeedbackKind};
 pub use ids::{
     ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
     SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,

@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 32] = [
+const READERS: [Reader; 35] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -45,6 +45,9 @@ const READERS: [Reader; 32] = [
     |bytes| whole(bytes, convert::delete_style_profile),
     |bytes| whole(bytes, convert::redact_text),
     |bytes| whole(bytes, convert::set_redaction),
+    |bytes| whole(bytes, convert::record_outcome),
+    |bytes| whole(bytes, convert::list_outcomes),
+    |bytes| whole(bytes, convert::get_outcome),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -234,7 +237,8 @@ mod tests {
                 .encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let messages = messages.into_iter().chain(behavior()).chain(conversation());
+        let messages =
+            messages.into_iter().chain(behavior()).chain(conversation()).chain(feedback());
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -345,6 +349,31 @@ mod tests {
                 idempotency_key: idempotency_key(),
             }
             .encode_to_vec(),
+        ]
+    }
+
+    /// The same of `FeedbackService`.
+    fn feedback() -> [Vec<u8>; 3] {
+        [
+            proto::RecordOutcomeRequest {
+                decision_id: "d-1".into(),
+                kind: proto::OutcomeKind::Overridden as i32,
+                instead: proto::Decision::Accept as i32,
+                reviewer: "reviewer-3".into(),
+                reason: "knew the branch".into(),
+                idempotency_key: "k-1".into(),
+            }
+            .encode_to_vec(),
+            proto::ListOutcomesRequest {
+                subject_id: "caller-7".into(),
+                from: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
+                until: Some(prost_types::Timestamp { seconds: 2, nanos: 0 }),
+                kind: proto::OutcomeKind::ConfirmedFraud as i32,
+                page_size: 10,
+                page_token: "9".into(),
+            }
+            .encode_to_vec(),
+            proto::GetOutcomeRequest { decision_id: "d-1".into() }.encode_to_vec(),
         ]
     }
 

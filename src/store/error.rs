@@ -57,6 +57,12 @@ pub enum StoreError {
     /// The subject has no such profile of behavior.
     #[error("the subject has no such behavior profile")]
     NoBehaviorProfile,
+    /// The tenant has no such decision.
+    #[error("there is no such decision")]
+    NoDecision,
+    /// The subject the decision was about was erased.
+    #[error("the subject of this decision was erased")]
+    DecisionErased,
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),

@@ -7,6 +7,7 @@
 
 mod behavior;
 mod error;
+mod feedback;
 mod model;
 pub mod sqlite;
 mod transaction;
@@ -19,6 +20,7 @@ pub use behavior::{
     SecretBytes, TextSlot,
 };
 pub use error::StoreError;
+pub use feedback::{FeedbackFilter, StoredFeedback};
 pub use model::{
     ApiKeyInfo, Attempts, AuditHead, Caller, DecisionFilter, DecisionRecord, Embedding,
     EnrolledUtterance, Erasure, ErasureState, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
@@ -144,7 +146,25 @@ pub trait AuditLog: Send + Sync {
     fn watch_head(&self) -> tokio::sync::watch::Receiver<AuditHead>;
 }
 
-/// A whole store.
-pub trait Store: Commits + Subjects + Directory + AuditLog {}
+/// What people found out about decisions.
+pub trait FeedbackLog: Send + Sync {
+    /// What was recorded about one decision; `None` when nothing was.
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>>;
 
-impl<T: Commits + Subjects + Directory + AuditLog> Store for T {}
+    /// What was recorded about decisions of a tenant, by its first entry, newest first.
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>>;
+}
+
+/// A whole store.
+pub trait Store: Commits + Subjects + Directory + AuditLog + FeedbackLog {}
+
+impl<T: Commits + Subjects + Directory + AuditLog + FeedbackLog> Store for T {}

@@ -3,8 +3,9 @@
 use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
-    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality,
-    ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback, Purpose,
+    Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId,
+    VoiceprintId,
 };
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
@@ -189,6 +190,13 @@ pub enum Effect {
         /// Which.
         profile: BehaviorProfileId,
     },
+    /// Puts an entry about a decision of the tenant, in place of the one in force ([`Applied::feedback_entries`]).
+    PutFeedback {
+        /// Which decision.
+        decision: DecisionId,
+        /// The entry.
+        feedback: Box<Feedback>,
+    },
     /// Destroys the subject's key and every row about it, and empties its audit records. Must be
     /// the only effect ([`Applied::erasure`]).
     EraseSubject {
@@ -224,6 +232,8 @@ pub struct Applied {
     pub withdrawn: u32,
     /// Pending utterances dropped.
     pub utterances_dropped: u32,
+    /// Entries about the decision afterwards; 0 when none was put.
+    pub feedback_entries: u32,
     /// Voiceprints stored anew.
     pub renewed: u32,
     /// Generation of the tenant's rotation afterwards.

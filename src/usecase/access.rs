@@ -40,6 +40,10 @@ pub enum Right {
     Explain,
     /// Have a decision explained with all numbers.
     ExplainInFull,
+    /// Record what became of a decision.
+    RecordFeedback,
+    /// Read that.
+    ReadFeedback,
     /// List models.
     ReadModels,
     /// Categorize a caller by age. Of a role of its own: nobody who enrolls or verifies may do it by
@@ -75,7 +79,7 @@ impl Right {
             ),
             Self::SetRedaction => (&[Privacy, Admin], "privacy or admin"),
             Self::Renew => (&[Admin], "admin"),
-            Self::ReadAudit => (
+            Self::ReadAudit | Self::ReadFeedback => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
                 "analyst, reviewer, auditor, privacy or admin",
             ),
@@ -83,7 +87,9 @@ impl Right {
                 &[Agent, Analyst, Reviewer, Auditor, Privacy, Admin],
                 "agent, analyst, reviewer, auditor, privacy or admin",
             ),
-            Self::ExplainInFull => (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin"),
+            Self::ExplainInFull | Self::RecordFeedback => {
+                (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin")
+            }
             Self::ReadModels => (Role::ALL, "any"),
             Self::ClassifyAge => (&[Router, Admin], "router or admin"),
             Self::SetAgeClass => (&[Admin], "admin"),
@@ -143,6 +149,8 @@ mod tests {
             (Right::ReadAudit, "..xxxxx."),
             (Right::Explain, ".xxxxxx."),
             (Right::ExplainInFull, "..xx..x."),
+            (Right::RecordFeedback, "..xx..x."),
+            (Right::ReadFeedback, "..xxxxx."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),
             (Right::SetAgeClass, "......x."),

@@ -5,7 +5,8 @@ pub use crate::behavior::event::{
 };
 use crate::domain::{
     ApiKeyId, AudioFormat, AuditKind, Authorization, BehaviorProfileId, Decision, DecisionId,
-    Purpose, Reason, RedactionMode, Role, SubjectId, TenantId, Timestamp, VoiceprintId,
+    FeedbackKind, Purpose, Reason, RedactionMode, Role, SubjectId, TenantId, Timestamp,
+    VoiceprintId,
 };
 pub use crate::policy::session::Audience;
 
@@ -309,6 +310,40 @@ pub struct DecisionFilter {
     pub reason: Option<Reason>,
     /// Of this kind.
     pub kind: Option<AuditKind>,
+    /// 1 to 1000.
+    pub page_size: usize,
+    /// Where the page before ended.
+    pub page_token: Option<String>,
+}
+
+/// Record what became of a decision. No `Debug`: the reason may hold personal data.
+#[derive(Clone)]
+pub struct RecordOutcome {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// What became of it.
+    pub kind: FeedbackKind,
+    /// What was done instead; with an override alone.
+    pub instead: Option<Decision>,
+    /// Who found out, pseudonymous.
+    pub reviewer: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}
+
+/// Which outcomes to list.
+#[derive(Debug, Clone, Default)]
+pub struct OutcomeFilter {
+    /// Of decisions on one subject.
+    pub subject: Option<SubjectId>,
+    /// Recorded not before.
+    pub from: Option<Timestamp>,
+    /// Recorded before.
+    pub until: Option<Timestamp>,
+    /// Of this kind.
+    pub kind: Option<FeedbackKind>,
     /// 1 to 1000.
     pub page_size: usize,
     /// Where the page before ended.

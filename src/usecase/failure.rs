@@ -25,6 +25,10 @@ impl From<StoreError> for UseCaseError {
             StoreError::NoEnrollment => not_found("enrollment"),
             StoreError::NoVoiceprint => not_found("voiceprint"),
             StoreError::NoBehaviorProfile => not_found("behavior profile"),
+            StoreError::NoDecision => not_found("decision"),
+            StoreError::DecisionErased => {
+                Self::InvalidArgument { field: "decision_id", problem: error.to_string() }
+            }
             StoreError::SubjectExists(_) => exists("subject"),
             StoreError::TenantExists(_) => exists("tenant"),
             StoreError::ApiKeyExists => exists("API key"),

@@ -28,6 +28,7 @@ mod explain;
 pub mod extract_features;
 pub mod extractor_pool;
 mod failure;
+mod feedback;
 pub mod file_embedder;
 pub mod fit_backend;
 mod gallery;
@@ -73,7 +74,8 @@ pub mod port {
         SessionMessage, SessionOutput, SessionStatus,
     };
     use crate::domain::{
-        AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+        AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId, TenantId,
+        Versions,
     };
 
     /// A boxed future, so that the port is object-safe.
@@ -296,6 +298,20 @@ pub mod port {
             by: &'a Caller,
             c: ExplainDecision,
         ) -> Reply<'a, (DecisionInfo, Vec<String>)>;
+        /// Records what became of a decision.
+        fn record_outcome<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RecordOutcome,
+        ) -> Reply<'a, Done<RecordedOutcome>>;
+        /// What became of one decision.
+        fn outcome<'a>(&'a self, by: &'a Caller, decision: DecisionId) -> Reply<'a, OutcomeInfo>;
+        /// Lists outcomes, those of decisions that got their first one last at the front.
+        fn outcomes<'a>(
+            &'a self,
+            by: &'a Caller,
+            filter: OutcomeFilter,
+        ) -> Reply<'a, Page<OutcomeInfo>>;
         /// Head of the chain.
         fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead>;
         /// Models.

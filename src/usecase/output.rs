@@ -2,8 +2,8 @@
 
 use crate::domain::{
     AgeClass, AgeClassSetting, AgeEstimate, ArtifactRef, AuditKind, Authorization, ConfidenceBand,
-    ConsentRecord, Decision, DecisionId, LicenseClass, Llr, PadStatus, Probability, Quality,
-    RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
+    ConsentRecord, Decision, DecisionId, Feedback, LicenseClass, Llr, PadStatus, Probability,
+    Quality, RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
     VoiceprintId,
 };
 pub use crate::usecase::behavior::output::*;
@@ -309,6 +309,28 @@ pub struct DecisionInfo {
     pub actor: String,
     /// Payload destroyed by an erasure.
     pub erased: bool,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OutcomeInfo {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Whom it was about.
+    pub subject: Option<SubjectId>,
+    /// The entry in force.
+    pub current: Feedback,
+    /// Those it replaced, oldest first.
+    pub earlier: Vec<Feedback>,
+}
+
+/// An outcome that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RecordedOutcome {
+    /// The entry.
+    pub entry: Feedback,
+    /// How many entries it replaced, itself not counted.
+    pub replaced: u32,
 }
 
 /// Head of the audit chain.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::{
-    AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+    AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId, TenantId, Versions,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
@@ -343,6 +343,26 @@ impl Application for Vouch {
         c: ExplainDecision,
     ) -> Reply<'a, (DecisionInfo, Vec<String>)> {
         Box::pin(self.inner.explain(by, c))
+    }
+
+    fn record_outcome<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: RecordOutcome,
+    ) -> Reply<'a, Done<RecordedOutcome>> {
+        act!(self, by, record_outcome(c))
+    }
+
+    fn outcome<'a>(&'a self, by: &'a Caller, decision: DecisionId) -> Reply<'a, OutcomeInfo> {
+        Box::pin(async move { self.inner.outcome(by, &decision).await })
+    }
+
+    fn outcomes<'a>(
+        &'a self,
+        by: &'a Caller,
+        filter: OutcomeFilter,
+    ) -> Reply<'a, Page<OutcomeInfo>> {
+        Box::pin(self.inner.outcomes(by, filter))
     }
 
     fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead> {

@@ -13,6 +13,7 @@ mod behavior_data;
 mod conversation;
 mod double;
 mod errors;
+mod feedback;
 mod health;
 mod kill;
 mod limits;

@@ -201,6 +201,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::ConversationVerification => Some(AuditKind::ConversationVerification),
         P::ConversationDeletion => Some(AuditKind::ConversationDeletion),
         P::Redaction => Some(AuditKind::Redaction),
+        P::Feedback => Some(AuditKind::Feedback),
         P::Session => Some(AuditKind::Session),
     })
 }

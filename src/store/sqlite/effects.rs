@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::behavior_profiles;
 use super::doc::{self, ApiKeyDoc, OpenSubject, SeedBytes, SubjectDoc, TenantDoc};
 use super::enrollment;
+use super::feedback;
 use super::keys::{Handle, TenantKeys};
 use super::ledger::ONLY;
 use super::renew;
@@ -70,6 +71,9 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         }
         Effect::DeleteBehaviorProfile { profile } => {
             behavior_profiles::delete(work, &profile).await
+        }
+        Effect::PutFeedback { decision, feedback } => {
+            feedback::put(work, &decision, *feedback).await
         }
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
@@ -246,7 +250,7 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
     let (key, wrapped) = work.tenant.keys.generate_subject(&handle, entropy);
     let sealed = doc::seal(&doc, &key, (Table::Subject, &handle, 1), entropy)?;
     let values = vec![
-        Value::Int(next_number(work.batch).await?),
+        Value::Int(work.batch.next("SELECT coalesce(max(n), 0) + 1 FROM subject").await?),
         Value::Blob(handle.to_vec()),
         Value::from(work.tenant.id.as_str()),
         Value::Blob(work.tenant.lookup(&doc.id).to_vec()),
@@ -256,15 +260,6 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
     let row = work.batch.insert(Table::Subject, values).await?;
     work.subject = Some(OpenSubject { row, handle, key, doc });
     Ok(())
-}
-
-async fn next_number(batch: &mut Batch<'_>) -> Result<i64, StoreError> {
-    use sqlx::Row as _;
-    let row = sqlx::query("SELECT coalesce(max(n), 0) + 1 FROM subject")
-        .fetch_one(&mut *batch.conn)
-        .await
-        .map_err(super::errors::sql)?;
-    row.try_get(0).map_err(super::errors::sql)
 }
 
 /// Opens a subject's row.

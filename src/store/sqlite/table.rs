@@ -27,6 +27,7 @@ pub(super) enum Table {
     Audit,
     Erasure,
     BehaviorProfile,
+    Feedback,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -93,6 +94,12 @@ macro_rules! select {
     (behavior_profile $tail:literal) => {
         concat!("SELECT id, subject, sealed, version, mac FROM behavior_profile ", $tail)
     };
+    (feedback $tail:literal) => {
+        concat!(
+            "SELECT n, decision_id, tenant, at, kind, subject, sealed, version, mac FROM feedback ",
+            $tail
+        )
+    };
 }
 pub(super) use select;
 
@@ -139,6 +146,8 @@ static AUDIT: Spec = spec!(
 );
 static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
 static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
+static FEEDBACK: Spec =
+    spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -152,12 +161,14 @@ impl Table {
         Table::Audit,
         Table::Erasure,
         Table::BehaviorProfile,
+        Table::Feedback,
     ];
 
     /// Schema version that brought it.
     pub fn since(self) -> i64 {
         match self {
             Table::BehaviorProfile => 2,
+            Table::Feedback => 3,
             _ => 1,
         }
     }
@@ -175,6 +186,7 @@ impl Table {
             Table::Audit => &AUDIT,
             Table::Erasure => &ERASURE,
             Table::BehaviorProfile => &BEHAVIOR_PROFILE,
+            Table::Feedback => &FEEDBACK,
         }
     }
 

@@ -8,6 +8,7 @@ mod age;
 mod behavior;
 mod conversation;
 mod enroll;
+mod feedback;
 mod identify;
 mod identify_live;
 mod live;

@@ -144,6 +144,25 @@ impl Directory for TestStore {
     }
 }
 
+impl FeedbackLog for TestStore {
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>> {
+        self.inner.feedback(tenant, decision)
+    }
+
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>> {
+        self.inner.feedbacks(tenant, filter, page)
+    }
+}
+
 impl AuditLog for TestStore {
     fn decisions<'a>(
         &'a self,

@@ -484,6 +484,35 @@ impl Application for Double {
         self.unary(None, (decision_info(c.decision), steps))
     }
 
+    fn record_outcome<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: RecordOutcome,
+    ) -> Reply<'a, Done<RecordedOutcome>> {
+        let entry = Feedback {
+            kind: c.kind,
+            instead: c.instead,
+            reviewer: c.reviewer,
+            reason: c.reason,
+            recorded_at: Timestamp::from_unix_ms(1_500),
+            record: decision_id(),
+            actor: None,
+        };
+        self.unary(None, done(RecordedOutcome { entry, replaced: 1 }))
+    }
+
+    fn outcome<'a>(&'a self, _: &'a Caller, _: DecisionId) -> Reply<'a, OutcomeInfo> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "outcome" }) })
+    }
+
+    fn outcomes<'a>(
+        &'a self,
+        _: &'a Caller,
+        filter: OutcomeFilter,
+    ) -> Reply<'a, Page<OutcomeInfo>> {
+        self.unary(filter.subject.as_ref(), Page { items: vec![], next: None })
+    }
+
     fn audit_head<'a>(&'a self, _: &'a Caller) -> Reply<'a, AuditHead> {
         let head = AuditHead { sequence: 12, head_hash: [7; 32], checkpoint_sequence: 10 };
         self.unary(None, head)

@@ -3,6 +3,7 @@
 mod age_class;
 mod behavior;
 mod erasure;
+mod feedback;
 mod fixture;
 mod group;
 mod profiles;
