@@ -48,6 +48,8 @@ pub enum AuditKind {
     Redaction,
     /// What became of a decision was recorded.
     Feedback,
+    /// A number was added to a subject or removed.
+    PhoneNumber,
 }
 
 impl AuditKind {
@@ -71,6 +73,7 @@ impl AuditKind {
         AuditKind::ConversationDeletion,
         AuditKind::Redaction,
         AuditKind::Feedback,
+        AuditKind::PhoneNumber,
     ];
 }
 

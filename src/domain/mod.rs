@@ -8,6 +8,7 @@ pub mod decision;
 pub mod event;
 pub mod feedback;
 pub mod ids;
+pub mod phone;
 pub mod policy_name;
 pub mod quality;
 pub mod redaction;
@@ -32,6 +33,7 @@ pub use ids::{
     ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
     SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
+pub use phone::{PhoneNumber, PhoneNumberError};
 pub use policy_name::{FactorName, IntentId, QueueName, RuleName};
 pub use quality::{Bandwidth, Quality};
 pub use redaction::RedactionMode;

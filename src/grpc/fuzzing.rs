@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 35] = [
+const READERS: [Reader; 37] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -48,6 +48,8 @@ const READERS: [Reader; 35] = [
     |bytes| whole(bytes, convert::record_outcome),
     |bytes| whole(bytes, convert::list_outcomes),
     |bytes| whole(bytes, convert::get_outcome),
+    |bytes| whole(bytes, requests::add_phone_number),
+    |bytes| whole(bytes, requests::remove_phone_number),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -237,8 +239,12 @@ mod tests {
                 .encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let messages =
-            messages.into_iter().chain(behavior()).chain(conversation()).chain(feedback());
+        let messages = messages
+            .into_iter()
+            .chain(behavior())
+            .chain(conversation())
+            .chain(feedback())
+            .chain(numbers());
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -374,6 +380,22 @@ mod tests {
             }
             .encode_to_vec(),
             proto::GetOutcomeRequest { decision_id: "d-1".into() }.encode_to_vec(),
+        ]
+    }
+
+    /// The same of the numbers of `SubjectService`.
+    fn numbers() -> [Vec<u8>; 2] {
+        let (subject_id, idempotency_key) = ("caller-7".to_owned(), "k-1".to_owned());
+        let phone_number = "+4930123456".to_owned();
+        [
+            proto::AddPhoneNumberRequest {
+                subject_id: subject_id.clone(),
+                phone_number: phone_number.clone(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::RemovePhoneNumberRequest { subject_id, phone_number, idempotency_key }
+                .encode_to_vec(),
         ]
     }
 

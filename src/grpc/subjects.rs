@@ -103,6 +103,34 @@ impl SubjectService for Service {
         }))
     }
 
+    async fn add_phone_number(
+        &self,
+        request: Request<proto::AddPhoneNumberRequest>,
+    ) -> Result<Response<proto::AddPhoneNumberResponse>, Status> {
+        let call = call::of(&request)?;
+        let command = requests::add_phone_number(request.into_inner())?;
+        let done = run(&self.app, call, |app, by| app.add_phone_number(by, command)).await?;
+        Ok(Response::new(proto::AddPhoneNumberResponse {
+            phone_numbers: done.value,
+            decision_id: done.decision_id.into(),
+            versions: Some(convert::versions(&done.versions)),
+        }))
+    }
+
+    async fn remove_phone_number(
+        &self,
+        request: Request<proto::RemovePhoneNumberRequest>,
+    ) -> Result<Response<proto::RemovePhoneNumberResponse>, Status> {
+        let call = call::of(&request)?;
+        let command = requests::remove_phone_number(request.into_inner())?;
+        let done = run(&self.app, call, |app, by| app.remove_phone_number(by, command)).await?;
+        Ok(Response::new(proto::RemovePhoneNumberResponse {
+            phone_numbers: done.value,
+            decision_id: done.decision_id.into(),
+            versions: Some(convert::versions(&done.versions)),
+        }))
+    }
+
     async fn erase_subject(
         &self,
         request: Request<proto::EraseSubjectRequest>,

@@ -31,7 +31,7 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
 
 /// A boxed future, so that the traits can stand behind `dyn`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -100,6 +100,13 @@ pub trait Subjects: Send + Sync {
         subject: &'a SubjectId,
         key: Option<&'a ProfileKey>,
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>>;
+
+    /// The subjects of the tenant that a number is on record for; at most a household, in no order.
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>>;
 }
 
 /// Tenants and their keys. Held in memory: these calls do not touch the disk.

@@ -132,6 +132,8 @@ pub struct SubjectSnapshot {
     pub attempts: Attempts,
     /// Profiles of behavior, incomplete ones included.
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    pub phone_numbers: u32,
 }
 
 /// A subject in a list: no biometric content.
@@ -151,6 +153,8 @@ pub struct SubjectSummary {
     pub enrolled: bool,
     /// Profiles of behavior, incomplete ones included.
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    pub phone_numbers: u32,
 }
 
 /// A voiceprint with what the search index must know of its subject.

@@ -3,9 +3,9 @@
 use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
-    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback, Purpose,
-    Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId,
-    VoiceprintId,
+    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback,
+    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp,
+    UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
@@ -190,6 +190,18 @@ pub enum Effect {
         /// Which.
         profile: BehaviorProfileId,
     },
+    /// Adds a number to the subject's ([`Applied::phone_numbers`]).
+    AddPhoneNumber {
+        /// The number; only keyed digests of it are stored.
+        number: PhoneNumber,
+        /// An accepted session came from it. Where it is known, or there is no place for it, nothing happens.
+        remembered: bool,
+    },
+    /// Removes a number of the subject's ([`Applied::phone_numbers`]).
+    RemovePhoneNumber {
+        /// The number.
+        number: PhoneNumber,
+    },
     /// Puts an entry about a decision of the tenant, in place of the one in force ([`Applied::feedback_entries`]).
     PutFeedback {
         /// Which decision.
@@ -234,6 +246,8 @@ pub struct Applied {
     pub utterances_dropped: u32,
     /// Entries about the decision afterwards; 0 when none was put.
     pub feedback_entries: u32,
+    /// Numbers of the subject afterwards; 0 when none was added or removed.
+    pub phone_numbers: u32,
     /// Voiceprints stored anew.
     pub renewed: u32,
     /// Generation of the tenant's rotation afterwards.

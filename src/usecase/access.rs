@@ -16,6 +16,8 @@ pub enum Right {
     /// Withdraw a consent, opt a subject out. Open to more roles than giving it: ending the use of
     /// one's data must be as easy as allowing it (GDPR Art. 7(3)).
     Withdraw,
+    /// Add a number to a subject, or remove one.
+    PhoneNumber,
     /// Erase a subject.
     Erase,
     /// Enroll, cancel an enrollment.
@@ -58,7 +60,7 @@ impl Right {
     fn roles(self) -> (&'static [Role], &'static str) {
         use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer, Router};
         match self {
-            Self::CreateSubject | Self::Withdraw => {
+            Self::CreateSubject | Self::Withdraw | Self::PhoneNumber => {
                 (&[Client, Agent, Privacy, Admin], "client, agent, privacy or admin")
             }
             Self::ReadSubject => (
@@ -137,6 +139,7 @@ mod tests {
             (Right::ReadSubject, "xxxx.xx."),
             (Right::Consent, ".x...xx."),
             (Right::Withdraw, "xx...xx."),
+            (Right::PhoneNumber, "xx...xx."),
             (Right::Erase, ".....xx."),
             (Right::Enroll, "xx....x."),
             (Right::DeleteVoiceprint, ".x...xx."),

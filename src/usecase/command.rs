@@ -5,8 +5,8 @@ pub use crate::behavior::event::{
 };
 use crate::domain::{
     ApiKeyId, AudioFormat, AuditKind, Authorization, BehaviorProfileId, Decision, DecisionId,
-    FeedbackKind, Purpose, Reason, RedactionMode, Role, SubjectId, TenantId, Timestamp,
-    VoiceprintId,
+    FeedbackKind, PhoneNumber, Purpose, Reason, RedactionMode, Role, SubjectId, TenantId,
+    Timestamp, VoiceprintId,
 };
 pub use crate::policy::session::Audience;
 
@@ -111,6 +111,17 @@ pub struct SetOptOut {
     pub subject: SubjectId,
     /// Out or in.
     pub opted_out: bool,
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}
+
+/// Add a number to a subject, or remove one.
+#[derive(Debug, Clone)]
+pub struct SubjectNumber {
+    /// Whose.
+    pub subject: SubjectId,
+    /// Which.
+    pub number: PhoneNumber,
     /// Idempotency.
     pub key: IdempotencyKey,
 }

@@ -39,7 +39,8 @@ fn can_turn_out(record: &DecisionRecord) -> bool {
             | AuditKind::ConversationEnrollment
             | AuditKind::ConversationDeletion
             | AuditKind::Redaction
-            | AuditKind::Feedback => false,
+            | AuditKind::Feedback
+            | AuditKind::PhoneNumber => false,
         }
 }
 

@@ -41,6 +41,7 @@ mod listen;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
+mod phone_numbers;
 pub mod recordings;
 pub mod redaction;
 mod request;
@@ -119,6 +120,15 @@ pub mod port {
         ) -> Reply<'a, Done<u32>>;
         /// Opts out or in.
         fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>>;
+        /// Adds a number to a subject; how many it has then.
+        fn add_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber)
+        -> Reply<'a, Done<u32>>;
+        /// Removes one; how many are left.
+        fn remove_phone_number<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: SubjectNumber,
+        ) -> Reply<'a, Done<u32>>;
         /// Erases a subject.
         fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>>;
 

@@ -234,6 +234,9 @@ pub struct SubjectInfo {
     /// Profiles of behavior, incomplete ones included.
     #[serde(default)]
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    #[serde(default)]
+    pub phone_numbers: u32,
 }
 
 /// An act that changed something, and what it returned.

@@ -124,6 +124,14 @@ impl Application for Vouch {
         act!(self, by, set_opt_out(c))
     }
 
+    fn add_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        act!(self, by, add_phone_number(c))
+    }
+
+    fn remove_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        act!(self, by, remove_phone_number(c))
+    }
+
     fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
         act!(self, by, erase_subject(c))
     }

@@ -19,6 +19,7 @@ mod kill;
 mod limits;
 mod live;
 mod logs;
+mod phone_numbers;
 mod process;
 mod recordings;
 mod server;

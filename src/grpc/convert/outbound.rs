@@ -122,6 +122,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::ConversationDeletion => P::ConversationDeletion,
         K::Redaction => P::Redaction,
         K::Feedback => P::Feedback,
+        K::PhoneNumber => P::PhoneNumber,
         K::Session => P::Session,
     }
 }
@@ -336,6 +337,7 @@ pub fn subject(value: output::SubjectInfo) -> proto::Subject {
             .collect(),
         enrolled: value.enrolled,
         behavior_profiles: value.behavior_profiles,
+        phone_numbers: value.phone_numbers,
     }
 }
 

@@ -6,8 +6,8 @@ use crate::grpc::proto;
 use crate::grpc::status::BadField;
 use crate::usecase::command::{
     Candidates, CreateSubject, DecisionFilter, DeleteVoiceprint, Enroll, ExplainDecision,
-    IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut, Verify,
-    WithdrawConsent,
+    IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut, SubjectNumber,
+    Verify, WithdrawConsent,
 };
 
 /// Most candidates of a list.
@@ -76,6 +76,24 @@ pub fn erase_subject(request: proto::EraseSubjectRequest) -> Read<OnSubject> {
         subject: convert::subject_id(&request.subject_id, "subject_id")?,
         key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
     })
+}
+
+fn subject_number(subject: &str, number: &str, key: &str) -> Read<SubjectNumber> {
+    Ok(SubjectNumber {
+        subject: convert::subject_id(subject, "subject_id")?,
+        number: convert::phone_number(number, "phone_number")?,
+        key: convert::idempotency_key(key, "idempotency_key")?,
+    })
+}
+
+/// AddPhoneNumber.
+pub fn add_phone_number(request: proto::AddPhoneNumberRequest) -> Read<SubjectNumber> {
+    subject_number(&request.subject_id, &request.phone_number, &request.idempotency_key)
+}
+
+/// RemovePhoneNumber.
+pub fn remove_phone_number(request: proto::RemovePhoneNumberRequest) -> Read<SubjectNumber> {
+    subject_number(&request.subject_id, &request.phone_number, &request.idempotency_key)
 }
 
 fn enrollment_config(value: Option<proto::EnrollmentConfig>, field: &str) -> Read<Enroll> {

@@ -67,6 +67,16 @@ pub(super) struct SubjectDoc {
     pub behavior: Vec<ProfileRef>,
     #[serde(default)]
     pub behavior_attempts: Attempts,
+    /// Absent in documents from before there were numbers.
+    #[serde(default)]
+    pub numbers: Vec<NumberRef>,
+}
+
+/// Names a row of `phone_number` and its content.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct NumberRef {
+    pub id: [u8; 32],
+    pub mac: [u8; 32],
 }
 
 /// Names a row of `behavior_profile` and its content.

@@ -9,6 +9,7 @@ use super::enrollment;
 use super::feedback;
 use super::keys::{Handle, TenantKeys};
 use super::ledger::ONLY;
+use super::phone_numbers;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
 use super::table::{Row, Table, Value};
@@ -72,6 +73,10 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::DeleteBehaviorProfile { profile } => {
             behavior_profiles::delete(work, &profile).await
         }
+        Effect::AddPhoneNumber { number, remembered } => {
+            phone_numbers::add(work, &number, remembered).await
+        }
+        Effect::RemovePhoneNumber { number } => phone_numbers::remove(work, &number).await,
         Effect::PutFeedback { decision, feedback } => {
             feedback::put(work, &decision, *feedback).await
         }
@@ -244,6 +249,7 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
         attempts: Attempts::default(),
         behavior: Vec::new(),
         behavior_attempts: Attempts::default(),
+        numbers: Vec::new(),
     };
     let entropy = &*work.batch.shared.entropy;
     let handle: Handle = random(entropy);

@@ -13,6 +13,7 @@ mod feedback;
 mod keys;
 mod ledger;
 mod open;
+mod phone_numbers;
 mod read;
 mod renew;
 mod requests;
@@ -33,7 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
-use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
     DecisionRecord, Directory, Erasure, ErasureState, FeedbackFilter, FeedbackLog, IdempotencyKey,
@@ -200,6 +201,14 @@ impl Subjects for SqliteStore {
         key: Option<&'a ProfileKey>,
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
         Box::pin(behavior_profiles::read(&self.shared, tenant, subject, key))
+    }
+
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>> {
+        Box::pin(phone_numbers::household(&self.shared, tenant, number))
     }
 }
 

@@ -11,6 +11,7 @@ use super::doc::{self, OpenSubject, SubjectDoc, UtteranceRef, unpack_utterance};
 use super::effects::open_subject;
 use super::enrollment::place;
 use super::errors;
+use super::phone_numbers;
 use super::shared::{Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
 use crate::domain::{SubjectId, TenantId};
@@ -74,7 +75,11 @@ pub(super) async fn find(
     }
 }
 
-fn current(shared: &Shared, tenant: &Tenant, row: Row) -> Result<OpenSubject, StoreError> {
+pub(super) fn current(
+    shared: &Shared,
+    tenant: &Tenant,
+    row: Row,
+) -> Result<OpenSubject, StoreError> {
     if shared.version(&short(&row.array(3)?)) != Some(row.version) {
         return Err(row.broken("it is not at the version last committed: put back"));
     }
@@ -100,7 +105,8 @@ async fn snapshot(
         }),
     };
     let voiceprint = voiceprint(doc, &mut utterances)?;
-    let SubjectDoc { id, created_at, opted_out, consents, attempts, behavior, .. } = subject.doc;
+    let SubjectDoc { id, created_at, opted_out, consents, attempts, behavior, numbers, .. } =
+        subject.doc;
     Ok(SubjectSnapshot {
         id,
         version,
@@ -111,6 +117,7 @@ async fn snapshot(
         voiceprint,
         attempts,
         behavior_profiles: behavior_profiles::count(&behavior),
+        phone_numbers: phone_numbers::count(&numbers),
     })
 }
 
@@ -230,6 +237,7 @@ async fn subjects_once(
             consents: doc.consents,
             enrolled: doc.voiceprint.is_some(),
             behavior_profiles: behavior_profiles::count(&doc.behavior),
+            phone_numbers: phone_numbers::count(&doc.numbers),
         })
         .collect();
     Ok(Page { items, next })

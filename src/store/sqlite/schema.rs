@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_behavior.sql"),
     include_str!("migrations/0003_feedback.sql"),
+    include_str!("migrations/0004_phone_number.sql"),
 ];
 
 /// The newest schema version.

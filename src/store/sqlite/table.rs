@@ -28,6 +28,7 @@ pub(super) enum Table {
     Erasure,
     BehaviorProfile,
     Feedback,
+    PhoneNumber,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -100,6 +101,9 @@ macro_rules! select {
             $tail
         )
     };
+    (phone_number $tail:literal) => {
+        concat!("SELECT id, number, subject, sealed, version, mac FROM phone_number ", $tail)
+    };
 }
 pub(super) use select;
 
@@ -148,6 +152,7 @@ static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
 static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
 static FEEDBACK: Spec =
     spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
+static PHONE_NUMBER: Spec = spec!(phone_number, "id", "number", "subject", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -162,6 +167,7 @@ impl Table {
         Table::Erasure,
         Table::BehaviorProfile,
         Table::Feedback,
+        Table::PhoneNumber,
     ];
 
     /// Schema version that brought it.
@@ -169,6 +175,7 @@ impl Table {
         match self {
             Table::BehaviorProfile => 2,
             Table::Feedback => 3,
+            Table::PhoneNumber => 4,
             _ => 1,
         }
     }
@@ -187,6 +194,7 @@ impl Table {
             Table::Erasure => &ERASURE,
             Table::BehaviorProfile => &BEHAVIOR_PROFILE,
             Table::Feedback => &FEEDBACK,
+            Table::PhoneNumber => &PHONE_NUMBER,
         }
     }
 

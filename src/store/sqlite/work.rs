@@ -101,6 +101,7 @@ async fn begin<'b, 'w>(
         withdrawn: 0,
         utterances_dropped: 0,
         feedback_entries: 0,
+        phone_numbers: 0,
         renewed: 0,
         rotation_generation: tenant.doc.generation,
         erasure: None,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
+    AuditKind, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId, SubjectId,
+    TenantId, Timestamp,
 };
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
 use crate::store::{AuditDraft, DecisionFilter, Effect, PageRequest, Transaction};
@@ -69,10 +70,11 @@ impl Inner {
         session: &SessionId,
         record: &Record,
         policy: &Arc<dyn SessionPolicy>,
+        number: Option<&PhoneNumber>,
     ) -> Result<DecisionId, UseCaseError> {
         let would_change = self.would_change(record, policy).await?;
         for _ in 0..MAX_TRIES {
-            let mut draft = self.decision_draft(by, session, record).await?;
+            let mut draft = self.decision_draft(by, session, record, number).await?;
             detail(&mut draft.event, WOULD_CHANGE, &would_change);
             match self.commit_session(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
@@ -102,6 +104,7 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
+        number: Option<&PhoneNumber>,
     ) -> Result<Draft, UseCaseError> {
         let assessment = &record.assessment;
         let verdict = &assessment.verdict;
@@ -127,6 +130,10 @@ impl Inner {
         event.subject = Some(subject.clone());
         let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else { return Ok(draft) };
         draft.subject = Some(target(&snapshot));
+        if let Some(number) = number.filter(|_| verdict.decision == Decision::Accept) {
+            let number = number.clone();
+            draft.effects.push(Effect::AddPhoneNumber { number, remembered: true });
+        }
         if let Some(outcome) = record.attempt {
             let rules = &self.parts.policy.attempts;
             let after = snapshot.attempts.after(outcome, draft.at, rules);

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
-use crate::domain::{Finding, Modality, SessionId, SubjectId};
+use crate::domain::{Finding, Modality, PhoneNumber, SessionId, SubjectId};
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Outgoing, Response};
 use crate::usecase::UseCaseError;
@@ -74,6 +74,8 @@ pub(super) struct Worker {
     pub(super) claimed: Claimed,
     pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
+    /// Where the call comes from, if the policy remembers it with an acceptance.
+    pub(super) number: Option<PhoneNumber>,
     pub(super) view: View,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
@@ -222,7 +224,9 @@ impl Worker {
             Effect::Record(record) => {
                 let ask = record.assessment.ask.clone();
                 let (inner, policy) = (&self.inner, &self.policy);
-                let recorded = inner.record_decision(&self.by, &self.id, &record, policy).await;
+                let number = self.number.as_ref();
+                let recorded =
+                    inner.record_decision(&self.by, &self.id, &record, policy, number).await;
                 Some(match recorded {
                     Ok(decision) => Event::Recorded { ask, decision },
                     Err(error) => {
@@ -387,7 +391,7 @@ impl Worker {
     }
 
     fn status(&self, fine: bool) -> SessionStatus {
-        let view = View { fine, ..self.view.clone() };
+        let view = View { fine, age_class: self.session.age_class(), ..self.view.clone() };
         let assessments = match self.session.ended() {
             Some(_) => Vec::new(),
             None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
@@ -411,6 +415,7 @@ impl Worker {
             return;
         }
         let Outgoing { sequence, acknowledged, response } = outgoing;
+        self.view.age_class = self.session.age_class();
         let response = self.response(response);
         let output = SessionOutput { sequence, acknowledged, response };
         if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {

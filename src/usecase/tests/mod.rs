@@ -1,5 +1,6 @@
 //! The use-cases together.
 
+mod phone_numbers;
 mod rhythm;
 mod store;
 mod world;

@@ -23,7 +23,11 @@ const PIECE: usize = RATE_HZ as usize / 10 * 2;
 /// Longest wait for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct TestPolicy;
+/// Judges by the evidence alone.
+#[derive(Default)]
+pub(super) struct TestPolicy {
+    pub(super) remembers: bool,
+}
 
 impl SessionPolicy for TestPolicy {
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
@@ -37,19 +41,24 @@ impl SessionPolicy for TestPolicy {
     fn would_change(&self, _: &DecisionFacts, _: &SessionVerdict) -> Vec<Counterfactual> {
         vec![Counterfactual { change: Change::Pad, decision: Decision::Reject }]
     }
+
+    fn remembers_numbers(&self) -> bool {
+        self.remembers
+    }
 }
 
 async fn world() -> World {
     let world = World::new().await;
-    world.vouch.hold_sessions_to(Arc::new(TestPolicy));
+    world.vouch.hold_sessions_to(Arc::new(TestPolicy::default()));
     world
 }
 
-fn opening(world: &World, subject: Option<&str>) -> OpenSession {
+pub(super) fn opening(world: &World, subject: Option<&str>) -> OpenSession {
     OpenSession {
         channel: SessionChannel::Phone,
         subject: subject.map(id),
         candidates: vec![],
+        number: None,
         audio: Some(format()),
         language: None,
         intent: None,
@@ -59,7 +68,7 @@ fn opening(world: &World, subject: Option<&str>) -> OpenSession {
     }
 }
 
-fn ask(name: &str, wait_ms: u64) -> SessionMessage {
+pub(super) fn ask(name: &str, wait_ms: u64) -> SessionMessage {
     let intent = Intent {
         ask: AskId::parse(name).unwrap(),
         intent: IntentId::parse("transfer").unwrap(),
@@ -70,7 +79,7 @@ fn ask(name: &str, wait_ms: u64) -> SessionMessage {
 }
 
 /// A client.
-struct Client {
+pub(super) struct Client {
     live: Box<dyn LiveSession>,
     responses: Receiver<SessionOutput>,
     next: u64,
@@ -80,7 +89,7 @@ struct Client {
 }
 
 impl Client {
-    async fn open(world: &World, c: OpenSession, role: Role) -> Self {
+    pub(super) async fn open(world: &World, c: OpenSession, role: Role) -> Self {
         let mut live = world.vouch.open_session(&world.by(role), c).await.unwrap();
         let mut responses = live.responses().unwrap();
         let opened = responses.recv().await.unwrap();
@@ -90,13 +99,13 @@ impl Client {
         Self { live, responses, next: 1, seen: opened.sequence, session, token }
     }
 
-    async fn send(&mut self, message: SessionMessage) {
+    pub(super) async fn send(&mut self, message: SessionMessage) {
         let sequence = self.next;
         self.next += 1;
         self.live.push(sequence, message).await.unwrap();
     }
 
-    async fn speak(&mut self, content: &[u8]) {
+    pub(super) async fn speak(&mut self, content: &[u8]) {
         for piece in content.chunks(PIECE) {
             let content = piece.to_vec();
             self.send(SessionMessage::Audio { leg: Leg::Caller, content }).await;
@@ -115,7 +124,7 @@ impl Client {
         }
     }
 
-    async fn decision(&mut self) -> ShownDecision {
+    pub(super) async fn decision(&mut self) -> ShownDecision {
         self.until(|response| match response {
             SessionResponse::Decision(decided) => Some(decided.as_ref().clone()),
             _ => None,

@@ -120,6 +120,14 @@ impl Subjects for TestStore {
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
         self.inner.behavior(tenant, subject, key)
     }
+
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>> {
+        self.inner.household(tenant, number)
+    }
 }
 
 impl Directory for TestStore {

@@ -123,6 +123,7 @@ pub fn subject_info(id: SubjectId) -> SubjectInfo {
         consents: vec![],
         enrolled: false,
         behavior_profiles: 0,
+        phone_numbers: 0,
     }
 }
 

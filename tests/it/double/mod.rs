@@ -229,6 +229,14 @@ impl Application for Double {
         self.unary(Some(&c.subject), done(()))
     }
 
+    fn add_phone_number<'a>(&'a self, _: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(2))
+    }
+
+    fn remove_phone_number<'a>(&'a self, _: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(1))
+    }
+
     fn erase_subject<'a>(&'a self, _: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
         self.unary(Some(&c.subject), done(Erasure::Pending))
     }

@@ -6,6 +6,7 @@ mod erasure;
 mod feedback;
 mod fixture;
 mod group;
+mod phone_numbers;
 mod profiles;
 mod tamper;
 

@@ -38,6 +38,7 @@ async fn full() -> Fixture {
     });
     f.commit(t).await.unwrap();
     put_feedback(&f).await;
+    f.act(Some("anna"), vec![super::phone_numbers::add("+4930123456")]).await.unwrap();
     let receipt = ReceiptId::parse("r1").unwrap();
     f.act(Some("carl"), vec![Effect::EraseSubject { receipt }]).await.unwrap();
     f.store.close().await;
@@ -186,6 +187,7 @@ async fn missing_extra_and_old_rows_are_refused() {
         "DELETE FROM erasure",
         "DELETE FROM behavior_profile",
         "DELETE FROM feedback",
+        "DELETE FROM phone_number",
         "DELETE FROM feedback WHERE subject IS NULL",
         "DELETE FROM state",
         "DELETE FROM keyring",
