@@ -4,7 +4,9 @@
 pub mod admin;
 mod behavior;
 mod master_key;
+pub mod redact;
 pub mod serve;
+pub mod subjects;
 pub mod voice;
 
 use std::future::Future;
@@ -59,6 +61,9 @@ pub enum AppError {
     /// The application cannot start.
     #[error("the application cannot start")]
     Start(#[from] UseCaseError),
+    /// A use-case could not run.
+    #[error(transparent)]
+    UseCase(UseCaseError),
     /// A file or folder cannot be made.
     #[error("{path}")]
     File {

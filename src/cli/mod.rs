@@ -17,9 +17,11 @@ pub mod evaluate_session;
 pub mod features;
 pub mod key;
 pub mod model;
+pub mod redact;
 pub mod score;
 pub mod serve;
 pub mod simulate;
+pub mod subject;
 pub mod tenant;
 
 use std::process::ExitCode;
@@ -64,6 +66,10 @@ pub enum Command {
     Key(key::Args),
     /// Tenants: create, list.
     Tenant(tenant::Args),
+    /// Subjects: list, show, export, erase.
+    Subject(subject::Args),
+    /// Take personal data out of text.
+    Redact(redact::Args),
     /// The audit chain: verify, export.
     Audit(audit::Args),
 }
@@ -110,6 +116,8 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Subject(args) => subject::run(args),
+        Command::Redact(args) => redact::run(args),
         Command::Model(args) => model::run(args),
         Command::Score(args) => score::run(args),
         Command::Behavior(args) => behavior::run(args),

@@ -50,6 +50,8 @@ pub enum AuditKind {
     Feedback,
     /// A number was added to a subject or removed.
     PhoneNumber,
+    /// Everything held on a subject was handed out.
+    Export,
 }
 
 impl AuditKind {
@@ -74,6 +76,7 @@ impl AuditKind {
         AuditKind::Redaction,
         AuditKind::Feedback,
         AuditKind::PhoneNumber,
+        AuditKind::Export,
     ];
 }
 

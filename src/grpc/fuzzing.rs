@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 37] = [
+const READERS: [Reader; 38] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -50,6 +50,7 @@ const READERS: [Reader; 37] = [
     |bytes| whole(bytes, convert::get_outcome),
     |bytes| whole(bytes, requests::add_phone_number),
     |bytes| whole(bytes, requests::remove_phone_number),
+    |bytes| whole(bytes, requests::export_subject),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -244,7 +245,7 @@ mod tests {
             .chain(behavior())
             .chain(conversation())
             .chain(feedback())
-            .chain(numbers());
+            .chain(subjects());
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -383,8 +384,8 @@ mod tests {
         ]
     }
 
-    /// The same of the numbers of `SubjectService`.
-    fn numbers() -> [Vec<u8>; 2] {
+    /// The same of what `SubjectService` learned later.
+    fn subjects() -> [Vec<u8>; 3] {
         let (subject_id, idempotency_key) = ("caller-7".to_owned(), "k-1".to_owned());
         let phone_number = "+4930123456".to_owned();
         [
@@ -394,8 +395,13 @@ mod tests {
                 idempotency_key: idempotency_key.clone(),
             }
             .encode_to_vec(),
-            proto::RemovePhoneNumberRequest { subject_id, phone_number, idempotency_key }
-                .encode_to_vec(),
+            proto::RemovePhoneNumberRequest {
+                subject_id: subject_id.clone(),
+                phone_number,
+                idempotency_key,
+            }
+            .encode_to_vec(),
+            proto::ExportSubjectRequest { subject_id, include_embeddings: true }.encode_to_vec(),
         ]
     }
 

@@ -228,7 +228,8 @@ fn routes(
     let identification = identification::Service { app: app(), live: live.clone() };
     let behavior = behavior::Service { app: app(), live: live.clone() };
     let sessions = sessions::Service { app: app(), live };
-    let subjects = subjects::Service { app: app() };
+    let patience = Duration::from_millis(settings.stream_idle_ms);
+    let subjects = subjects::Service { app: app(), patience };
     let audit = audit::Service { app: app() };
     let models = models::Service { app: app() };
     let age = age::Service { app: app() };

@@ -20,6 +20,8 @@ pub enum Right {
     PhoneNumber,
     /// Erase a subject.
     Erase,
+    /// Have everything held on a subject handed out.
+    Export,
     /// Enroll, cancel an enrollment.
     Enroll,
     /// Delete a voiceprint.
@@ -68,7 +70,7 @@ impl Right {
                 "client, agent, analyst, reviewer, privacy or admin",
             ),
             Self::Consent => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
-            Self::Erase => (&[Privacy, Admin], "privacy or admin"),
+            Self::Erase | Self::Export => (&[Privacy, Admin], "privacy or admin"),
             Self::Enroll | Self::Compare | Self::Adapt => {
                 (&[Client, Agent, Admin], "client, agent or admin")
             }
@@ -141,6 +143,7 @@ mod tests {
             (Right::Withdraw, "xx...xx."),
             (Right::PhoneNumber, "xx...xx."),
             (Right::Erase, ".....xx."),
+            (Right::Export, ".....xx."),
             (Right::Enroll, "xx....x."),
             (Right::DeleteVoiceprint, ".x...xx."),
             (Right::Renew, "......x."),

@@ -126,6 +126,15 @@ pub struct SubjectNumber {
     pub key: IdempotencyKey,
 }
 
+/// Hand out everything held on a subject.
+#[derive(Debug, Clone)]
+pub struct ExportSubject {
+    /// Who.
+    pub subject: SubjectId,
+    /// The voice embeddings as well.
+    pub embeddings: bool,
+}
+
 /// An act on one subject that needs nothing but the subject: cancel an enrollment, erase.
 #[derive(Debug, Clone)]
 pub struct OnSubject {

@@ -150,6 +150,24 @@ impl Inner {
         }
     }
 
+    /// Commits a draft whose answer is not remembered.
+    pub(super) async fn record(
+        &self,
+        tenant: &TenantId,
+        draft: Draft,
+    ) -> Result<DecisionId, UseCaseError> {
+        let decision = draft.decision.clone();
+        let transaction = Transaction {
+            tenant: tenant.clone(),
+            idempotency: None,
+            subject: draft.subject,
+            effects: draft.effects,
+            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
+        };
+        self.parts.store.commit(transaction).await?;
+        Ok(decision)
+    }
+
     async fn send(
         &self,
         by: &Caller,

@@ -40,7 +40,8 @@ fn can_turn_out(record: &DecisionRecord) -> bool {
             | AuditKind::ConversationDeletion
             | AuditKind::Redaction
             | AuditKind::Feedback
-            | AuditKind::PhoneNumber => false,
+            | AuditKind::PhoneNumber
+            | AuditKind::Export => false,
         }
 }
 

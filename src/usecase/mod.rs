@@ -25,6 +25,7 @@ pub mod evaluate_age;
 pub mod evaluate_behavior;
 pub mod evaluate_session;
 mod explain;
+pub mod export;
 pub mod extract_features;
 pub mod extractor_pool;
 mod failure;
@@ -69,6 +70,7 @@ pub mod port {
 
     use super::command::*;
     use super::error::UseCaseError;
+    use super::export::Exported;
     use super::output::*;
     use super::sessions::{
         Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
@@ -129,6 +131,8 @@ pub mod port {
             by: &'a Caller,
             c: SubjectNumber,
         ) -> Reply<'a, Done<u32>>;
+        /// Hands out everything held on a subject, page by page.
+        fn export_subject<'a>(&'a self, by: &'a Caller, c: ExportSubject) -> Reply<'a, Exported>;
         /// Erases a subject.
         fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>>;
 

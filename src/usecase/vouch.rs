@@ -10,6 +10,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::*;
 use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::export::Exported;
 use crate::usecase::gallery::Galleries;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
@@ -130,6 +131,10 @@ impl Application for Vouch {
 
     fn remove_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
         act!(self, by, remove_phone_number(c))
+    }
+
+    fn export_subject<'a>(&'a self, by: &'a Caller, c: ExportSubject) -> Reply<'a, Exported> {
+        act!(self, by, export_subject(c))
     }
 
     fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {

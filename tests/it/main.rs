@@ -24,5 +24,6 @@ mod process;
 mod recordings;
 mod server;
 mod stop;
+mod subjects;
 mod texts;
 mod tls;

@@ -208,6 +208,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::Redaction => Some(AuditKind::Redaction),
         P::Feedback => Some(AuditKind::Feedback),
         P::PhoneNumber => Some(AuditKind::PhoneNumber),
+        P::Export => Some(AuditKind::Export),
         P::Session => Some(AuditKind::Session),
     })
 }

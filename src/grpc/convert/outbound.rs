@@ -123,6 +123,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::Redaction => P::Redaction,
         K::Feedback => P::Feedback,
         K::PhoneNumber => P::PhoneNumber,
+        K::Export => P::Export,
         K::Session => P::Session,
     }
 }

@@ -6,8 +6,8 @@ use crate::grpc::proto;
 use crate::grpc::status::BadField;
 use crate::usecase::command::{
     Candidates, CreateSubject, DecisionFilter, DeleteVoiceprint, Enroll, ExplainDecision,
-    IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut, SubjectNumber,
-    Verify, WithdrawConsent,
+    ExportSubject, IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut,
+    SubjectNumber, Verify, WithdrawConsent,
 };
 
 /// Most candidates of a list.
@@ -75,6 +75,14 @@ pub fn erase_subject(request: proto::EraseSubjectRequest) -> Read<OnSubject> {
     Ok(OnSubject {
         subject: convert::subject_id(&request.subject_id, "subject_id")?,
         key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
+    })
+}
+
+/// ExportSubject.
+pub fn export_subject(request: proto::ExportSubjectRequest) -> Read<ExportSubject> {
+    Ok(ExportSubject {
+        subject: convert::subject_id(&request.subject_id, "subject_id")?,
+        embeddings: request.include_embeddings,
     })
 }
 

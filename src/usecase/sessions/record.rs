@@ -8,7 +8,7 @@ use crate::domain::{
     TenantId, Timestamp,
 };
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{AuditDraft, DecisionFilter, Effect, PageRequest, Transaction};
+use crate::store::{DecisionFilter, Effect, PageRequest};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
@@ -55,7 +55,7 @@ impl Inner {
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 draft.subject = snapshot.as_ref().map(target);
             }
-            match self.commit_session(&by.tenant, draft).await {
+            match self.record(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }
@@ -76,7 +76,7 @@ impl Inner {
         for _ in 0..MAX_TRIES {
             let mut draft = self.decision_draft(by, session, record, number).await?;
             detail(&mut draft.event, WOULD_CHANGE, &would_change);
-            match self.commit_session(&by.tenant, draft).await {
+            match self.record(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other,
             }
@@ -145,23 +145,6 @@ impl Inner {
             }
         }
         Ok(draft)
-    }
-
-    async fn commit_session(
-        &self,
-        tenant: &TenantId,
-        draft: Draft,
-    ) -> Result<DecisionId, UseCaseError> {
-        let decision = draft.decision.clone();
-        let transaction = Transaction {
-            tenant: tenant.clone(),
-            idempotency: None,
-            subject: draft.subject,
-            effects: draft.effects,
-            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
-        };
-        self.parts.store.commit(transaction).await?;
-        Ok(decision)
     }
 
     /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None
@@ -236,7 +219,7 @@ impl Inner {
                 decision: DecisionId::new(at, self.id_bytes()),
                 at,
             };
-            match self.commit_session(tenant, draft).await {
+            match self.record(tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }

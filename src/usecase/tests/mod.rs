@@ -9,6 +9,7 @@ mod age;
 mod behavior;
 mod conversation;
 mod enroll;
+mod export;
 mod feedback;
 mod identify;
 mod identify_live;

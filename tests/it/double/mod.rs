@@ -11,6 +11,7 @@ use std::time::Duration;
 use vouch::domain::*;
 use vouch::usecase::UseCaseError;
 use vouch::usecase::command::*;
+use vouch::usecase::export::Exported;
 use vouch::usecase::output::*;
 use vouch::usecase::port::*;
 use vouch::usecase::sessions::{
@@ -235,6 +236,20 @@ impl Application for Double {
 
     fn remove_phone_number<'a>(&'a self, _: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
         self.unary(Some(&c.subject), done(1))
+    }
+
+    fn export_subject<'a>(&'a self, _: &'a Caller, c: ExportSubject) -> Reply<'a, Exported> {
+        let (sender, pages) = tokio::sync::mpsc::channel(1);
+        let last = c.subject.as_str() == manner::STORE_DOWN;
+        tokio::spawn(async move {
+            let _ = sender.send(Ok(vec!["{}".to_owned(); 2])).await;
+            if last {
+                let down = UseCaseError::StoreUnavailable("disk /var/secret-place is full".into());
+                let _ = sender.send(Err(down)).await;
+            }
+        });
+        let (decision_id, versions) = (decision_id(), versions());
+        Box::pin(async move { Ok(Exported { decision_id, versions, pages }) })
     }
 
     fn erase_subject<'a>(&'a self, _: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
