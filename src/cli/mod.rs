@@ -8,6 +8,7 @@ pub mod age;
 pub mod audit;
 pub mod behavior;
 pub mod calibrate;
+mod calibrate_feedback;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;
@@ -56,7 +57,7 @@ pub enum Command {
     Behavior(behavior::Args),
     /// Accuracy on a set of recordings, captures or texts.
     Evaluate(evaluate::Args),
-    /// Fit a calibration from labeled trials.
+    /// Fit a calibration from labeled trials or feedback; activate the latter.
     Calibrate(calibrate::Args),
     /// Filterbank or cepstral features of a file.
     Features(features::Args),

@@ -52,6 +52,8 @@ pub enum AuditKind {
     PhoneNumber,
     /// Everything held on a subject was handed out.
     Export,
+    /// A calibration was put in force or taken out of it.
+    Calibration,
 }
 
 impl AuditKind {
@@ -77,6 +79,7 @@ impl AuditKind {
         AuditKind::Feedback,
         AuditKind::PhoneNumber,
         AuditKind::Export,
+        AuditKind::Calibration,
     ];
 }
 

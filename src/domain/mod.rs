@@ -3,6 +3,7 @@
 pub mod age;
 pub mod amount;
 pub mod audio_format;
+pub mod calibration;
 pub mod consent;
 pub mod decision;
 pub mod event;
@@ -25,6 +26,7 @@ pub use age::{
 };
 pub use amount::{Amount, AmountError};
 pub use audio_format::{AudioEncoding, AudioFormat};
+pub use calibration::TenantCalibration;
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};

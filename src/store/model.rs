@@ -5,7 +5,8 @@ use std::fmt;
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, AuditKind, Authorization, Bandwidth, ConsentId,
     ConsentRecord, Decision, DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId,
-    RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    RedactionMode, Role, SubjectId, TenantCalibration, TenantId, Timestamp, UtteranceId,
+    VoiceprintId,
 };
 
 /// Unsuccessful attempts: policy computes the next state, the store keeps it.
@@ -208,7 +209,7 @@ pub struct RotationInfo {
 }
 
 /// A tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TenantInfo {
     /// Its id.
     pub id: TenantId,
@@ -222,6 +223,8 @@ pub struct TenantInfo {
     pub age_class: Option<AgeClassSetting>,
     /// How personal data is taken out of its texts.
     pub redaction: RedactionMode,
+    /// Its own calibration; absent while it uses the one that ships.
+    pub calibration: Option<TenantCalibration>,
 }
 
 /// Position and hash of the last record of the chain; sequence 0 and zeros when there is none.

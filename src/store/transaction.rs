@@ -4,8 +4,8 @@ use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
     ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback,
-    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp,
-    UtteranceId, VoiceprintId,
+    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantCalibration,
+    TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
@@ -222,6 +222,8 @@ pub enum Effect {
     SetRedaction(RedactionMode),
     /// Enables the age class for the tenant, or disables it.
     SetAgeClass(Option<Box<AgeClassSetting>>),
+    /// Puts a calibration of the tenant's own in force, or goes back to the one that ships.
+    SetCalibration(Option<Box<TenantCalibration>>),
     /// Wraps the store's root key under another master key; the old one no longer opens the store.
     RotateMasterKey(MasterKey),
     /// Stores every embedding of the tenant anew under a fresh rotation ([`Applied::renewed`]).

@@ -41,7 +41,8 @@ fn can_turn_out(record: &DecisionRecord) -> bool {
             | AuditKind::Redaction
             | AuditKind::Feedback
             | AuditKind::PhoneNumber
-            | AuditKind::Export => false,
+            | AuditKind::Export
+            | AuditKind::Calibration => false,
         }
 }
 

@@ -43,6 +43,7 @@ pub mod model_dir;
 pub mod output;
 pub mod parts;
 mod phone_numbers;
+pub mod recalibrate;
 pub mod recordings;
 pub mod redaction;
 mod request;

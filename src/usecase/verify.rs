@@ -7,7 +7,8 @@ use crate::domain::{
     Quality, Timestamp,
 };
 use crate::policy::{Standing, Verdict, VerificationEvidence, admit, decide_verification};
-use crate::scoring::Side;
+use crate::scoring::backend::conditions;
+use crate::scoring::{Conditions, Side};
 use crate::store::{Effect, SubjectSnapshot};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
@@ -16,6 +17,7 @@ use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
+use crate::usecase::recalibrate::CONDITIONS;
 use crate::usecase::request::{Content, Request};
 use crate::usecase::voice::Score;
 
@@ -167,7 +169,12 @@ impl Inner {
         let (decision, reasons) = match admit(standing) {
             Some(verdict) => verdict,
             None => {
-                score = self.compare(claim, evidence, snapshot)?;
+                let compared = self.compare(claim, evidence, snapshot)?;
+                score = compared.map(|(score, _)| score);
+                if let Some((_, conditions)) = compared {
+                    let text = serde_json::to_string(&conditions)?;
+                    draft.event.details.insert(CONDITIONS.to_owned(), text);
+                }
                 let evidence = VerificationEvidence {
                     llr: score.map(|s| s.llr),
                     quality: &evidence.quality,
@@ -212,13 +219,13 @@ impl Inner {
         claim: &Claim,
         evidence: &Evidence,
         snapshot: Option<&SubjectSnapshot>,
-    ) -> Result<Option<Score>, UseCaseError> {
+    ) -> Result<Option<(Score, Conditions)>, UseCaseError> {
         let print = snapshot.and_then(|s| s.voiceprint.as_ref());
         let (Some(side), Some(print)) = (&evidence.side, print) else {
             return Ok(None);
         };
         let template = claim.voice.voiceprint_side(print)?;
-        Ok(Some(claim.voice.score(&template, side)))
+        Ok(Some((claim.voice.score(&template, side), conditions(&template, side))))
     }
 
     /// Counts the attempt; a lock that it begins stands in its record.

@@ -37,7 +37,8 @@ impl Vouch {
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = Galleries::load(&parts).await?;
         let sessions = Sessions::new(&parts.fusion)?;
-        let inner = Inner { parts, galleries, sessions };
+        let calibrated = parts.calibrated();
+        let inner = Inner { parts, galleries, sessions, calibrated };
         let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
         if open > 0 {
             tracing::warn!(open, "sessions were open when the server stopped: ended as incomplete");

@@ -209,6 +209,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::Feedback => Some(AuditKind::Feedback),
         P::PhoneNumber => Some(AuditKind::PhoneNumber),
         P::Export => Some(AuditKind::Export),
+        P::Calibration => Some(AuditKind::Calibration),
         P::Session => Some(AuditKind::Session),
     })
 }

@@ -124,6 +124,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::Feedback => P::Feedback,
         K::PhoneNumber => P::PhoneNumber,
         K::Export => P::Export,
+        K::Calibration => P::Calibration,
         K::Session => P::Session,
     }
 }

@@ -10,8 +10,8 @@ use crate::behavior::Device;
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
     AgeClassSetting, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId, ConsentId,
-    ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId, Timestamp,
-    UtteranceId, VoiceprintId,
+    ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId,
+    TenantCalibration, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TextSlot};
 
@@ -28,6 +28,9 @@ pub(super) struct TenantDoc {
     /// The default in documents from before there was a choice.
     #[serde(default)]
     pub redaction: RedactionMode,
+    /// Absent while it uses the one that ships.
+    #[serde(default)]
+    pub calibration: Option<TenantCalibration>,
 }
 
 /// Seed of the rotation; withheld from `Debug`.

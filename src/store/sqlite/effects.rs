@@ -91,6 +91,11 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
             let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
             store_tenant(work, doc).await
         }
+        Effect::SetCalibration(calibration) => {
+            let calibration = calibration.map(|calibration| *calibration);
+            let doc = TenantDoc { calibration, ..work.tenant.doc.clone() };
+            store_tenant(work, doc).await
+        }
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
         Effect::RenewRotation { expected_generation } => {
             renew::renew(work, expected_generation).await
@@ -113,6 +118,7 @@ pub(super) async fn create_tenant(
         seed: SeedBytes(random(&*shared.entropy)),
         age_class: None,
         redaction: RedactionMode::default(),
+        calibration: None,
     };
     let place = (Table::Tenant, id.as_str().as_bytes(), 1);
     let sealed = doc::seal(&doc, &keys.data, place, &*shared.entropy)?;

@@ -196,6 +196,7 @@ impl Tenant {
             rotation: RotationInfo { generation: self.doc.generation },
             age_class: self.doc.age_class.clone(),
             redaction: self.doc.redaction,
+            calibration: self.doc.calibration.clone(),
         }
     }
 }
