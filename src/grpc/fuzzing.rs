@@ -135,6 +135,7 @@ mod tests {
             audio: config(),
             idempotency_key: idempotency_key(),
             no_early_decision: true,
+            ..Default::default()
         };
         let consent = proto::Consent {
             notice_id: "notice".into(),
@@ -212,6 +213,7 @@ mod tests {
                 subject_id: subject_id.clone(),
                 audio: audio(),
                 idempotency_key: idempotency_key.clone(),
+                ..Default::default()
             }
             .encode_to_vec(),
             proto::VerifyStreamRequest { message: Some(Verify::Config(verify_stream)) }

@@ -9,6 +9,8 @@ use crate::domain::{
     VoiceprintId,
 };
 
+use crate::store::SampleOrigin;
+
 /// Unsuccessful attempts: policy computes the next state, the store keeps it.
 pub use crate::policy::Attempts;
 
@@ -77,6 +79,8 @@ pub struct EnrolledUtterance {
     pub authorization: Authorization,
     /// The consent that covered it.
     pub consent: ConsentId,
+    /// How it came into the voiceprint.
+    pub origin: SampleOrigin,
 }
 
 /// An enrollment on the way.

@@ -160,6 +160,17 @@ pub enum Effect {
         /// The consent that covers it.
         consent: ConsentProof,
     },
+    /// Adds an accepted utterance to the voiceprint. Needs an expected version, or two of them could overstep a limit.
+    AdaptVoiceprint {
+        /// Must be the one it has.
+        voiceprint: VoiceprintId,
+        /// The utterance.
+        utterance: Box<NewUtterance>,
+        /// Adapted utterances that make way.
+        drop: Vec<UtteranceId>,
+        /// The consent that covers it.
+        consent: ConsentProof,
+    },
     /// Deletes the subject's voiceprint.
     DeleteVoiceprint {
         /// Must be the one it has.

@@ -177,6 +177,8 @@ pub struct Verify {
     pub key: IdempotencyKey,
     /// Streams only: listen to the end even if the evidence suffices earlier.
     pub no_early_decision: bool,
+    /// Another factor of this session, if there was one.
+    pub other: Option<OtherFactor>,
 }
 
 /// Who may be found.
@@ -217,12 +219,12 @@ pub struct EnrollBehavior {
     pub key: IdempotencyKey,
 }
 
-/// What vouches for a person beside their behavior, and what may follow from it.
+/// What vouches for a person beside their voice or behavior, and what may follow from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherFactor {
     /// Which factor, and who checked it.
     pub checked: Authorization,
-    /// Let an accepted claim refresh the profile.
+    /// Let an accepted claim refresh the voiceprint or profile.
     pub adapt: bool,
 }
 

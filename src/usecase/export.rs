@@ -129,6 +129,7 @@ impl Export {
         json!({
             "section": "utterance",
             "of": of,
+            "origin": u.origin,
             "id": u.id,
             "captured_at": u.captured_at,
             "model": u.extractor.to_string(),

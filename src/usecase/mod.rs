@@ -2,6 +2,7 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+mod adapt_voice;
 pub mod age;
 pub mod age_files;
 pub mod age_head;

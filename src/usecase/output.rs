@@ -111,6 +111,8 @@ pub struct VoiceprintInfo {
     pub model: ArtifactRef,
     /// Utterances.
     pub utterances: u32,
+    /// Those of them that came by adaptation.
+    pub adapted_utterances: u32,
     /// Net speech.
     pub net_speech_ms: u32,
     /// Made when.
@@ -134,6 +136,9 @@ pub struct Verification {
     pub quality: Quality,
     /// Presentation attack detection.
     pub pad: PadStatus,
+    /// The voice joined the voiceprint.
+    #[serde(default)]
+    pub adapted: bool,
     /// Its audit record.
     pub decision_id: DecisionId,
     /// Versions.

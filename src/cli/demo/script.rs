@@ -228,6 +228,7 @@ impl<'a, W: Write> Script<'a, W> {
             subject_id: claimed.name.clone(),
             audio: Some(recording(clip)),
             idempotency_key: self.key(),
+            ..Default::default()
         };
         let started = stopwatch();
         let result = self.client.verify(request).await?;
@@ -262,6 +263,7 @@ impl<'a, W: Write> Script<'a, W> {
             audio: Some(telephone()),
             idempotency_key: self.key(),
             no_early_decision: false,
+            ..Default::default()
         };
         let mut lines = Vec::new();
         let result = self
@@ -335,6 +337,7 @@ impl<'a, W: Write> Script<'a, W> {
                 subject_id: target.name.clone(),
                 audio: Some(recording(clip)),
                 idempotency_key: self.key(),
+                ..Default::default()
             };
             let result = self.client.verify(request).await?;
             self.report.line(&format!(
@@ -374,6 +377,7 @@ impl<'a, W: Write> Script<'a, W> {
             subject_id: person.name.clone(),
             audio: Some(recording(clip)),
             idempotency_key: self.key(),
+            ..Default::default()
         };
         let after = match self.client.verify(request).await {
             Ok(result) => report::decision(result.decision).to_owned(),

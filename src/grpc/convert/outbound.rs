@@ -231,6 +231,7 @@ pub fn voiceprint(value: output::VoiceprintInfo) -> proto::Voiceprint {
         subject_id: value.subject.into(),
         model: value.model.to_string(),
         utterances: value.utterances,
+        adapted_utterances: value.adapted_utterances,
         net_speech_ms: value.net_speech_ms,
         created_at: Some(timestamp_out(value.created_at)),
         expires_at: value.expires_at.map(timestamp_out),
@@ -246,6 +247,7 @@ pub fn verification(value: output::Verification) -> proto::VerificationResult {
         score: value.score.map(score),
         quality: Some(quality(value.quality)),
         pad_status: pad(value.pad),
+        adapted: value.adapted,
         decision_id: value.decision_id.into(),
         versions: Some(versions(&value.versions)),
     }

@@ -1,6 +1,7 @@
 //! Whole requests: what each method reads of its message, one function a method.
 
 use crate::domain::{AudioFormat, DecisionId, SubjectId, VoiceprintId};
+use crate::grpc::convert::behavior::other_factor;
 use crate::grpc::convert::{self, Read};
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
@@ -165,6 +166,7 @@ pub fn verify(request: proto::VerifyRequest) -> Read<(Verify, Recording)> {
         subject: convert::subject_id(&request.subject_id, "subject_id")?,
         key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
         no_early_decision: true,
+        other: other_factor(request.other_factor, request.adapt, "")?,
     };
     Ok((command, convert::recording(request.audio, "audio")?))
 }
@@ -175,6 +177,7 @@ pub fn verify_stream(config: proto::VerifyStreamConfig) -> Read<(Verify, AudioFo
         subject: convert::subject_id(&config.subject_id, "config.subject_id")?,
         key: convert::idempotency_key(&config.idempotency_key, "config.idempotency_key")?,
         no_early_decision: config.no_early_decision,
+        other: other_factor(config.other_factor, config.adapt, "config.")?,
     };
     Ok((command, convert::audio_format(config.audio, "config.audio")?))
 }

@@ -13,7 +13,7 @@ use crate::domain::{
     ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId,
     TenantCalibration, Timestamp, UtteranceId, VoiceprintId,
 };
-use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TextSlot};
+use crate::store::{Attempts, ErasureState, ProfileKind, SampleOrigin, StoreError, TextSlot};
 
 /// `tenant.sealed`, under the tenant's key.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -119,6 +119,9 @@ pub(super) struct UtteranceRef {
     pub id: UtteranceId,
     pub extractor: ArtifactRef,
     pub mac: [u8; 32],
+    /// Enrolled in documents from before voiceprints adapted.
+    #[serde(default)]
+    pub origin: SampleOrigin,
 }
 
 /// Head of `utterance.sealed`, under the subject's key; the rotated embedding follows.

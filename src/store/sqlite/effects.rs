@@ -52,6 +52,10 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::CompleteEnrollment { voiceprint, expires_at, authorization, consent } => {
             enrollment::complete(work, voiceprint, expires_at, authorization, &consent).await
         }
+        Effect::AdaptVoiceprint { voiceprint, utterance, drop, consent } => {
+            needs_version(work)?;
+            enrollment::adapt(work, &voiceprint, *utterance, &drop, &consent).await
+        }
         Effect::DeleteVoiceprint { voiceprint } => enrollment::delete(work, &voiceprint).await,
         Effect::SetVoiceprintExpiry { voiceprint, expires_at } => {
             enrollment::set_expiry(work, &voiceprint, expires_at)

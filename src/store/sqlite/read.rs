@@ -16,8 +16,8 @@ use super::shared::{Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
 use crate::domain::{SubjectId, TenantId};
 use crate::store::{
-    Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment, StoreError,
-    StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
+    Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
+    SampleOrigin, StoreError, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
 };
 
 /// Whether an answer may come from a commit under way.
@@ -165,12 +165,13 @@ impl Utterances {
         let one = |name: &UtteranceRef| {
             let id = name.id.as_str();
             let found = self.0.remove(id);
-            let (mac, utterance) =
+            let (mac, mut utterance) =
                 found.ok_or_else(|| Table::Utterance.broken(id, "the row is missing"))?;
             if mac != name.mac {
                 let problem = "it is not the row its subject names: put back or moved";
                 return Err(Table::Utterance.broken(id, problem));
             }
+            utterance.origin = name.origin;
             Ok(utterance)
         };
         names.iter().map(one).collect()
@@ -201,6 +202,7 @@ fn open_utterance(
         quality: head.quality,
         authorization: head.authorization,
         consent: head.consent,
+        origin: SampleOrigin::Enrolled,
     })
 }
 

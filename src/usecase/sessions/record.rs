@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    AuditKind, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId, SubjectId,
-    TenantId, Timestamp,
+    AuditKind, Authorization, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId,
+    SubjectId, TenantId, Timestamp,
 };
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
 use crate::store::{DecisionFilter, Effect, PageRequest};
 use crate::usecase::UseCaseError;
+use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
 use crate::usecase::sessions::policy::SessionPolicy;
@@ -34,6 +35,14 @@ const OPEN_MS: &str = "open_ms";
 
 /// Records read at once at the start.
 const PAGE: u32 = 1_000;
+
+/// What may be kept of a session that is accepted.
+pub(super) struct Kept<'a> {
+    /// Where the call comes from.
+    pub(super) number: Option<&'a PhoneNumber>,
+    /// The caller's voice, and what vouched for them besides it.
+    pub(super) heard: Option<&'a (Heard, Authorization)>,
+}
 
 fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
     event.details.insert(name.to_owned(), value.into());
@@ -70,15 +79,21 @@ impl Inner {
         session: &SessionId,
         record: &Record,
         policy: &Arc<dyn SessionPolicy>,
-        number: Option<&PhoneNumber>,
-    ) -> Result<DecisionId, UseCaseError> {
+        kept: &Kept<'_>,
+    ) -> Result<(DecisionId, bool), UseCaseError> {
         let would_change = self.would_change(record, policy).await?;
         for _ in 0..MAX_TRIES {
-            let mut draft = self.decision_draft(by, session, record, number).await?;
+            let (mut draft, adapted) = self.decision_draft(by, session, record, kept).await?;
             detail(&mut draft.event, WOULD_CHANGE, &would_change);
             match self.record(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(decision) => {
+                    if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
+                        self.refresh(by, subject).await?;
+                    }
+                    return Ok((decision, adapted));
+                }
             }
         }
         Err(UseCaseError::Conflict)
@@ -104,8 +119,8 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        number: Option<&PhoneNumber>,
-    ) -> Result<Draft, UseCaseError> {
+        kept: &Kept<'_>,
+    ) -> Result<(Draft, bool), UseCaseError> {
         let assessment = &record.assessment;
         let verdict = &assessment.verdict;
         let act = if record.end.is_some() { ACT_ENDED } else { ACT_DECIDED };
@@ -126,14 +141,24 @@ impl Inner {
             detail(event, END, end.as_str());
             detail(event, INCOMPLETE, end.is_incomplete().to_string());
         }
-        let Some((subject, _)) = &assessment.claim else { return Ok(draft) };
+        let Some((subject, _)) = &assessment.claim else { return Ok((draft, false)) };
         event.subject = Some(subject.clone());
-        let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else { return Ok(draft) };
+        let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else {
+            return Ok((draft, false));
+        };
         draft.subject = Some(target(&snapshot));
-        if let Some(number) = number.filter(|_| verdict.decision == Decision::Accept) {
+        let accepted = verdict.decision == Decision::Accept;
+        if let Some(number) = kept.number.filter(|_| accepted) {
             let number = number.clone();
             draft.effects.push(Effect::AddPhoneNumber { number, remembered: true });
         }
+        let adapted = match kept.heard.filter(|_| accepted) {
+            Some((heard, vouched)) => {
+                let voice = self.voice(&by.tenant)?;
+                self.adapt_voice(&mut draft, &voice, heard, &snapshot, vouched)?
+            }
+            None => false,
+        };
         if let Some(outcome) = record.attempt {
             let rules = &self.parts.policy.attempts;
             let after = snapshot.attempts.after(outcome, draft.at, rules);
@@ -144,7 +169,7 @@ impl Inner {
                 }
             }
         }
-        Ok(draft)
+        Ok((draft, adapted))
     }
 
     /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None

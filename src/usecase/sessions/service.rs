@@ -229,6 +229,7 @@ impl Inner {
             search,
             number,
             view,
+            adapted: false,
             connection: 1,
             out: Some(out),
             chunks: Vec::new(),

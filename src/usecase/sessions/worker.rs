@@ -16,9 +16,11 @@ use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
+use crate::usecase::sessions::adapt::adaptable;
 use crate::usecase::sessions::claim::{Claimed, compare_window, search};
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::{self, View};
 use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::words::{
@@ -77,6 +79,8 @@ pub(super) struct Worker {
     /// Where the call comes from, if the policy remembers it with an acceptance.
     pub(super) number: Option<PhoneNumber>,
     pub(super) view: View,
+    /// The voice joined the voiceprint: once a session.
+    pub(super) adapted: bool,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
@@ -224,11 +228,20 @@ impl Worker {
             Effect::Record(record) => {
                 let ask = record.assessment.ask.clone();
                 let (inner, policy) = (&self.inner, &self.policy);
-                let number = self.number.as_ref();
+                let heard = match self.adapted {
+                    true => None,
+                    false => {
+                        adaptable(inner, &record, self.hearing.as_ref(), self.id.as_str()).await
+                    }
+                };
+                let kept = Kept { number: self.number.as_ref(), heard: heard.as_ref() };
                 let recorded =
-                    inner.record_decision(&self.by, &self.id, &record, policy, number).await;
+                    inner.record_decision(&self.by, &self.id, &record, policy, &kept).await;
                 Some(match recorded {
-                    Ok(decision) => Event::Recorded { ask, decision },
+                    Ok((decision, adapted)) => {
+                        self.adapted |= adapted;
+                        Event::Recorded { ask, decision }
+                    }
                     Err(error) => {
                         tracing::error!(%error, session = %self.id, "a decision was not recorded");
                         Event::NotRecorded { ask }

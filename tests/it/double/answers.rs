@@ -41,6 +41,7 @@ pub fn verification(total_ms: u32) -> Verification {
         score: Some(ShownScore { band: ScoreBand::High, llr: None, raw: None }),
         quality: quality(total_ms),
         pad: PadStatus::NotEvaluated,
+        adapted: false,
         decision_id: decision_id(),
         versions: versions(),
     }
