@@ -199,6 +199,7 @@ async fn verify_answers(
         audio: Some(audio_config()),
         idempotency_key: format!("live-{number}"),
         no_early_decision: true,
+        ..Default::default()
     };
     let message = |sent| pb::VerifyStreamRequest { message: Some(sent) };
     let audio = ReceiverStream::new(audio).map(move |chunk| message(Sent::Audio(chunk)));

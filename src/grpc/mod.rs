@@ -12,6 +12,7 @@ mod connection;
 mod conversation;
 pub mod convert;
 mod enrollment;
+mod feedback;
 mod frames;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -58,6 +58,18 @@ pub enum StoreError {
     /// The subject has no such profile of behavior.
     #[error("the subject has no such behavior profile")]
     NoBehaviorProfile,
+    /// The number is not on record for the subject.
+    #[error("the number is not on record for this subject")]
+    NoPhoneNumber,
+    /// The number is on record for the subject already.
+    #[error("the number is on record for this subject already")]
+    PhoneNumberExists,
+    /// The tenant has no such decision.
+    #[error("there is no such decision")]
+    NoDecision,
+    /// The subject the decision was about was erased.
+    #[error("the subject of this decision was erased")]
+    DecisionErased,
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),

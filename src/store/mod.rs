@@ -7,6 +7,7 @@
 
 mod behavior;
 mod error;
+mod feedback;
 mod model;
 pub mod sqlite;
 mod transaction;
@@ -20,6 +21,7 @@ pub use behavior::{
     SecretBytes, TextSlot,
 };
 pub use error::StoreError;
+pub use feedback::{FeedbackFilter, StoredFeedback};
 pub use model::{
     ApiKeyInfo, Attempts, AuditHead, Caller, DecisionFilter, DecisionRecord, Embedding,
     EnrolledUtterance, Erasure, ErasureState, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
@@ -30,7 +32,7 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::policy::session::PolicyLedger;
 
 /// A boxed future, so that the traits can stand behind `dyn`.
@@ -100,6 +102,13 @@ pub trait Subjects: Send + Sync {
         subject: &'a SubjectId,
         key: Option<&'a ProfileKey>,
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>>;
+
+    /// The subjects of the tenant that a number is on record for; at most a household, in no order.
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>>;
 }
 
 /// Tenants and their keys. Held in memory: these calls do not touch the disk.
@@ -155,7 +164,25 @@ pub trait AuditLog: Send + Sync {
     fn watch_head(&self) -> tokio::sync::watch::Receiver<AuditHead>;
 }
 
-/// A whole store.
-pub trait Store: Commits + Subjects + Directory + AuditLog {}
+/// What people found out about decisions.
+pub trait FeedbackLog: Send + Sync {
+    /// What was recorded about one decision; `None` when nothing was.
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>>;
 
-impl<T: Commits + Subjects + Directory + AuditLog> Store for T {}
+    /// What was recorded about decisions of a tenant, by its first entry, newest first.
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>>;
+}
+
+/// A whole store.
+pub trait Store: Commits + Subjects + Directory + AuditLog + FeedbackLog {}
+
+impl<T: Commits + Subjects + Directory + AuditLog + FeedbackLog> Store for T {}

@@ -16,8 +16,12 @@ pub enum Right {
     /// Withdraw a consent, opt a subject out. Open to more roles than giving it: ending the use of
     /// one's data must be as easy as allowing it (GDPR Art. 7(3)).
     Withdraw,
+    /// Add a number to a subject, or remove one.
+    PhoneNumber,
     /// Erase a subject.
     Erase,
+    /// Have everything held on a subject handed out.
+    Export,
     /// Enroll, cancel an enrollment.
     Enroll,
     /// Delete a voiceprint.
@@ -44,6 +48,10 @@ pub enum Right {
     Explain,
     /// Have a decision explained with all numbers.
     ExplainInFull,
+    /// Record what became of a decision.
+    RecordFeedback,
+    /// Read that.
+    ReadFeedback,
     /// List models.
     ReadModels,
     /// Categorize a caller by age. Of a role of its own: nobody who enrolls or verifies may do it by
@@ -58,7 +66,7 @@ impl Right {
     fn roles(self) -> (&'static [Role], &'static str) {
         use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer, Router};
         match self {
-            Self::CreateSubject | Self::Withdraw => {
+            Self::CreateSubject | Self::Withdraw | Self::PhoneNumber => {
                 (&[Client, Agent, Privacy, Admin], "client, agent, privacy or admin")
             }
             Self::ReadSubject => (
@@ -66,7 +74,7 @@ impl Right {
                 "client, agent, analyst, reviewer, privacy or admin",
             ),
             Self::Consent => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
-            Self::Erase => (&[Privacy, Admin], "privacy or admin"),
+            Self::Erase | Self::Export => (&[Privacy, Admin], "privacy or admin"),
             Self::Enroll | Self::Compare | Self::Adapt => {
                 (&[Client, Agent, Admin], "client, agent or admin")
             }
@@ -80,7 +88,7 @@ impl Right {
             Self::SetRedaction => (&[Privacy, Admin], "privacy or admin"),
             Self::Renew | Self::ChangePolicy => (&[Admin], "admin"),
             Self::ReadPolicy => (&[Analyst, Auditor, Admin], "analyst, auditor or admin"),
-            Self::ReadAudit => (
+            Self::ReadAudit | Self::ReadFeedback => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
                 "analyst, reviewer, auditor, privacy or admin",
             ),
@@ -88,7 +96,9 @@ impl Right {
                 &[Agent, Analyst, Reviewer, Auditor, Privacy, Admin],
                 "agent, analyst, reviewer, auditor, privacy or admin",
             ),
-            Self::ExplainInFull => (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin"),
+            Self::ExplainInFull | Self::RecordFeedback => {
+                (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin")
+            }
             Self::ReadModels => (Role::ALL, "any"),
             Self::ClassifyAge => (&[Router, Admin], "router or admin"),
             Self::SetAgeClass => (&[Admin], "admin"),
@@ -136,7 +146,9 @@ mod tests {
             (Right::ReadSubject, "xxxx.xx."),
             (Right::Consent, ".x...xx."),
             (Right::Withdraw, "xx...xx."),
+            (Right::PhoneNumber, "xx...xx."),
             (Right::Erase, ".....xx."),
+            (Right::Export, ".....xx."),
             (Right::Enroll, "xx....x."),
             (Right::DeleteVoiceprint, ".x...xx."),
             (Right::Renew, "......x."),
@@ -150,6 +162,8 @@ mod tests {
             (Right::ReadAudit, "..xxxxx."),
             (Right::Explain, ".xxxxxx."),
             (Right::ExplainInFull, "..xx..x."),
+            (Right::RecordFeedback, "..xx..x."),
+            (Right::ReadFeedback, "..xxxxx."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),
             (Right::SetAgeClass, "......x."),

@@ -2,6 +2,7 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+mod adapt_voice;
 pub mod age;
 pub mod age_files;
 pub mod age_head;
@@ -25,9 +26,11 @@ pub mod evaluate_age;
 pub mod evaluate_behavior;
 pub mod evaluate_session;
 mod explain;
+pub mod export;
 pub mod extract_features;
 pub mod extractor_pool;
 mod failure;
+mod feedback;
 pub mod file_embedder;
 pub mod fit_backend;
 mod gallery;
@@ -40,7 +43,9 @@ mod listen;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
+mod phone_numbers;
 pub mod policies;
+pub mod recalibrate;
 pub mod recordings;
 pub mod redaction;
 mod request;
@@ -68,6 +73,7 @@ pub mod port {
 
     use super::command::*;
     use super::error::UseCaseError;
+    use super::export::Exported;
     use super::output::*;
     use super::policies::{
         ApprovePolicy, AskWhatIf, PolicyCheck, PolicyInfo, PolicyList, PolicyOverview,
@@ -78,8 +84,8 @@ pub mod port {
         SessionMessage, SessionOutput, SessionStatus,
     };
     use crate::domain::{
-        ArtifactRef, AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId,
-        Versions,
+        ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
+        TenantId, Versions,
     };
 
     /// A boxed future, so that the port is object-safe.
@@ -123,6 +129,17 @@ pub mod port {
         ) -> Reply<'a, Done<u32>>;
         /// Opts out or in.
         fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>>;
+        /// Adds a number to a subject; how many it has then.
+        fn add_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber)
+        -> Reply<'a, Done<u32>>;
+        /// Removes one; how many are left.
+        fn remove_phone_number<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: SubjectNumber,
+        ) -> Reply<'a, Done<u32>>;
+        /// Hands out everything held on a subject, page by page.
+        fn export_subject<'a>(&'a self, by: &'a Caller, c: ExportSubject) -> Reply<'a, Exported>;
         /// Erases a subject.
         fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>>;
 
@@ -350,6 +367,20 @@ pub mod port {
             by: &'a Caller,
             c: ExplainDecision,
         ) -> Reply<'a, (DecisionInfo, Vec<String>)>;
+        /// Records what became of a decision.
+        fn record_outcome<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RecordOutcome,
+        ) -> Reply<'a, Done<RecordedOutcome>>;
+        /// What became of one decision.
+        fn outcome<'a>(&'a self, by: &'a Caller, decision: DecisionId) -> Reply<'a, OutcomeInfo>;
+        /// Lists outcomes, those of decisions that got their first one last at the front.
+        fn outcomes<'a>(
+            &'a self,
+            by: &'a Caller,
+            filter: OutcomeFilter,
+        ) -> Reply<'a, Page<OutcomeInfo>>;
         /// Head of the chain.
         fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead>;
         /// Models.

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::{
-    ArtifactRef, AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId,
-    Versions,
+    ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
+    TenantId, Versions,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::*;
 use crate::usecase::core::{Inner, Shared, to_the_end};
+use crate::usecase::export::Exported;
 use crate::usecase::gallery::Galleries;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
@@ -38,7 +39,8 @@ impl Vouch {
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = Galleries::load(&parts).await?;
         let sessions = Sessions::new(Policies::new(&parts.session_policy, &parts.fusion)?);
-        let inner = Inner { parts, galleries, sessions };
+        let calibrated = parts.calibrated();
+        let inner = Inner { parts, galleries, sessions, calibrated };
         let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
         if open > 0 {
             tracing::warn!(open, "sessions were open when the server stopped: ended as incomplete");
@@ -125,6 +127,18 @@ impl Application for Vouch {
 
     fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>> {
         act!(self, by, set_opt_out(c))
+    }
+
+    fn add_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        act!(self, by, add_phone_number(c))
+    }
+
+    fn remove_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        act!(self, by, remove_phone_number(c))
+    }
+
+    fn export_subject<'a>(&'a self, by: &'a Caller, c: ExportSubject) -> Reply<'a, Exported> {
+        act!(self, by, export_subject(c))
     }
 
     fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
@@ -407,6 +421,26 @@ impl Application for Vouch {
         c: ExplainDecision,
     ) -> Reply<'a, (DecisionInfo, Vec<String>)> {
         Box::pin(self.inner.explain(by, c))
+    }
+
+    fn record_outcome<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: RecordOutcome,
+    ) -> Reply<'a, Done<RecordedOutcome>> {
+        act!(self, by, record_outcome(c))
+    }
+
+    fn outcome<'a>(&'a self, by: &'a Caller, decision: DecisionId) -> Reply<'a, OutcomeInfo> {
+        Box::pin(async move { self.inner.outcome(by, &decision).await })
+    }
+
+    fn outcomes<'a>(
+        &'a self,
+        by: &'a Caller,
+        filter: OutcomeFilter,
+    ) -> Reply<'a, Page<OutcomeInfo>> {
+        Box::pin(self.inner.outcomes(by, filter))
     }
 
     fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead> {

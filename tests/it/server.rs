@@ -100,6 +100,7 @@ pub fn config(subject: &str) -> proto::VerifyStreamRequest {
         audio: Some(pcm16()),
         idempotency_key: "i-1".into(),
         no_early_decision: false,
+        ..Default::default()
     };
     proto::VerifyStreamRequest { message: Some(verify_stream_request::Message::Config(config)) }
 }

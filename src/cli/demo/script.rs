@@ -231,6 +231,7 @@ impl<'a, W: Write> Script<'a, W> {
             subject_id: claimed.name.clone(),
             audio: Some(recording(clip)),
             idempotency_key: self.key(),
+            ..Default::default()
         };
         let started = stopwatch();
         let result = self.client.verify(request).await?;
@@ -265,6 +266,7 @@ impl<'a, W: Write> Script<'a, W> {
             audio: Some(telephone()),
             idempotency_key: self.key(),
             no_early_decision: false,
+            ..Default::default()
         };
         let mut lines = Vec::new();
         let result = self
@@ -338,6 +340,7 @@ impl<'a, W: Write> Script<'a, W> {
                 subject_id: target.name.clone(),
                 audio: Some(recording(clip)),
                 idempotency_key: self.key(),
+                ..Default::default()
             };
             let result = self.client.verify(request).await?;
             self.report.line(&format!(
@@ -377,6 +380,7 @@ impl<'a, W: Write> Script<'a, W> {
             subject_id: person.name.clone(),
             audio: Some(recording(clip)),
             idempotency_key: self.key(),
+            ..Default::default()
         };
         let after = match self.client.verify(request).await {
             Ok(result) => report::decision(result.decision).to_owned(),

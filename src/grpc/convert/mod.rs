@@ -4,6 +4,7 @@
 mod age;
 mod behavior;
 mod conversation;
+mod feedback;
 mod inbound;
 mod outbound;
 mod policies;
@@ -13,6 +14,7 @@ mod sessions;
 pub use age::*;
 pub use behavior::*;
 pub use conversation::*;
+pub use feedback::*;
 pub use inbound::*;
 pub use outbound::*;
 pub use policies::*;

@@ -122,13 +122,11 @@ mod tests {
     /// What the test policy says to these LLRs; `None` is an attack.
     fn assessed(evidence: &[(Modality, Option<f64>)]) -> Assessment {
         let intent = IntentId::parse("session").expect("a name");
-        let mut facts =
-            DecisionFacts::new(intent, SessionChannel::App, SubjectStanding::Enrolled);
+        let mut facts = DecisionFacts::new(intent, SessionChannel::App, SubjectStanding::Enrolled);
         for (modality, llr) in evidence {
             let pad = if llr.is_none() { PadOutcome::Attack } else { PadOutcome::NotEvaluated };
             let model = ArtifactRef::new("test", 1);
-            let one =
-                ModalityEvidence { llr: llr.map(Llr), enough: true, age_ms: 0, model, pad };
+            let one = ModalityEvidence { llr: llr.map(Llr), enough: true, age_ms: 0, model, pad };
             facts.evidence.insert(*modality, one);
         }
         let all = SessionFacts { decision: facts, routing: RoutingFacts::default() };

@@ -10,6 +10,7 @@ use tokio_stream::StreamExt as _;
 
 use super::batch::write_row;
 use super::errors;
+use super::feedback;
 use super::keys::RootKeys;
 use super::ledger::{Ledger, ONLY, RowSum};
 use super::policies::{self, PolicyEntry};
@@ -233,6 +234,7 @@ impl Scanned {
                 let lookup = short(&row.array(3)?);
                 self.versions.push((lookup, row.version));
             }
+            Table::Feedback => self.versions.push((feedback::lookup(&row)?, row.version)),
             _ => {}
         }
         Ok(())

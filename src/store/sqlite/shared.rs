@@ -15,7 +15,7 @@ use crate::crypto::{Entropy, PresentedKey, Rotation, RotationSeed};
 use crate::domain::{ApiKeyId, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{ApiKeyInfo, AuditHead, Caller, Erasure, RotationInfo, StoreError, TenantInfo};
 
-/// First half of a subject's lookup hash; names it in memory.
+/// First half of the hash that names a subject, or the feedback on a decision, in memory.
 pub(super) type Lookup = [u8; 16];
 
 /// Shared state of an open store.
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub pool: SqlitePool,
     pub directory: RwLock<DirectoryState>,
-    /// Version of every subject as last committed. A row that is older was put back.
+    /// Version of every subject, and of the feedback on every decision, as last committed. A row that is older was put back.
     pub versions: RwLock<HashMap<Lookup, u64>>,
     /// Held for writing while a commit and its publication are under way.
     pub gate: tokio::sync::RwLock<()>,
@@ -202,6 +202,7 @@ impl Tenant {
             rotation: RotationInfo { generation: self.doc.generation },
             age_class: self.doc.age_class.clone(),
             redaction: self.doc.redaction,
+            calibration: self.doc.calibration.clone(),
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) enum Table {
     BehaviorProfile,
     PolicyLedger,
     PolicyFile,
+    Feedback,
+    PhoneNumber,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -101,6 +103,15 @@ macro_rules! select {
     (policy_file $tail:literal) => {
         concat!("SELECT id, tenant, sealed, version, mac FROM policy_file ", $tail)
     };
+    (feedback $tail:literal) => {
+        concat!(
+            "SELECT n, decision_id, tenant, at, kind, subject, sealed, version, mac FROM feedback ",
+            $tail
+        )
+    };
+    (phone_number $tail:literal) => {
+        concat!("SELECT id, number, subject, sealed, version, mac FROM phone_number ", $tail)
+    };
 }
 pub(super) use select;
 
@@ -149,6 +160,9 @@ static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
 static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
 static POLICY_LEDGER: Spec = spec!(policy_ledger, "id", "tenant", "sealed");
 static POLICY_FILE: Spec = spec!(policy_file, "id", "tenant", "sealed");
+static FEEDBACK: Spec =
+    spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
+static PHONE_NUMBER: Spec = spec!(phone_number, "id", "number", "subject", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -164,6 +178,8 @@ impl Table {
         Table::BehaviorProfile,
         Table::PolicyLedger,
         Table::PolicyFile,
+        Table::Feedback,
+        Table::PhoneNumber,
     ];
 
     /// Schema version that brought it.
@@ -171,6 +187,8 @@ impl Table {
         match self {
             Table::BehaviorProfile => 2,
             Table::PolicyLedger | Table::PolicyFile => 3,
+            Table::Feedback => 4,
+            Table::PhoneNumber => 5,
             _ => 1,
         }
     }
@@ -190,6 +208,8 @@ impl Table {
             Table::BehaviorProfile => &BEHAVIOR_PROFILE,
             Table::PolicyLedger => &POLICY_LEDGER,
             Table::PolicyFile => &POLICY_FILE,
+            Table::Feedback => &FEEDBACK,
+            Table::PhoneNumber => &PHONE_NUMBER,
         }
     }
 

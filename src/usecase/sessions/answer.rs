@@ -18,7 +18,7 @@ impl Worker {
     }
 
     pub(super) fn status(&self, fine: bool) -> SessionStatus {
-        let view = View { fine, ..self.view.clone() };
+        let view = View { fine, age_class: self.session.age_class(), ..self.view.clone() };
         let assessments = match self.session.ended() {
             Some(_) => Vec::new(),
             None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
@@ -42,6 +42,7 @@ impl Worker {
             return;
         }
         let Outgoing { sequence, acknowledged, response } = outgoing;
+        self.view.age_class = self.session.age_class();
         let response = self.response(response);
         let output = SessionOutput { sequence, acknowledged, response };
         if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::domain::{Decision, Modality, PadOutcome, SubjectId, TenantId};
-use crate::policy::session::SubjectStanding;
 use crate::policy::admit;
+use crate::policy::session::SubjectStanding;
 use crate::scoring::Side;
 use crate::session::call::{Event, Measured};
 use crate::usecase::UseCaseError;

@@ -78,11 +78,7 @@ impl Worker {
 
     /// What came of a message, after where the subject stands now: what may not be used any more is out of
     /// the way before there is something new.
-    fn with_standing(
-        &self,
-        sequence: u64,
-        taken: Result<Vec<Event>, UseCaseError>,
-    ) -> Vec<Event> {
+    fn with_standing(&self, sequence: u64, taken: Result<Vec<Event>, UseCaseError>) -> Vec<Event> {
         let unusable = |error: UseCaseError| {
             let detail = error.to_string();
             vec![Event::Unusable { sequence, detail }]
@@ -135,7 +131,9 @@ impl Worker {
         let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
         let compared = match &mut self.hearing {
             // Who may not be compared with is not listened to for changes either.
-            Some(hearing) if self.claimed.has_voice() => compare_window(&self.inner, hearing, from_ms, until_ms).await,
+            Some(hearing) if self.claimed.has_voice() => {
+                compare_window(&self.inner, hearing, from_ms, until_ms).await
+            }
             _ => Ok(none.clone()),
         };
         self.or_not(compared, none)

@@ -22,6 +22,11 @@ pub trait SessionPolicy: Send + Sync {
 
     /// What would have led to another decision.
     fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual>;
+
+    /// Whether a number from which a session was accepted becomes one of the subject's.
+    fn remembers_numbers(&self) -> bool {
+        false
+    }
 }
 
 impl SessionPolicy for ActivePolicy {
@@ -43,5 +48,9 @@ impl SessionPolicy for ActivePolicy {
 
     fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual> {
         what_would_change(self, facts, verdict)
+    }
+
+    fn remembers_numbers(&self) -> bool {
+        self.file().remember_numbers
     }
 }

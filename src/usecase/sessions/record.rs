@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
+    AuditKind, Authorization, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId,
+    SubjectId, TenantId, Timestamp,
 };
 use crate::policy::session::{ActivePolicy, ShadowComparison};
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{AuditDraft, DecisionFilter, PageRequest, Transaction};
+use crate::store::{DecisionFilter, PageRequest};
 use crate::usecase::UseCaseError;
+use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
 use crate::usecase::sessions::bind::Unrecorded;
@@ -39,6 +41,17 @@ const OPEN_MS: &str = "open_ms";
 /// Records read at once at the start.
 const PAGE: u32 = 1_000;
 
+/// What may be kept of a session that is accepted.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    /// Captures that spoke for the person.
+    pub(super) spoke: &'a [Spoke],
+    /// Where the call comes from.
+    pub(super) number: Option<&'a PhoneNumber>,
+    /// The caller's voice, and what vouched for them besides it.
+    pub(super) heard: Option<&'a (Heard, Authorization)>,
+}
+
 pub(super) fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
     event.details.insert(name.to_owned(), value.into());
 }
@@ -59,7 +72,7 @@ impl Inner {
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 draft.subject = snapshot.as_ref().map(target);
             }
-            match self.commit_session(&by.tenant, draft).await {
+            match self.record(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }
@@ -75,22 +88,30 @@ impl Inner {
         session: &SessionId,
         record: &Record,
         held: (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
-        spoke: &[Spoke],
-    ) -> Result<DecisionId, Unrecorded> {
+        kept: Kept<'_>,
+    ) -> Result<(DecisionId, bool), Unrecorded> {
         let beside = self.beside(record, held).await?;
         for _ in 0..MAX_TRIES {
             let mut draft = self.decision_draft(by, session, record)?;
             for (name, value) in &beside {
                 detail(&mut draft.event, name, value);
             }
-            let about = self.bind_subject(&by.tenant, record, spoke, &mut draft).await;
-            let committed = match about {
-                Ok(()) => self.commit_session(&by.tenant, draft).await.map_err(Unrecorded::from),
+            let recorded = match self.bind_subject(&by.tenant, record, kept, &mut draft).await {
+                Ok(adapted) => {
+                    let recorded = self.record(&by.tenant, draft).await;
+                    recorded.map(|id| (id, adapted)).map_err(Unrecorded::from)
+                }
                 Err(why) => Err(why),
             };
-            match committed {
+            match recorded {
                 Err(Unrecorded::Failed(UseCaseError::Conflict)) => {}
-                other => return other,
+                Err(why) => return Err(why),
+                Ok((decision, adapted)) => {
+                    if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
+                        self.refresh(by, subject).await?;
+                    }
+                    return Ok((decision, adapted));
+                }
             }
         }
         Err(UseCaseError::Conflict.into())
@@ -125,7 +146,8 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
-    ) -> Result<Draft, UseCaseError> {
+        kept: &Kept<'_>,
+    ) -> Result<(Draft, bool), UseCaseError> {
         let assessment = &record.assessment;
         let verdict = &assessment.verdict;
         let act = if record.end.is_some() { ACT_ENDED } else { ACT_DECIDED };
@@ -148,23 +170,6 @@ impl Inner {
         }
         event.subject = assessment.claim.as_ref().map(|(subject, _)| subject.clone());
         Ok(draft)
-    }
-
-    pub(super) async fn commit_session(
-        &self,
-        tenant: &TenantId,
-        draft: Draft,
-    ) -> Result<DecisionId, UseCaseError> {
-        let decision = draft.decision.clone();
-        let transaction = Transaction {
-            tenant: tenant.clone(),
-            idempotency: None,
-            subject: draft.subject,
-            effects: draft.effects,
-            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
-        };
-        self.parts.store.commit(transaction).await?;
-        Ok(decision)
     }
 
     /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None
@@ -239,7 +244,7 @@ impl Inner {
                 decision: DecisionId::new(at, self.id_bytes()),
                 at,
             };
-            match self.commit_session(tenant, draft).await {
+            match self.record(tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }

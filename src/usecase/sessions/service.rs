@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
-use crate::domain::SessionId;
+use crate::domain::{PhoneNumber, SessionId};
 use crate::session::call::{CallLimits, CallSession, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
@@ -89,6 +89,12 @@ fn bind(c: &mut OpenSession) -> Result<(), UseCaseError> {
     Ok(())
 }
 
+/// Digest of what a session is opened with; `Debug` withholds the number.
+fn content(c: &OpenSession) -> [u8; 32] {
+    let number = c.number.as_ref().map_or("", PhoneNumber::as_str);
+    sha256(format!("{c:?}{number}").as_bytes())
+}
+
 fn gone() -> UseCaseError {
     UseCaseError::NotFound { what: "session" }
 }
@@ -109,7 +115,7 @@ impl Inner {
             tenant: by.tenant.clone(),
             token: sha256(token.as_bytes()),
             key: c.key.as_str().to_owned(),
-            content: sha256(format!("{c:?}").as_bytes()),
+            content: content(&c),
             orders: orders.clone(),
         };
         let earlier = self.sessions.registry.put(&id, entry)?;
@@ -153,7 +159,7 @@ impl Inner {
         by: Caller,
         id: &SessionId,
         token: String,
-        c: OpenSession,
+        mut c: OpenSession,
         out: mpsc::Sender<SessionOutput>,
         orders: mpsc::Receiver<Order>,
     ) -> Result<(), UseCaseError> {
@@ -168,6 +174,7 @@ impl Inner {
             }
             None => None,
         };
+        self.expect_callers(&by.tenant, &mut c).await?;
         self.record_opening(&by, id, c.subject.as_ref()).await?;
         let search = match &hearing {
             Some(hearing) if c.subject.is_none() && !c.candidates.is_empty() => {
@@ -180,7 +187,12 @@ impl Inner {
         };
         let mut versions = self.versions(&by.tenant);
         versions.policy = policy.version().unwrap_or(versions.policy);
-        let view = View { fine: sees_fine_scores(by.role), versions };
+        let view = View {
+            fine: sees_fine_scores(by.role),
+            versions,
+            language: c.language.clone(),
+            age_class: None,
+        };
         let origin = match c.grant {
             Some(_) => ClaimOrigin::Token,
             None => ClaimOrigin::Client,
@@ -195,6 +207,7 @@ impl Inner {
             intent: c.intent,
         };
         let captures = Captures::new(&self.parts.behavior, rules.change_llr);
+        let number = c.number.filter(|_| policy.remembers_numbers());
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
         let worker = Worker {
@@ -210,7 +223,9 @@ impl Inner {
             captures,
             texts: Texts::new(&self.parts.conversation),
             search,
+            number,
             view,
+            adapted: false,
             connection: 1,
             out: Some(out),
             chunks: Vec::new(),

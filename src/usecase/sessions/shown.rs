@@ -1,9 +1,11 @@
 //! Answers of the machine as a role may see them.
 
-use crate::domain::{ArtifactRef, Llr, Versions};
+use crate::domain::{AgeClass, ArtifactRef, Decision, Llr, Versions};
 use crate::session::call::{Assessment, CallLimits, Decided, Standing};
 use crate::usecase::output::ShownScore;
-use crate::usecase::sessions::words::{ShownAssessment, ShownDecision, ShownEvidence, ShownLimits};
+use crate::usecase::sessions::words::{
+    ClaimOrigin, Personalization, ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
+};
 
 /// Steps of the risk for roles without fine scores: whoever tries voices must not climb by it.
 const COARSE_RISK: u8 = 10;
@@ -15,6 +17,10 @@ pub(super) struct View {
     pub(super) fine: bool,
     /// Model and calibration of the tenant.
     pub(super) versions: Versions,
+    /// Language of the session.
+    pub(super) language: Option<String>,
+    /// Present only where the tenant enabled it and the caller was categorized.
+    pub(super) age_class: Option<AgeClass>,
 }
 
 fn score(llr: Llr, fine: bool) -> ShownScore {
@@ -39,6 +45,22 @@ impl View {
         }
     }
 
+    /// What may greet a caller: only whom a search found and the policy accepts, and nothing else about them.
+    fn personalization(&self, a: &Assessment) -> Option<Personalization> {
+        match &a.claim {
+            Some((subject, ClaimOrigin::Identified { .. }))
+                if a.verdict.decision == Decision::Accept =>
+            {
+                Some(Personalization {
+                    subject: subject.clone(),
+                    language: self.language.clone(),
+                    age_class: self.age_class,
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// An assessment.
     pub(super) fn assessment(&self, a: &Assessment) -> ShownAssessment {
         let verdict = &a.verdict;
@@ -56,6 +78,7 @@ impl View {
             risk: if self.fine { risk } else { risk / COARSE_RISK * COARSE_RISK },
             routing: verdict.routing.clone(),
             claim: a.claim.clone(),
+            personalization: self.personalization(a),
             changes: a.changes,
             versions: self.versions(&verdict.policy),
             fusion: verdict.fusion.clone(),

@@ -83,7 +83,12 @@ impl Texts {
     pub(super) fn new(models: &Conversation) -> Self {
         let reading = Reading::new(&models.background);
         let heap = Heap { reading, recent: VecDeque::new() };
-        Self { heap: Arc::new(Mutex::new(heap)), compared_words: 0, present: Vec::new(), stands: None }
+        Self {
+            heap: Arc::new(Mutex::new(heap)),
+            compared_words: 0,
+            present: Vec::new(),
+            stands: None,
+        }
     }
 
     /// Another person is there: what was written before is not theirs.

@@ -1,5 +1,6 @@
 //! The use-cases together.
 
+mod phone_numbers;
 mod rhythm;
 mod store;
 mod world;
@@ -8,6 +9,8 @@ mod age;
 mod behavior;
 mod conversation;
 mod enroll;
+mod export;
+mod feedback;
 mod identify;
 mod identify_live;
 mod live;

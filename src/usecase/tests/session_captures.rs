@@ -100,12 +100,8 @@ async fn what_nobody_enrolled_is_no_evidence_and_tells_so() {
     let assessment = client.asks("q1").await;
     assert_eq!(keys(&assessment), None);
     assert_ne!(assessment.decision, Decision::Accept);
-    let mut nobody = Client::open(
-        &world,
-        OpenSession { subject: None, ..quiet(&world) },
-        Role::Admin,
-    )
-    .await;
+    let mut nobody =
+        Client::open(&world, OpenSession { subject: None, ..quiet(&world) }, Role::Admin).await;
     nobody.types(ANNA_MS, 21..22).await;
     assert!(nobody.refusal().await.contains("consent"));
 }

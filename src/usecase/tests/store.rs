@@ -120,6 +120,14 @@ impl Subjects for TestStore {
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
         self.inner.behavior(tenant, subject, key)
     }
+
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>> {
+        self.inner.household(tenant, number)
+    }
 }
 
 impl Directory for TestStore {
@@ -149,6 +157,25 @@ impl Directory for TestStore {
 
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         self.inner.api_keys(tenant)
+    }
+}
+
+impl FeedbackLog for TestStore {
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>> {
+        self.inner.feedback(tenant, decision)
+    }
+
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>> {
+        self.inner.feedbacks(tenant, filter, page)
     }
 }
 

@@ -42,6 +42,7 @@ pub fn verification(total_ms: u32) -> Verification {
         score: Some(ShownScore { band: ScoreBand::High, llr: None, raw: None }),
         quality: quality(total_ms),
         pad: PadStatus::NotEvaluated,
+        adapted: false,
         decision_id: decision_id(),
         versions: versions(),
     }
@@ -124,6 +125,7 @@ pub fn subject_info(id: SubjectId) -> SubjectInfo {
         consents: vec![],
         enrolled: false,
         behavior_profiles: 0,
+        phone_numbers: 0,
     }
 }
 

@@ -3,8 +3,10 @@
 mod age_class;
 mod behavior;
 mod erasure;
+mod feedback;
 mod fixture;
 mod group;
+mod phone_numbers;
 mod policies;
 mod profiles;
 mod tamper;

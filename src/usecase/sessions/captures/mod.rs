@@ -216,7 +216,8 @@ fn agreed(stands: SubjectStanding) -> bool {
 /// Cues in the words of a session. A copy and a script are both something else than a person; that neither
 /// is there is known only where both were looked for. Nothing is said of a coarse clock.
 fn found(findings: &[ShownFinding]) -> Vec<Event> {
-    let state = |kind| findings.iter().find(|f| f.kind == kind).map_or(Finding::Unknown, |f| f.state);
+    let state =
+        |kind| findings.iter().find(|f| f.kind == kind).map_or(Finding::Unknown, |f| f.state);
     let made = match [state(BehaviorFinding::Replay), state(BehaviorFinding::Scripted)] {
         both if both.contains(&Finding::Present) => Finding::Present,
         [Finding::Absent, Finding::Absent] => Finding::Absent,

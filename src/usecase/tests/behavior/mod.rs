@@ -71,7 +71,11 @@ impl World {
     }
 
     /// A subject with consent and a profile of ten repetitions.
-    pub(in crate::usecase::tests) async fn with_profile(&self, subject: &str, hold_ms: f64) -> BehaviorProfileId {
+    pub(in crate::usecase::tests) async fn with_profile(
+        &self,
+        subject: &str,
+        hold_ms: f64,
+    ) -> BehaviorProfileId {
         self.subject(subject).await;
         self.agree(subject, Purpose::BehaviorAuthentication).await;
         let answer = self.keep(subject, captures(hold_ms, 0..10)).await.unwrap();
@@ -104,7 +108,10 @@ impl World {
         answer
     }
 
-    pub(in crate::usecase::tests) async fn profiles(&self, subject: &str) -> Vec<BehaviorProfileInfo> {
+    pub(in crate::usecase::tests) async fn profiles(
+        &self,
+        subject: &str,
+    ) -> Vec<BehaviorProfileInfo> {
         self.vouch.behavior_profiles(&self.by(Role::Client), id(subject)).await.unwrap()
     }
 }
