@@ -146,8 +146,7 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        kept: &Kept<'_>,
-    ) -> Result<(Draft, bool), UseCaseError> {
+    ) -> Result<Draft, UseCaseError> {
         let assessment = &record.assessment;
         let verdict = &assessment.verdict;
         let act = if record.end.is_some() { ACT_ENDED } else { ACT_DECIDED };
