@@ -179,7 +179,8 @@ impl Inner {
         };
         let mut versions = self.versions(&by.tenant);
         versions.policy = policy.version().unwrap_or(versions.policy);
-        let view = View { fine: sees_fine_scores(by.role), versions };
+        let (fine, judging) = (sees_fine_scores(by.role), Arc::clone(&policy));
+        let view = View { policy: judging, fine, versions };
         let origin = match c.grant {
             Some(_) => ClaimOrigin::Token,
             None => ClaimOrigin::Client,
@@ -208,6 +209,8 @@ impl Inner {
             texts: Texts::new(&self.parts.conversation),
             search,
             view,
+            asked: false,
+            told: None,
             connection: 1,
             out: Some(out),
             chunks: Vec::new(),

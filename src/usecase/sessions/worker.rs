@@ -23,7 +23,7 @@ use crate::usecase::sessions::policy::SessionPolicy;
 use crate::usecase::sessions::shown::{self, View};
 use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::words::{
-    Ended, SessionMessage, SessionOutput, SessionResponse, SessionStatus,
+    Ended, SessionMessage, SessionOutput, SessionResponse, SessionStatus, ShownAssessment,
 };
 
 /// Orders of one session that wait.
@@ -77,6 +77,10 @@ pub(super) struct Worker {
     pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
     pub(super) view: View,
+    /// An update was asked for.
+    pub(super) asked: bool,
+    /// The last update that was told.
+    pub(super) told: Option<Vec<ShownAssessment>>,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
@@ -136,6 +140,7 @@ impl Worker {
                 if !matches!(message, SessionMessage::Audio { .. }) {
                     self.hear_gathered().await;
                 }
+                self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
@@ -392,7 +397,7 @@ impl Worker {
         let view = View { fine, ..self.view.clone() };
         let assessments = match self.session.ended() {
             Some(_) => Vec::new(),
-            None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
+            None => vec![view.estimate(&self.session.look(&|f| self.policy.judge(f)))],
         };
         SessionStatus {
             session: self.id.clone(),
@@ -414,6 +419,14 @@ impl Worker {
         }
         let Outgoing { sequence, acknowledged, response } = outgoing;
         let response = self.response(response);
+        if let SessionResponse::Update(shown) = &response {
+            // What looks like the last one is news for those alone who may know why it came.
+            let asked = std::mem::take(&mut self.asked);
+            if !self.view.fine && !asked && self.told.as_ref() == Some(shown) {
+                return;
+            }
+            self.told = Some(shown.clone());
+        }
         let output = SessionOutput { sequence, acknowledged, response };
         if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {
             // Gone, or too slow: the edge ends the stream, and what matters is sent again on a resume.
@@ -435,9 +448,9 @@ impl Worker {
                 let (repeated, skipped) = self.session.repeated_and_skipped();
                 SessionResponse::Acknowledged { missing_from, repeated, skipped }
             }
-            Response::Update(assessments) => SessionResponse::Update(
-                assessments.iter().map(|a| self.view.assessment(a)).collect(),
-            ),
+            Response::Update(assessments) => {
+                SessionResponse::Update(assessments.iter().map(|a| self.view.estimate(a)).collect())
+            }
             Response::Decision(decided) => {
                 SessionResponse::Decision(Box::new(self.view.decision(&decided)))
             }

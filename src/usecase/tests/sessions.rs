@@ -75,7 +75,7 @@ pub(super) struct Client {
     responses: Receiver<SessionOutput>,
     next: u64,
     seen: u64,
-    session: SessionId,
+    pub(super) session: SessionId,
     token: String,
 }
 
@@ -90,13 +90,13 @@ impl Client {
         Self { live, responses, next: 1, seen: opened.sequence, session, token }
     }
 
-    async fn send(&mut self, message: SessionMessage) {
+    pub(super) async fn send(&mut self, message: SessionMessage) {
         let sequence = self.next;
         self.next += 1;
         self.live.push(sequence, message).await.unwrap();
     }
 
-    async fn speak(&mut self, content: &[u8]) {
+    pub(super) async fn speak(&mut self, content: &[u8]) {
         for piece in content.chunks(PIECE) {
             let content = piece.to_vec();
             self.send(SessionMessage::Audio { leg: Leg::Caller, content }).await;
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// The next response that `wanted` takes something from.
-    async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.responses.recv()).await;
             let output = next.expect("a response in time").expect("a response");
