@@ -43,7 +43,7 @@ pub use facts::{
     Source, SubjectStanding, Thresholds, Verstat,
 };
 pub use file::{AssuranceProfile, SessionPolicyFile};
-pub use outside::{Outside, outside};
+pub use outside::{Outside, constant_answer, outside};
 pub use place::{Place, PolicyProblem, read_policy};
 pub use profile::fmr_bound;
 pub use shipped::{DEFAULT_POLICY, SHIPPED, shipped};

@@ -2,8 +2,8 @@
 
 use crate::domain::ArtifactRef;
 use crate::policy::session::{
-    ActivePolicy, Counterfactual, DecisionFacts, SessionFacts, SessionVerdict, decide,
-    what_would_change,
+    ActivePolicy, Counterfactual, DecisionFacts, Outside, SessionFacts, SessionVerdict,
+    constant_answer, decide, what_would_change,
 };
 use crate::session::call::CallRules;
 
@@ -14,6 +14,12 @@ pub trait SessionPolicy: Send + Sync {
 
     /// Name and version, where it has one.
     fn version(&self) -> Option<ArtifactRef> {
+        None
+    }
+
+    /// What is told to who may not know the verdict, where the policy asks for constant answers. `last`: it is a
+    /// decision, not an estimate on the way.
+    fn told(&self, _: &DecisionFacts, _: &SessionVerdict, _last: bool) -> Option<Outside> {
         None
     }
 
@@ -38,10 +44,15 @@ impl SessionPolicy for ActivePolicy {
         Some(self.version().clone())
     }
 
+    fn told(&self, facts: &DecisionFacts, verdict: &SessionVerdict, last: bool) -> Option<Outside> {
+        constant_answer(self, facts, verdict, last)
+    }
+
     fn rules(&self) -> CallRules {
         let file = self.file();
         CallRules {
             min_net_speech_ms: file.evidence.min_net_speech_ms,
+            constant_time: file.constant_answers,
             ..CallRules::new(file.session_intent.clone())
         }
     }

@@ -32,6 +32,8 @@ const INTENT: &str = "intent";
 pub(in crate::usecase) const FACTS: &str = "facts";
 pub(in crate::usecase) const VERDICT: &str = "verdict";
 pub(in crate::usecase) const WOULD_CHANGE: &str = "would_change";
+/// What was told outside; only where the policy asks for constant answers.
+pub(in crate::usecase) const TOLD: &str = "told";
 /// Only where a policy ran in shadow.
 pub(in crate::usecase) const SHADOW: &str = "shadow";
 pub(in crate::usecase) const END: &str = "end";
@@ -126,6 +128,7 @@ impl Inner {
     ) -> Result<Vec<(&'static str, String)>, UseCaseError> {
         let (policy, shadow) = (Arc::clone(policy), shadow.cloned());
         let (facts, verdict) = (record.assessment.facts.clone(), record.assessment.verdict.clone());
+        let told = policy.told(&facts, &verdict, true);
         let work = move || {
             let compared = shadow.map(|shadow| ShadowComparison::make(&verdict, &shadow, &facts));
             (policy.would_change(&facts, &verdict), compared)
@@ -135,6 +138,9 @@ impl Inner {
         let found = found.inspect_err(|error| tracing::warn!(%error, "no counterfactuals"));
         let (would_change, compared) = found.unwrap_or_default();
         let mut beside = vec![(WOULD_CHANGE, serde_json::to_string(&would_change)?)];
+        if let Some(told) = told {
+            beside.push((TOLD, serde_json::to_string(&told)?));
+        }
         if let Some(compared) = compared {
             beside.push((SHADOW, serde_json::to_string(&compared)?));
         }

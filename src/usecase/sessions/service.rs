@@ -188,6 +188,7 @@ impl Inner {
         let mut versions = self.versions(&by.tenant);
         versions.policy = policy.version().unwrap_or(versions.policy);
         let view = View {
+            policy: Arc::clone(&policy),
             fine: sees_fine_scores(by.role),
             versions,
             language: c.language.clone(),
@@ -226,6 +227,8 @@ impl Inner {
             number,
             view,
             adapted: false,
+            asked: false,
+            told: None,
             connection: 1,
             out: Some(out),
             chunks: Vec::new(),

@@ -26,7 +26,9 @@ use crate::usecase::sessions::policy::SessionPolicy;
 use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
-use crate::usecase::sessions::words::{Ended, SessionMessage, SessionOutput, SessionStatus};
+use crate::usecase::sessions::words::{
+    Ended, SessionMessage, SessionOutput, SessionStatus, ShownAssessment,
+};
 
 /// Orders of one session that wait.
 pub(super) const MAX_ORDERS: usize = 16;
@@ -82,6 +84,10 @@ pub(super) struct Worker {
     pub(super) view: View,
     /// The voice joined the voiceprint: once a session.
     pub(super) adapted: bool,
+    /// An update was asked for.
+    pub(super) asked: bool,
+    /// The last update that was told.
+    pub(super) told: Option<Vec<ShownAssessment>>,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
@@ -147,6 +153,7 @@ impl Worker {
                         self.tell(event).await;
                     }
                 }
+                self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;

@@ -7,6 +7,7 @@ mod world;
 
 mod age;
 mod behavior;
+mod constant;
 mod conversation;
 mod enroll;
 mod export;

@@ -13,7 +13,7 @@ use crate::usecase::port::Application;
 use crate::usecase::sessions::{OpenSession, ShownDecision};
 
 /// A policy of the bank: that of a contact center, with another of its lines.
-fn file(version: u32, (from, to): (&str, &str)) -> String {
+pub(super) fn file(version: u32, (from, to): (&str, &str)) -> String {
     let (_, shipped) = SHIPPED[0];
     let own = format!("version = {{ id = \"bank\", version = {version} }}");
     let text = shipped.replacen("version = { id = \"contact-centre\", version = 1 }", &own, 1);
@@ -50,7 +50,7 @@ async fn approve(world: &World, by: &str) -> Answer {
 }
 
 /// Proposed by Ann, approved by Bob.
-async fn put(world: &World, file: &str) {
+pub(super) async fn put(world: &World, file: &str) {
     propose(world, "ann", file).await.unwrap();
     approve(world, "bob").await.unwrap();
 }

@@ -84,7 +84,7 @@ pub(super) struct Client {
     responses: Receiver<SessionOutput>,
     next: u64,
     seen: u64,
-    session: SessionId,
+    pub(super) session: SessionId,
     token: String,
 }
 
