@@ -1,10 +1,10 @@
 //! The use-cases together.
 
-mod phone_numbers;
 mod rhythm;
 mod store;
 mod world;
 
+mod adapt_voice;
 mod age;
 mod behavior;
 mod conversation;
@@ -14,6 +14,8 @@ mod feedback;
 mod identify;
 mod identify_live;
 mod live;
+mod phone_numbers;
+mod recalibrate;
 mod sessions;
 mod subjects;
 mod verify;
