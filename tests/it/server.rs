@@ -91,6 +91,7 @@ pub fn verify(subject: &str, audio_ms: usize) -> proto::VerifyRequest {
         subject_id: subject.into(),
         audio: Some(proto::Audio { config: Some(pcm16()), content: vec![0; audio_ms * 32] }),
         idempotency_key: "i-1".into(),
+        ..Default::default()
     }
 }
 

@@ -73,9 +73,9 @@ impl Worker {
                 let (repeated, skipped) = self.session.repeated_and_skipped();
                 SessionResponse::Acknowledged { missing_from, repeated, skipped }
             }
-            Response::Update(assessments) => SessionResponse::Update(
-                assessments.iter().map(|a| self.view.estimate(a)).collect(),
-            ),
+            Response::Update(assessments) => {
+                SessionResponse::Update(assessments.iter().map(|a| self.view.estimate(a)).collect())
+            }
             Response::Decision(decided) => {
                 SessionResponse::Decision(Box::new(self.view.decision(&decided)))
             }

@@ -1,10 +1,10 @@
 //! The use-cases together.
 
-mod phone_numbers;
 mod rhythm;
 mod store;
 mod world;
 
+mod adapt_voice;
 mod age;
 mod behavior;
 mod constant;
@@ -15,7 +15,9 @@ mod feedback;
 mod identify;
 mod identify_live;
 mod live;
+mod phone_numbers;
 mod policies;
+mod recalibrate;
 mod session_captures;
 mod sessions;
 mod subjects;

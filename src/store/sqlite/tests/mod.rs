@@ -1,5 +1,6 @@
 //! Tests of the store as its callers see it, and as somebody with the file in hand does.
 
+mod adaptation;
 mod age_class;
 mod behavior;
 mod erasure;
