@@ -137,6 +137,7 @@ async fn unary(client: &Client, speech: &[u8]) {
             subject_id: "bench".into(),
             audio: Some(pb::Audio { config: Some(telephone()), content: clip.to_vec() }),
             idempotency_key: format!("v{n}"),
+            ..Default::default()
         };
         let begun = Instant::now();
         client.verify(request).await.unwrap();
@@ -160,6 +161,7 @@ async fn live(client: &Client, speech: &[u8]) {
                 audio: Some(telephone()),
                 idempotency_key: format!("l{n}"),
                 no_early_decision: true,
+                ..Default::default()
             };
             let audio = LiveAudio { packets, interval: Duration::from_millis(20) };
             let begun = Instant::now();

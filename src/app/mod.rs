@@ -4,7 +4,11 @@
 pub mod admin;
 mod behavior;
 mod master_key;
+pub mod calibration;
+pub mod policies;
+pub mod redact;
 pub mod serve;
+pub mod subjects;
 pub mod voice;
 
 use std::future::Future;
@@ -19,6 +23,8 @@ use crate::domain::{IdError, Timestamp};
 use crate::grpc::ServeError;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+use crate::usecase::back_end::BackEndError;
+use crate::usecase::recalibrate::RecalibrateError;
 use crate::usecase::{Clock, UseCaseError};
 
 /// Why the program cannot go on.
@@ -59,6 +65,15 @@ pub enum AppError {
     /// The application cannot start.
     #[error("the application cannot start")]
     Start(#[from] UseCaseError),
+    /// A calibration from feedback cannot be had or activated.
+    #[error(transparent)]
+    Calibration(#[from] RecalibrateError),
+    /// There is no back-end.
+    #[error(transparent)]
+    BackEnd(#[from] BackEndError),
+    /// A use-case could not run.
+    #[error(transparent)]
+    UseCase(UseCaseError),
     /// A file or folder cannot be made.
     #[error("{path}")]
     File {

@@ -8,6 +8,7 @@ pub mod age;
 pub mod audit;
 pub mod behavior;
 pub mod calibrate;
+mod calibrate_feedback;
 pub mod demo;
 pub mod embed;
 pub mod evaluate;
@@ -17,9 +18,12 @@ pub mod evaluate_session;
 pub mod features;
 pub mod key;
 pub mod model;
+pub mod policy;
+pub mod redact;
 pub mod score;
 pub mod serve;
 pub mod simulate;
+pub mod subject;
 pub mod tenant;
 
 use std::process::ExitCode;
@@ -54,7 +58,7 @@ pub enum Command {
     Behavior(behavior::Args),
     /// Accuracy on a set of recordings, captures or texts.
     Evaluate(evaluate::Args),
-    /// Fit a calibration from labeled trials.
+    /// Fit a calibration from labeled trials or feedback; activate the latter.
     Calibrate(calibrate::Args),
     /// Filterbank or cepstral features of a file.
     Features(features::Args),
@@ -64,6 +68,12 @@ pub enum Command {
     Key(key::Args),
     /// Tenants: create, list.
     Tenant(tenant::Args),
+    /// Policies of sessions: check, list, propose, approve, reject, what-if.
+    Policy(policy::Args),
+    /// Subjects: list, show, export, erase.
+    Subject(subject::Args),
+    /// Take personal data out of text.
+    Redact(redact::Args),
     /// The audit chain: verify, export.
     Audit(audit::Args),
 }
@@ -110,6 +120,8 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Subject(args) => subject::run(args),
+        Command::Redact(args) => redact::run(args),
         Command::Model(args) => model::run(args),
         Command::Score(args) => score::run(args),
         Command::Behavior(args) => behavior::run(args),
@@ -121,6 +133,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Simulate(args) => simulate::run(args),
         Command::Key(args) => key::run(args),
         Command::Tenant(args) => tenant::run(args),
+        Command::Policy(args) => policy::run(args),
         Command::Audit(args) => audit::run(args),
     }
 }

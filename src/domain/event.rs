@@ -46,6 +46,16 @@ pub enum AuditKind {
     ConversationDeletion,
     /// How personal data is taken out of texts was chosen.
     Redaction,
+    /// A policy of sessions was proposed, approved, rejected or gone back to, or its shadow started or ended.
+    Policy,
+    /// What became of a decision was recorded.
+    Feedback,
+    /// A number was added to a subject or removed.
+    PhoneNumber,
+    /// Everything held on a subject was handed out.
+    Export,
+    /// A calibration was put in force or taken out of it.
+    Calibration,
 }
 
 impl AuditKind {
@@ -68,6 +78,11 @@ impl AuditKind {
         AuditKind::ConversationVerification,
         AuditKind::ConversationDeletion,
         AuditKind::Redaction,
+        AuditKind::Policy,
+        AuditKind::Feedback,
+        AuditKind::PhoneNumber,
+        AuditKind::Export,
+        AuditKind::Calibration,
     ];
 }
 

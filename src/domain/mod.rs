@@ -3,10 +3,13 @@
 pub mod age;
 pub mod amount;
 pub mod audio_format;
+pub mod calibration;
 pub mod consent;
 pub mod decision;
 pub mod event;
+pub mod feedback;
 pub mod ids;
+pub mod phone;
 pub mod policy_name;
 pub mod quality;
 pub mod redaction;
@@ -23,13 +26,16 @@ pub use age::{
 };
 pub use amount::{Amount, AmountError};
 pub use audio_format::{AudioEncoding, AudioFormat};
+pub use calibration::TenantCalibration;
 pub use consent::{Authorization, ConsentProof, ConsentRecord, ConsentRefusal, Purpose};
 pub use decision::{Decision, PadStatus, Reason};
 pub use event::{AuditKind, Event, EventScore};
+pub use feedback::{Feedback, FeedbackKind};
 pub use ids::{
     ApiKeyId, BehaviorProfileId, ConsentId, DecisionId, EnrollmentId, IdError, ReceiptId,
     SessionId, SubjectId, TenantId, UtteranceId, VoiceprintId,
 };
+pub use phone::{PhoneNumber, PhoneNumberError};
 pub use policy_name::{FactorName, IntentId, QueueName, RuleName};
 pub use quality::{Bandwidth, Quality};
 pub use redaction::RedactionMode;

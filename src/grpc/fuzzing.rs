@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 33] = [
+const READERS: [Reader; 48] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -45,6 +45,21 @@ const READERS: [Reader; 33] = [
     |bytes| whole(bytes, convert::delete_style_profile),
     |bytes| whole(bytes, convert::redact_text),
     |bytes| whole(bytes, convert::set_redaction),
+    |bytes| whole(bytes, convert::propose_policy),
+    |bytes| whole(bytes, convert::approve_policy),
+    |bytes| whole(bytes, convert::reject_policy),
+    |bytes| whole(bytes, convert::activate_shadow),
+    |bytes| whole(bytes, |message| convert::clear_shadow(&message)),
+    |bytes| whole(bytes, |message| convert::roll_back(&message)),
+    |bytes| whole(bytes, |message| convert::get_policy(&message)),
+    |bytes| whole(bytes, convert::list_policies),
+    |bytes| whole(bytes, convert::what_if),
+    |bytes| whole(bytes, convert::record_outcome),
+    |bytes| whole(bytes, convert::list_outcomes),
+    |bytes| whole(bytes, convert::get_outcome),
+    |bytes| whole(bytes, requests::add_phone_number),
+    |bytes| whole(bytes, requests::remove_phone_number),
+    |bytes| whole(bytes, requests::export_subject),
     session,
 ];
 
@@ -144,6 +159,7 @@ mod tests {
             audio: config(),
             idempotency_key: idempotency_key(),
             no_early_decision: true,
+            ..Default::default()
         };
         let consent = proto::Consent {
             notice_id: "notice".into(),
@@ -221,6 +237,7 @@ mod tests {
                 subject_id: subject_id.clone(),
                 audio: audio(),
                 idempotency_key: idempotency_key.clone(),
+                ..Default::default()
             }
             .encode_to_vec(),
             proto::VerifyStreamRequest { message: Some(Verify::Config(verify_stream)) }
@@ -249,9 +266,50 @@ mod tests {
                 .encode_to_vec(),
             b"250m".to_vec(),
         ];
-        let messages = messages.into_iter().chain(behavior()).chain(conversation()).chain([run()]);
+        let messages = messages
+            .into_iter()
+            .chain(behavior())
+            .chain(conversation())
+            .chain(policies())
+            .chain(feedback())
+            .chain(subjects())
+            .chain([run()]);
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
+    }
+
+    /// The same of `PolicyService`.
+    fn policies() -> [Vec<u8>; 9] {
+        let idempotency_key = || "k-1".to_owned();
+        let policy = || {
+            let sha256 = "0f".repeat(32);
+            Some(proto::PolicyRef { id: "bank".into(), version: 2, sha256 })
+        };
+        let from = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
+        [
+            proto::ProposePolicyRequest {
+                policy_toml: "= no policy".into(),
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::ApprovePolicyRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::RejectPolicyRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::ActivateShadowRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::ClearShadowRequest { idempotency_key: idempotency_key() }.encode_to_vec(),
+            proto::RollBackRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::GetPolicyRequest { policy: policy() }.encode_to_vec(),
+            proto::ListPoliciesRequest { page_size: 7, page_token: "3".into() }.encode_to_vec(),
+            proto::WhatIfRequest {
+                candidate: policy().map(proto::what_if_request::Candidate::Policy),
+                from,
+                until: None,
+            }
+            .encode_to_vec(),
+        ]
     }
 
     /// The same of `BehaviorService`.
@@ -380,6 +438,52 @@ mod tests {
                 idempotency_key: idempotency_key(),
             }
             .encode_to_vec(),
+        ]
+    }
+
+    /// The same of `FeedbackService`.
+    fn feedback() -> [Vec<u8>; 3] {
+        [
+            proto::RecordOutcomeRequest {
+                decision_id: "d-1".into(),
+                kind: proto::OutcomeKind::Overridden as i32,
+                instead: proto::Decision::Accept as i32,
+                reviewer: "reviewer-3".into(),
+                reason: "knew the branch".into(),
+                idempotency_key: "k-1".into(),
+            }
+            .encode_to_vec(),
+            proto::ListOutcomesRequest {
+                subject_id: "caller-7".into(),
+                from: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
+                until: Some(prost_types::Timestamp { seconds: 2, nanos: 0 }),
+                kind: proto::OutcomeKind::ConfirmedFraud as i32,
+                page_size: 10,
+                page_token: "9".into(),
+            }
+            .encode_to_vec(),
+            proto::GetOutcomeRequest { decision_id: "d-1".into() }.encode_to_vec(),
+        ]
+    }
+
+    /// The same of what `SubjectService` learned later.
+    fn subjects() -> [Vec<u8>; 3] {
+        let (subject_id, idempotency_key) = ("caller-7".to_owned(), "k-1".to_owned());
+        let phone_number = "+4930123456".to_owned();
+        [
+            proto::AddPhoneNumberRequest {
+                subject_id: subject_id.clone(),
+                phone_number: phone_number.clone(),
+                idempotency_key: idempotency_key.clone(),
+            }
+            .encode_to_vec(),
+            proto::RemovePhoneNumberRequest {
+                subject_id: subject_id.clone(),
+                phone_number,
+                idempotency_key,
+            }
+            .encode_to_vec(),
+            proto::ExportSubjectRequest { subject_id, include_embeddings: true }.encode_to_vec(),
         ]
     }
 

@@ -12,6 +12,7 @@ mod connection;
 mod conversation;
 pub mod convert;
 mod enrollment;
+mod feedback;
 mod frames;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -21,6 +22,7 @@ mod identification;
 mod inbox;
 mod live;
 mod models;
+mod policies;
 pub mod proto;
 pub mod server;
 mod sessions;

@@ -1,19 +1,56 @@
 //! `SubjectService`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::grpc::call::{self, run};
 use crate::grpc::convert::{self, requests};
 use crate::grpc::proto;
 use crate::grpc::proto::subject_service_server::SubjectService;
+use crate::grpc::status;
+use crate::usecase::export::Exported;
 use crate::usecase::port::Application;
 
 /// The service.
 pub struct Service {
     /// The application.
     pub app: Arc<dyn Application>,
+    /// Longest wait for a client to read a part of an export.
+    pub patience: Duration,
+}
+
+type Part = Result<proto::ExportSubjectResponse, Status>;
+
+/// Sends an export: its start, its lines, its end.
+async fn hand_out(
+    exported: Exported,
+    answers: &mpsc::Sender<Part>,
+    patience: Duration,
+) -> Result<(), SendTimeoutError<Part>> {
+    use proto::export_subject_response::Part as P;
+    let part = |part| Ok(proto::ExportSubjectResponse { part: Some(part) });
+    let started = proto::ExportStarted {
+        decision_id: exported.decision_id.into(),
+        versions: Some(convert::versions(&exported.versions)),
+    };
+    answers.send_timeout(part(P::Started(started)), patience).await?;
+    let (mut pages, mut written) = (exported.pages, 0);
+    while let Some(page) = pages.recv().await {
+        let lines = match page {
+            Ok(lines) => lines,
+            Err(error) => {
+                return answers.send_timeout(Err(status::status(&error)), patience).await;
+            }
+        };
+        written += lines.len() as u64;
+        answers.send_timeout(part(P::Lines(proto::ExportLines { lines })), patience).await?;
+    }
+    answers.send_timeout(part(P::Ended(proto::ExportEnded { lines: written })), patience).await
 }
 
 #[tonic::async_trait]
@@ -101,6 +138,54 @@ impl SubjectService for Service {
             decision_id: done.decision_id.into(),
             versions: Some(convert::versions(&done.versions)),
         }))
+    }
+
+    async fn add_phone_number(
+        &self,
+        request: Request<proto::AddPhoneNumberRequest>,
+    ) -> Result<Response<proto::AddPhoneNumberResponse>, Status> {
+        let call = call::of(&request)?;
+        let command = requests::add_phone_number(request.into_inner())?;
+        let done = run(&self.app, call, |app, by| app.add_phone_number(by, command)).await?;
+        Ok(Response::new(proto::AddPhoneNumberResponse {
+            phone_numbers: done.value,
+            decision_id: done.decision_id.into(),
+            versions: Some(convert::versions(&done.versions)),
+        }))
+    }
+
+    async fn remove_phone_number(
+        &self,
+        request: Request<proto::RemovePhoneNumberRequest>,
+    ) -> Result<Response<proto::RemovePhoneNumberResponse>, Status> {
+        let call = call::of(&request)?;
+        let command = requests::remove_phone_number(request.into_inner())?;
+        let done = run(&self.app, call, |app, by| app.remove_phone_number(by, command)).await?;
+        Ok(Response::new(proto::RemovePhoneNumberResponse {
+            phone_numbers: done.value,
+            decision_id: done.decision_id.into(),
+            versions: Some(convert::versions(&done.versions)),
+        }))
+    }
+
+    type ExportSubjectStream = ReceiverStream<Result<proto::ExportSubjectResponse, Status>>;
+
+    async fn export_subject(
+        &self,
+        request: Request<proto::ExportSubjectRequest>,
+    ) -> Result<Response<Self::ExportSubjectStream>, Status> {
+        let call = call::of(&request)?;
+        let command = requests::export_subject(request.into_inner())?;
+        let places = Arc::clone(&call.places);
+        let exported = run(&self.app, call, |app, by| app.export_subject(by, command)).await?;
+        let (answers, receiver) = mpsc::channel(1);
+        let patience = self.patience;
+        tokio::spawn(async move {
+            // A client that is gone, or does not read for too long, ends it.
+            let _ = hand_out(exported, &answers, patience).await;
+            drop(places);
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn erase_subject(

@@ -1,6 +1,7 @@
 //! Thresholds and rules: the only place where a threshold lives. Pure functions of their inputs; time
 //! is an argument.
 
+pub mod adaptation;
 pub mod admission;
 pub mod age;
 pub mod attempts;
@@ -12,6 +13,7 @@ pub mod rules;
 pub mod session;
 pub mod verification;
 
+pub use adaptation::AdaptationRules;
 pub use admission::{Standing, admit};
 pub use age::{AgeRules, AgeVerdict, classify_age};
 pub use attempts::{Attempts, Outcome};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
-use crate::policy::{AgeRules, BehaviorRules, ConversationRules};
+use crate::policy::{AdaptationRules, AgeRules, BehaviorRules, ConversationRules};
 
 /// One day, in milliseconds.
 pub(super) const DAY_MS: DurationMs = 86_400_000;
@@ -173,6 +173,8 @@ pub struct VoicePolicy {
     pub behavior: BehaviorRules,
     /// Style of texts.
     pub conversation: ConversationRules,
+    /// Adaptation of voiceprints.
+    pub adaptation: AdaptationRules,
 }
 
 impl Default for VoicePolicy {
@@ -186,6 +188,7 @@ impl Default for VoicePolicy {
             age: AgeRules::default(),
             behavior: BehaviorRules::default(),
             conversation: ConversationRules::default(),
+            adaptation: AdaptationRules::default(),
         }
     }
 }
@@ -212,6 +215,7 @@ impl VoicePolicy {
         self.age.check()?;
         self.behavior.check()?;
         self.conversation.check()?;
+        self.adaptation.check()?;
         let i = &self.identification;
         within("identification.fpir", i.fpir, 1e-6, 0.5)?;
         within(
@@ -291,7 +295,8 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_named() {
         type Change = fn(&mut VoicePolicy);
-        let cases: [(&str, Change); 10] = [
+        let cases: [(&str, Change); 11] = [
+            ("adaptation.max_adapted_share", |p| p.adaptation.max_adapted_share = 0.6),
             ("verification.accept_llr", |p| p.verification.accept_llr = Llr(-3.0)),
             ("verification.reject_llr", |p| p.verification.reject_llr = Llr(f64::NAN)),
             ("verification.min_net_speech_ms", |p| p.verification.min_net_speech_ms = 0),

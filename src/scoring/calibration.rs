@@ -157,6 +157,21 @@ impl Calibration {
         Llr(product(&self.offset, &q) + raw.0 * product(&self.slope, &q))
     }
 
+    /// The calibration whose LLRs are `scale · llr + shift` of this one's; thresholds for identification move along.
+    ///
+    /// # Errors
+    /// A scale that is not positive, or numbers that are not finite.
+    pub fn rescaled(&self, scale: f64, shift: f64, version: u32) -> Result<Self, ScoringError> {
+        let mut offset = self.offset.map(|w| scale * w);
+        offset[0] += shift;
+        let mut tail = self.tail.clone();
+        tail.points.iter_mut().for_each(|point| point.llr = scale * point.llr + shift);
+        let slope = self.slope.map(|w| scale * w);
+        let rescaled = Self { version, offset, slope, tail, ..self.clone() };
+        rescaled.check()?;
+        Ok(rescaled)
+    }
+
     /// Reads and checks the JSON form.
     pub fn from_json(text: &str) -> Result<Self, ScoringError> {
         let calibration: Self =
@@ -168,5 +183,30 @@ impl Calibration {
     /// The JSON form, numbers at full precision.
     pub fn to_json(&self) -> Result<String, ScoringError> {
         serde_json::to_string_pretty(self).map_err(|e| ScoringError::Artifact(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::backend::testing::back_end;
+
+    #[test]
+    fn a_rescaled_calibration_moves_llrs_and_thresholds_alike() {
+        let base = back_end(false).calibration().clone();
+        let moved = base.rescaled(0.5, -1.25, 9).unwrap();
+        assert_eq!(moved.version, 9);
+        for (raw, speech, share) in [(0.3, 1_000, 0.0), (-2.0, 60_000, 1.0), (4.0, 5_000, 0.4)] {
+            let conditions =
+                Conditions { net_speech_ms: [speech, 20_000], narrow_share: [share, 0.2] };
+            let llr = |c: &Calibration| c.llr(RawScore(raw), &conditions).0;
+            assert!((llr(&moved) - (0.5 * llr(&base) - 1.25)).abs() < 1e-12);
+        }
+        let top = |c: &Calibration| c.tail.points[0].llr;
+        assert!((top(&moved) - (0.5 * top(&base) - 1.25)).abs() < 1e-12);
+        for scale in [0.0, -1.0, f64::NAN] {
+            assert!(base.rescaled(scale, 0.0, 9).is_err(), "{scale}");
+        }
+        assert!(base.rescaled(1.0, f64::INFINITY, 9).is_err());
     }
 }

@@ -102,11 +102,12 @@ pub struct ProfileKey {
     pub text_id: Option<String>,
 }
 
-/// How a sample came into a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// How a sample came into a profile, or an utterance into a voiceprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SampleOrigin {
     /// Authorized enrollment.
+    #[default]
     Enrolled,
     /// An accepted claim with another factor.
     Adapted,

@@ -1,6 +1,7 @@
 //! What can go wrong with the store.
 
 use crate::domain::{ArtifactRef, ConsentRefusal, SubjectId, TenantId};
+use crate::policy::session::PolicyChangeError;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +58,27 @@ pub enum StoreError {
     /// The subject has no such profile of behavior.
     #[error("the subject has no such behavior profile")]
     NoBehaviorProfile,
+    /// The number is not on record for the subject.
+    #[error("the number is not on record for this subject")]
+    NoPhoneNumber,
+    /// The number is on record for the subject already.
+    #[error("the number is on record for this subject already")]
+    PhoneNumberExists,
+    /// The tenant has no such decision.
+    #[error("there is no such decision")]
+    NoDecision,
+    /// The subject the decision was about was erased.
+    #[error("the subject of this decision was erased")]
+    DecisionErased,
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),
+    /// A change of policy that the rules refuse.
+    #[error("{0}")]
+    PolicyChange(PolicyChangeError),
+    /// The tenant has no such policy file, or it is kept no more.
+    #[error("the tenant has no such policy file")]
+    NoPolicyFile,
     /// The tenant's voiceprints are made with another extractor.
     #[error("the tenant is pinned to extractor {pinned}, this is {found}")]
     OtherExtractor {

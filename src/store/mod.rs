@@ -7,18 +7,21 @@
 
 mod behavior;
 mod error;
+mod feedback;
 mod model;
 pub mod sqlite;
 mod transaction;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use behavior::{
     BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,
     SecretBytes, TextSlot,
 };
 pub use error::StoreError;
+pub use feedback::{FeedbackFilter, StoredFeedback};
 pub use model::{
     ApiKeyInfo, Attempts, AuditHead, Caller, DecisionFilter, DecisionRecord, Embedding,
     EnrolledUtterance, Erasure, ErasureState, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
@@ -29,7 +32,8 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::policy::session::PolicyLedger;
 
 /// A boxed future, so that the traits can stand behind `dyn`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -98,6 +102,13 @@ pub trait Subjects: Send + Sync {
         subject: &'a SubjectId,
         key: Option<&'a ProfileKey>,
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>>;
+
+    /// The subjects of the tenant that a number is on record for; at most a household, in no order.
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>>;
 }
 
 /// Tenants and their keys. Held in memory: these calls do not touch the disk.
@@ -115,6 +126,15 @@ pub trait Directory: Send + Sync {
     /// A pseudonym for a value of a kind, under a key of the tenant: the same whenever the same comes
     /// again, and nothing without the key. `None` when there is no such tenant.
     fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64>;
+
+    /// The tenant's policies of sessions as they were changed last. Empty for an unknown tenant.
+    fn policies(&self, tenant: &TenantId) -> Arc<PolicyLedger>;
+
+    /// A policy file of the tenant, by its digest. This one reads from the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPolicyFile`] when it was never kept or is kept no more.
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String>;
 
     /// The tenant's API keys, without secrets, by creation.
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;
@@ -144,7 +164,25 @@ pub trait AuditLog: Send + Sync {
     fn watch_head(&self) -> tokio::sync::watch::Receiver<AuditHead>;
 }
 
-/// A whole store.
-pub trait Store: Commits + Subjects + Directory + AuditLog {}
+/// What people found out about decisions.
+pub trait FeedbackLog: Send + Sync {
+    /// What was recorded about one decision; `None` when nothing was.
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>>;
 
-impl<T: Commits + Subjects + Directory + AuditLog> Store for T {}
+    /// What was recorded about decisions of a tenant, by its first entry, newest first.
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>>;
+}
+
+/// A whole store.
+pub trait Store: Commits + Subjects + Directory + AuditLog + FeedbackLog {}
+
+impl<T: Commits + Subjects + Directory + AuditLog + FeedbackLog> Store for T {}

@@ -5,8 +5,11 @@ use std::fmt;
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, AuditKind, Authorization, Bandwidth, ConsentId,
     ConsentRecord, Decision, DecisionId, EnrollmentId, Event, Quality, Reason, ReceiptId,
-    RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    RedactionMode, Role, SubjectId, TenantCalibration, TenantId, Timestamp, UtteranceId,
+    VoiceprintId,
 };
+
+use crate::store::SampleOrigin;
 
 /// Unsuccessful attempts: policy computes the next state, the store keeps it.
 pub use crate::policy::Attempts;
@@ -76,6 +79,8 @@ pub struct EnrolledUtterance {
     pub authorization: Authorization,
     /// The consent that covered it.
     pub consent: ConsentId,
+    /// How it came into the voiceprint.
+    pub origin: SampleOrigin,
 }
 
 /// An enrollment on the way.
@@ -132,6 +137,8 @@ pub struct SubjectSnapshot {
     pub attempts: Attempts,
     /// Profiles of behavior, incomplete ones included.
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    pub phone_numbers: u32,
 }
 
 /// A subject in a list: no biometric content.
@@ -151,6 +158,8 @@ pub struct SubjectSummary {
     pub enrolled: bool,
     /// Profiles of behavior, incomplete ones included.
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    pub phone_numbers: u32,
 }
 
 /// A voiceprint with what the search index must know of its subject.
@@ -204,7 +213,7 @@ pub struct RotationInfo {
 }
 
 /// A tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TenantInfo {
     /// Its id.
     pub id: TenantId,
@@ -218,6 +227,8 @@ pub struct TenantInfo {
     pub age_class: Option<AgeClassSetting>,
     /// How personal data is taken out of its texts.
     pub redaction: RedactionMode,
+    /// Its own calibration; absent while it uses the one that ships.
+    pub calibration: Option<TenantCalibration>,
 }
 
 /// Position and hash of the last record of the chain; sequence 0 and zeros when there is none.

@@ -3,9 +3,11 @@
 use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
-    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Purpose, Quality,
-    ReceiptId, RedactionMode, Role, SubjectId, TenantId, Timestamp, UtteranceId, VoiceprintId,
+    ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback,
+    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantCalibration,
+    TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
+use crate::policy::session::PolicyAct;
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
 /// One atomic change: all of it happens, with its audit record, or nothing.
@@ -159,6 +161,17 @@ pub enum Effect {
         /// The consent that covers it.
         consent: ConsentProof,
     },
+    /// Adds an accepted utterance to the voiceprint. Needs an expected version, or two of them could overstep a limit.
+    AdaptVoiceprint {
+        /// Must be the one it has.
+        voiceprint: VoiceprintId,
+        /// The utterance.
+        utterance: Box<NewUtterance>,
+        /// Adapted utterances that make way.
+        drop: Vec<UtteranceId>,
+        /// The consent that covers it.
+        consent: ConsentProof,
+    },
     /// Deletes the subject's voiceprint.
     DeleteVoiceprint {
         /// Must be the one it has.
@@ -189,6 +202,25 @@ pub enum Effect {
         /// Which.
         profile: BehaviorProfileId,
     },
+    /// Adds a number to the subject's ([`Applied::phone_numbers`]).
+    AddPhoneNumber {
+        /// The number; only keyed digests of it are stored.
+        number: PhoneNumber,
+        /// An accepted session came from it. Where it is known, or there is no place for it, nothing happens.
+        remembered: bool,
+    },
+    /// Removes a number of the subject's ([`Applied::phone_numbers`]).
+    RemovePhoneNumber {
+        /// The number.
+        number: PhoneNumber,
+    },
+    /// Puts an entry about a decision of the tenant, in place of the one in force ([`Applied::feedback_entries`]).
+    PutFeedback {
+        /// Which decision.
+        decision: DecisionId,
+        /// The entry.
+        feedback: Box<Feedback>,
+    },
     /// Destroys the subject's key and every row about it, and empties its audit records. Must be
     /// the only effect ([`Applied::erasure`]).
     EraseSubject {
@@ -202,6 +234,18 @@ pub enum Effect {
     SetRedaction(RedactionMode),
     /// Enables the age class for the tenant, or disables it.
     SetAgeClass(Option<Box<AgeClassSetting>>),
+    /// Changes which policies the tenant's sessions are held to. Refused as
+    /// [`PolicyLedger::after`](crate::policy::session::PolicyLedger::after) says, at the time of the transaction.
+    ChangePolicy {
+        /// What is done.
+        act: PolicyAct,
+        /// By whom.
+        by: ApiKeyId,
+        /// The file, when one is proposed.
+        file: Option<String>,
+    },
+    /// Puts a calibration of the tenant's own in force, or goes back to the one that ships.
+    SetCalibration(Option<Box<TenantCalibration>>),
     /// Wraps the store's root key under another master key; the old one no longer opens the store.
     RotateMasterKey(MasterKey),
     /// Stores every embedding of the tenant anew under a fresh rotation ([`Applied::renewed`]).
@@ -224,6 +268,10 @@ pub struct Applied {
     pub withdrawn: u32,
     /// Pending utterances dropped.
     pub utterances_dropped: u32,
+    /// Entries about the decision afterwards; 0 when none was put.
+    pub feedback_entries: u32,
+    /// Numbers of the subject afterwards; 0 when none was added or removed.
+    pub phone_numbers: u32,
     /// Voiceprints stored anew.
     pub renewed: u32,
     /// Generation of the tenant's rotation afterwards.

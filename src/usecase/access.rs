@@ -16,8 +16,12 @@ pub enum Right {
     /// Withdraw a consent, opt a subject out. Open to more roles than giving it: ending the use of
     /// one's data must be as easy as allowing it (GDPR Art. 7(3)).
     Withdraw,
+    /// Add a number to a subject, or remove one.
+    PhoneNumber,
     /// Erase a subject.
     Erase,
+    /// Have everything held on a subject handed out.
+    Export,
     /// Enroll, cancel an enrollment.
     Enroll,
     /// Delete a voiceprint.
@@ -34,12 +38,20 @@ pub enum Right {
     Redact,
     /// Choose how that is done for the tenant.
     SetRedaction,
+    /// Propose, approve, reject and go back to policies of sessions, run one in shadow.
+    ChangePolicy,
+    /// Read them, check a file, ask what another one would have decided.
+    ReadPolicy,
     /// Read and explain decisions and the head of the chain.
     ReadAudit,
     /// Have a decision explained as for a customer or an agent.
     Explain,
     /// Have a decision explained with all numbers.
     ExplainInFull,
+    /// Record what became of a decision.
+    RecordFeedback,
+    /// Read that.
+    ReadFeedback,
     /// List models.
     ReadModels,
     /// Categorize a caller by age. Of a role of its own: nobody who enrolls or verifies may do it by
@@ -54,7 +66,7 @@ impl Right {
     fn roles(self) -> (&'static [Role], &'static str) {
         use Role::{Admin, Agent, Analyst, Auditor, Client, Privacy, Reviewer, Router};
         match self {
-            Self::CreateSubject | Self::Withdraw => {
+            Self::CreateSubject | Self::Withdraw | Self::PhoneNumber => {
                 (&[Client, Agent, Privacy, Admin], "client, agent, privacy or admin")
             }
             Self::ReadSubject => (
@@ -62,7 +74,7 @@ impl Right {
                 "client, agent, analyst, reviewer, privacy or admin",
             ),
             Self::Consent => (&[Agent, Privacy, Admin], "agent, privacy or admin"),
-            Self::Erase => (&[Privacy, Admin], "privacy or admin"),
+            Self::Erase | Self::Export => (&[Privacy, Admin], "privacy or admin"),
             Self::Enroll | Self::Compare | Self::Adapt => {
                 (&[Client, Agent, Admin], "client, agent or admin")
             }
@@ -74,8 +86,9 @@ impl Right {
                 "client, agent, analyst, reviewer, auditor, privacy or admin",
             ),
             Self::SetRedaction => (&[Privacy, Admin], "privacy or admin"),
-            Self::Renew => (&[Admin], "admin"),
-            Self::ReadAudit => (
+            Self::Renew | Self::ChangePolicy => (&[Admin], "admin"),
+            Self::ReadPolicy => (&[Analyst, Auditor, Admin], "analyst, auditor or admin"),
+            Self::ReadAudit | Self::ReadFeedback => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
                 "analyst, reviewer, auditor, privacy or admin",
             ),
@@ -83,7 +96,9 @@ impl Right {
                 &[Agent, Analyst, Reviewer, Auditor, Privacy, Admin],
                 "agent, analyst, reviewer, auditor, privacy or admin",
             ),
-            Self::ExplainInFull => (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin"),
+            Self::ExplainInFull | Self::RecordFeedback => {
+                (&[Analyst, Reviewer, Admin], "analyst, reviewer or admin")
+            }
             Self::ReadModels => (Role::ALL, "any"),
             Self::ClassifyAge => (&[Router, Admin], "router or admin"),
             Self::SetAgeClass => (&[Admin], "admin"),
@@ -131,7 +146,9 @@ mod tests {
             (Right::ReadSubject, "xxxx.xx."),
             (Right::Consent, ".x...xx."),
             (Right::Withdraw, "xx...xx."),
+            (Right::PhoneNumber, "xx...xx."),
             (Right::Erase, ".....xx."),
+            (Right::Export, ".....xx."),
             (Right::Enroll, "xx....x."),
             (Right::DeleteVoiceprint, ".x...xx."),
             (Right::Renew, "......x."),
@@ -140,9 +157,13 @@ mod tests {
             (Right::DeleteBehaviorProfile, ".x...xx."),
             (Right::Redact, "xxxxxxx."),
             (Right::SetRedaction, ".....xx."),
+            (Right::ChangePolicy, "......x."),
+            (Right::ReadPolicy, "..x.x.x."),
             (Right::ReadAudit, "..xxxxx."),
             (Right::Explain, ".xxxxxx."),
             (Right::ExplainInFull, "..xx..x."),
+            (Right::RecordFeedback, "..xx..x."),
+            (Right::ReadFeedback, "..xxxxx."),
             (Right::ReadModels, "xxxxxxxx"),
             (Right::ClassifyAge, "......xx"),
             (Right::SetAgeClass, "......x."),

@@ -10,7 +10,7 @@ use crate::domain::{
     RoutingHint, TenantId, Timestamp,
 };
 use crate::policy::{AgeVerdict, classify_age};
-use crate::store::{AuditDraft, Effect, Transaction};
+use crate::store::Effect;
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::age_head::class_name;
@@ -110,7 +110,7 @@ impl Inner {
             decision_id: draft.decision.clone(),
             versions: self.versions(&by.tenant),
         };
-        self.commit_forgotten(&by, draft).await?;
+        self.record(&by.tenant, draft).await?;
         Ok(answer)
     }
 
@@ -185,20 +185,6 @@ impl Inner {
             event.details.insert(name.to_owned(), value);
         }
         draft
-    }
-
-    /// Commits a record whose answer is not remembered: that would be keeping it. A repeated request is
-    /// another categorization.
-    async fn commit_forgotten(&self, by: &Caller, draft: Draft) -> Result<(), UseCaseError> {
-        let transaction = Transaction {
-            tenant: by.tenant.clone(),
-            idempotency: None,
-            subject: None,
-            effects: draft.effects,
-            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
-        };
-        self.parts.store.commit(transaction).await?;
-        Ok(())
     }
 
     pub(super) async fn enable_age_class(

@@ -5,7 +5,8 @@ pub use crate::behavior::event::{
 };
 use crate::domain::{
     ApiKeyId, AudioFormat, AuditKind, Authorization, BehaviorProfileId, Decision, DecisionId,
-    Purpose, Reason, RedactionMode, Role, SubjectId, TenantId, Timestamp, VoiceprintId,
+    FeedbackKind, PhoneNumber, Purpose, Reason, RedactionMode, Role, SubjectId, TenantId,
+    Timestamp, VoiceprintId,
 };
 pub use crate::policy::session::Audience;
 
@@ -114,6 +115,26 @@ pub struct SetOptOut {
     pub key: IdempotencyKey,
 }
 
+/// Add a number to a subject, or remove one.
+#[derive(Debug, Clone)]
+pub struct SubjectNumber {
+    /// Whose.
+    pub subject: SubjectId,
+    /// Which.
+    pub number: PhoneNumber,
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}
+
+/// Hand out everything held on a subject.
+#[derive(Debug, Clone)]
+pub struct ExportSubject {
+    /// Who.
+    pub subject: SubjectId,
+    /// The voice embeddings as well.
+    pub embeddings: bool,
+}
+
 /// An act on one subject that needs nothing but the subject: cancel an enrollment, erase.
 #[derive(Debug, Clone)]
 pub struct OnSubject {
@@ -156,6 +177,8 @@ pub struct Verify {
     pub key: IdempotencyKey,
     /// Streams only: listen to the end even if the evidence suffices earlier.
     pub no_early_decision: bool,
+    /// Another factor of this session, if there was one.
+    pub other: Option<OtherFactor>,
 }
 
 /// Who may be found.
@@ -196,12 +219,12 @@ pub struct EnrollBehavior {
     pub key: IdempotencyKey,
 }
 
-/// What vouches for a person beside their behavior, and what may follow from it.
+/// What vouches for a person beside their voice or behavior, and what may follow from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherFactor {
     /// Which factor, and who checked it.
     pub checked: Authorization,
-    /// Let an accepted claim refresh the profile.
+    /// Let an accepted claim refresh the voiceprint or profile.
     pub adapt: bool,
 }
 
@@ -309,6 +332,40 @@ pub struct DecisionFilter {
     pub reason: Option<Reason>,
     /// Of this kind.
     pub kind: Option<AuditKind>,
+    /// 1 to 1000.
+    pub page_size: usize,
+    /// Where the page before ended.
+    pub page_token: Option<String>,
+}
+
+/// Record what became of a decision. No `Debug`: the reason may hold personal data.
+#[derive(Clone)]
+pub struct RecordOutcome {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// What became of it.
+    pub kind: FeedbackKind,
+    /// What was done instead; with an override alone.
+    pub instead: Option<Decision>,
+    /// Who found out, pseudonymous.
+    pub reviewer: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Idempotency.
+    pub key: IdempotencyKey,
+}
+
+/// Which outcomes to list.
+#[derive(Debug, Clone, Default)]
+pub struct OutcomeFilter {
+    /// Of decisions on one subject.
+    pub subject: Option<SubjectId>,
+    /// Recorded not before.
+    pub from: Option<Timestamp>,
+    /// Recorded before.
+    pub until: Option<Timestamp>,
+    /// Of this kind.
+    pub kind: Option<FeedbackKind>,
     /// 1 to 1000.
     pub page_size: usize,
     /// Where the page before ended.

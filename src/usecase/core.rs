@@ -1,5 +1,6 @@
 //! What every use-case shares: time, ids, versions, the one way to commit, the engine.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) galleries: Galleries,
     pub(super) sessions: Sessions,
+    /// Models under calibrations of tenants' own.
+    pub(super) calibrated: HashMap<TenantId, VoiceParts>,
 }
 
 /// A change and its record, before it is committed.
@@ -69,7 +72,8 @@ impl Inner {
     /// It is not installed.
     pub(super) fn voice(&self, tenant: &TenantId) -> Result<VoiceParts, UseCaseError> {
         let pinned = self.parts.store.tenant(tenant).and_then(|t| t.extractor);
-        let voice = self.parts.voice_of(pinned.as_ref());
+        let own = self.calibrated.get(tenant).filter(|own| own.serves(pinned.as_ref()));
+        let voice = own.or_else(|| self.parts.voice_of(pinned.as_ref()));
         voice.cloned().ok_or_else(|| UseCaseError::ModelMissing {
             model: pinned.map_or_else(|| self.parts.configured_model.clone(), |p| p.id),
         })
@@ -148,6 +152,24 @@ impl Inner {
             Outcome::Committed(done) => Ok((read(&done.response)?, Some(done.applied))),
             Outcome::Replayed(bytes) => Ok((read(&bytes)?, None)),
         }
+    }
+
+    /// Commits a draft whose answer is not remembered.
+    pub(super) async fn record(
+        &self,
+        tenant: &TenantId,
+        draft: Draft,
+    ) -> Result<DecisionId, UseCaseError> {
+        let decision = draft.decision.clone();
+        let transaction = Transaction {
+            tenant: tenant.clone(),
+            idempotency: None,
+            subject: draft.subject,
+            effects: draft.effects,
+            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
+        };
+        self.parts.store.commit(transaction).await?;
+        Ok(decision)
     }
 
     async fn send(

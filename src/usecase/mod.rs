@@ -2,6 +2,7 @@
 //! its audit record is committed, and a client that hangs up does not interrupt it.
 
 pub mod access;
+mod adapt_voice;
 pub mod age;
 pub mod age_files;
 pub mod age_head;
@@ -25,9 +26,11 @@ pub mod evaluate_age;
 pub mod evaluate_behavior;
 pub mod evaluate_session;
 mod explain;
+pub mod export;
 pub mod extract_features;
 pub mod extractor_pool;
 mod failure;
+mod feedback;
 pub mod file_embedder;
 pub mod fit_backend;
 mod gallery;
@@ -40,6 +43,9 @@ mod listen;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
+mod phone_numbers;
+pub mod policies;
+pub mod recalibrate;
 pub mod recordings;
 pub mod redaction;
 mod request;
@@ -67,13 +73,19 @@ pub mod port {
 
     use super::command::*;
     use super::error::UseCaseError;
+    use super::export::Exported;
     use super::output::*;
+    use super::policies::{
+        ApprovePolicy, AskWhatIf, PolicyCheck, PolicyInfo, PolicyList, PolicyOverview,
+        ProposePolicy, RejectPolicy, RollBackPolicy, ShadowPolicy, WhatIfReport,
+    };
     use super::sessions::{
         Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
         SessionMessage, SessionOutput, SessionStatus,
     };
     use crate::domain::{
-        AudioFormat, ConsentRecord, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+        ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
+        TenantId, Versions,
     };
 
     /// A boxed future, so that the port is object-safe.
@@ -117,6 +129,17 @@ pub mod port {
         ) -> Reply<'a, Done<u32>>;
         /// Opts out or in.
         fn set_opt_out<'a>(&'a self, by: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>>;
+        /// Adds a number to a subject; how many it has then.
+        fn add_phone_number<'a>(&'a self, by: &'a Caller, c: SubjectNumber)
+        -> Reply<'a, Done<u32>>;
+        /// Removes one; how many are left.
+        fn remove_phone_number<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: SubjectNumber,
+        ) -> Reply<'a, Done<u32>>;
+        /// Hands out everything held on a subject, page by page.
+        fn export_subject<'a>(&'a self, by: &'a Caller, c: ExportSubject) -> Reply<'a, Exported>;
         /// Erases a subject.
         fn erase_subject<'a>(&'a self, by: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>>;
 
@@ -284,6 +307,54 @@ pub mod port {
         /// Ends one.
         fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended>;
 
+        /// Checks a policy file.
+        fn check_policy<'a>(&'a self, by: &'a Caller, file: String) -> Reply<'a, PolicyCheck>;
+        /// Proposes one.
+        fn propose_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ProposePolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Approves the change on its way, as a second person, and puts it in force.
+        fn approve_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ApprovePolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Rejects it, as a second person.
+        fn reject_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RejectPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Asks to go back to an earlier policy; a second person approves that.
+        fn roll_back_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RollBackPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Lets the proposed policy run in shadow, or ends that.
+        fn shadow_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ShadowPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// One policy; without a version the one in force.
+        fn policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            version: Option<ArtifactRef>,
+        ) -> Reply<'a, PolicyInfo>;
+        /// Lists the tenant's versions, newest first.
+        fn policies<'a>(
+            &'a self,
+            by: &'a Caller,
+            page_size: usize,
+            token: Option<String>,
+        ) -> Reply<'a, PolicyList>;
+        /// What another policy would have decided.
+        fn what_if<'a>(&'a self, by: &'a Caller, c: AskWhatIf) -> Reply<'a, WhatIfReport>;
+
         /// Lists decisions, newest first.
         fn decisions<'a>(
             &'a self,
@@ -296,6 +367,20 @@ pub mod port {
             by: &'a Caller,
             c: ExplainDecision,
         ) -> Reply<'a, (DecisionInfo, Vec<String>)>;
+        /// Records what became of a decision.
+        fn record_outcome<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RecordOutcome,
+        ) -> Reply<'a, Done<RecordedOutcome>>;
+        /// What became of one decision.
+        fn outcome<'a>(&'a self, by: &'a Caller, decision: DecisionId) -> Reply<'a, OutcomeInfo>;
+        /// Lists outcomes, those of decisions that got their first one last at the front.
+        fn outcomes<'a>(
+            &'a self,
+            by: &'a Caller,
+            filter: OutcomeFilter,
+        ) -> Reply<'a, Page<OutcomeInfo>>;
         /// Head of the chain.
         fn audit_head<'a>(&'a self, by: &'a Caller) -> Reply<'a, AuditHead>;
         /// Models.

@@ -2,8 +2,8 @@
 
 use crate::domain::{
     AgeClass, AgeClassSetting, AgeEstimate, ArtifactRef, AuditKind, Authorization, ConfidenceBand,
-    ConsentRecord, Decision, DecisionId, LicenseClass, Llr, PadStatus, Probability, Quality,
-    RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
+    ConsentRecord, Decision, DecisionId, Feedback, LicenseClass, Llr, PadStatus, Probability,
+    Quality, RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
     VoiceprintId,
 };
 pub use crate::usecase::behavior::output::*;
@@ -111,6 +111,8 @@ pub struct VoiceprintInfo {
     pub model: ArtifactRef,
     /// Utterances.
     pub utterances: u32,
+    /// Those of them that came by adaptation.
+    pub adapted_utterances: u32,
     /// Net speech.
     pub net_speech_ms: u32,
     /// Made when.
@@ -134,6 +136,9 @@ pub struct Verification {
     pub quality: Quality,
     /// Presentation attack detection.
     pub pad: PadStatus,
+    /// The voice joined the voiceprint.
+    #[serde(default)]
+    pub adapted: bool,
     /// Its audit record.
     pub decision_id: DecisionId,
     /// Versions.
@@ -234,6 +239,9 @@ pub struct SubjectInfo {
     /// Profiles of behavior, incomplete ones included.
     #[serde(default)]
     pub behavior_profiles: u32,
+    /// Phone numbers on record.
+    #[serde(default)]
+    pub phone_numbers: u32,
 }
 
 /// An act that changed something, and what it returned.
@@ -309,6 +317,28 @@ pub struct DecisionInfo {
     pub actor: String,
     /// Payload destroyed by an erasure.
     pub erased: bool,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OutcomeInfo {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Whom it was about.
+    pub subject: Option<SubjectId>,
+    /// The entry in force.
+    pub current: Feedback,
+    /// Those it replaced, oldest first.
+    pub earlier: Vec<Feedback>,
+}
+
+/// An outcome that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RecordedOutcome {
+    /// The entry.
+    pub entry: Feedback,
+    /// How many entries it replaced, itself not counted.
+    pub replaced: u32,
 }
 
 /// Head of the audit chain.

@@ -1,11 +1,12 @@
 //! What the use-cases are given: store, engine, model, policy, time and randomness.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use crate::audio::AudioLimits;
 use crate::crypto::Entropy;
-use crate::domain::{ArtifactRef, Timestamp};
+use crate::domain::{ArtifactRef, TenantCalibration, TenantId, Timestamp};
 use crate::engine::Engine;
 use crate::features::Frontend;
 use crate::policy::VoicePolicy;
@@ -16,6 +17,7 @@ use crate::usecase::age_head::AgeHeads;
 use crate::usecase::behavior::BehaviorModels;
 use crate::usecase::conversation::Conversation;
 use crate::usecase::output::ModelInfo;
+use crate::usecase::recalibrate::corrects;
 
 /// Time as an argument.
 pub trait Clock: Send + Sync {
@@ -96,6 +98,8 @@ pub struct Parts {
     pub conversation: Arc<Conversation>,
     /// How the evidence of several modalities becomes one in sessions.
     pub fusion: Fusion,
+    /// Policy of sessions, as TOML, of tenants that have none of their own.
+    pub session_policy: String,
     /// Further installed models, to which tenants are pinned.
     pub pinned: Vec<VoiceParts>,
     /// Id of the configured model, for the command that installs it.
@@ -114,7 +118,45 @@ pub struct Parts {
     pub anchors: Arc<dyn Anchors>,
 }
 
+impl VoiceParts {
+    /// Whether it is the model a tenant is pinned to.
+    pub(super) fn serves(&self, pinned: Option<&ArtifactRef>) -> bool {
+        pinned == Some(&self.extractor.artifact())
+    }
+
+    /// The same model under a calibration of a tenant's own; `None` where that was made for another back-end.
+    fn under(&self, calibration: &TenantCalibration) -> Option<Self> {
+        let TenantCalibration { scale, shift, version, .. } = *calibration;
+        let base = &self.back_end;
+        let fits = corrects(calibration, base) && calibration.unfit().is_none();
+        let corrected = base.calibration().rescaled(scale, shift, version).ok();
+        let corrected = corrected.filter(|_| fits)?;
+        let back_end = base.as_ref().clone().with_calibration(corrected);
+        Some(Self { back_end: Arc::new(back_end), ..self.clone() })
+    }
+}
+
 impl Parts {
+    /// Models under the calibrations of tenants' own, as far as they are for the back-ends that are installed. The
+    /// others go to the log: their tenants use what ships.
+    pub(super) fn calibrated(&self) -> HashMap<TenantId, VoiceParts> {
+        let mut all = HashMap::new();
+        for tenant in self.store.tenants() {
+            let Some(calibration) = &tenant.calibration else { continue };
+            let voice = self.voice_of(tenant.extractor.as_ref());
+            match voice.and_then(|voice| voice.under(calibration)) {
+                Some(voice) => {
+                    all.insert(tenant.id, voice);
+                }
+                None => tracing::warn!(
+                    tenant = %tenant.id, base = %calibration.base,
+                    "the tenant's calibration is for a back-end that is not installed: not used"
+                ),
+            }
+        }
+        all
+    }
+
     /// The installed model of a tenant that is pinned to one, or of one that is not yet.
     pub(super) fn voice_of(&self, pinned: Option<&ArtifactRef>) -> Option<&VoiceParts> {
         let Some(pinned) = pinned else {

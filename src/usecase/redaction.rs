@@ -18,8 +18,13 @@ const METHOD: &str = "vouch.v1.ConversationService/SetRedaction";
 /// The act in the audit.
 pub const ACT_SET: &str = "redaction chosen";
 
-/// A text without its personal data. `mode` is the tenant's choice; pseudonyms are under its key.
-fn redacted(store: &dyn Directory, tenant: &TenantId, mode: RedactionMode, text: &str) -> String {
+/// A text without its personal data; pseudonyms are under the key of the tenant.
+pub fn redacted(
+    store: &dyn Directory,
+    tenant: &TenantId,
+    mode: RedactionMode,
+    text: &str,
+) -> String {
     // A tenant that is gone has no key: then nothing may link its texts.
     let key = |kind: PersonalData, value: &str| store.pseudonym(tenant, kind.as_str(), value);
     let has_key = store.tenant(tenant).is_some();

@@ -70,6 +70,7 @@ impl Inner {
                 consents: Vec::new(),
                 enrolled: false,
                 behavior_profiles: 0,
+                phone_numbers: 0,
             },
             decision_id: draft.decision.clone(),
             versions: self.versions(&by.tenant),
@@ -92,6 +93,7 @@ impl Inner {
             consents: with_currency(snapshot.consents, self.now()),
             enrolled: snapshot.voiceprint.is_some(),
             behavior_profiles: snapshot.behavior_profiles,
+            phone_numbers: snapshot.phone_numbers,
         })
     }
 
@@ -112,6 +114,7 @@ impl Inner {
             consents: with_currency(s.consents, now),
             enrolled: s.enrolled,
             behavior_profiles: s.behavior_profiles,
+            phone_numbers: s.phone_numbers,
         });
         Ok(Page { items: shown.collect(), next: page.next })
     }

@@ -7,17 +7,21 @@ use crate::domain::{
     Quality, Timestamp,
 };
 use crate::policy::{Standing, Verdict, VerificationEvidence, admit, decide_verification};
-use crate::scoring::Side;
+use crate::scoring::backend::conditions;
+use crate::scoring::{Conditions, Side};
 use crate::store::{Effect, SubjectSnapshot};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
+use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::{Caller, Recording, Verify};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
+use crate::usecase::recalibrate::CONDITIONS;
 use crate::usecase::request::{Content, Request};
-use crate::usecase::voice::Score;
+use crate::usecase::subjects::check_text;
+use crate::usecase::voice::{Probe, Score};
 
 /// Who claims what.
 pub(super) struct Claim {
@@ -32,6 +36,8 @@ pub(super) struct Claim {
 pub(super) struct Evidence {
     /// Absent when there was too little speech, or nothing was heard.
     pub(super) side: Option<Side>,
+    /// Kept only for a claim that may be adapted.
+    pub(super) probe: Option<Probe>,
     pub(super) quality: Quality,
     /// The audio ended.
     pub(super) ended: bool,
@@ -40,7 +46,7 @@ pub(super) struct Evidence {
 impl Evidence {
     /// For a claim that is refused before anything is heard.
     pub(super) fn none() -> Self {
-        Self { side: None, quality: nothing_heard(), ended: false }
+        Self { side: None, probe: None, quality: nothing_heard(), ended: false }
     }
 }
 
@@ -92,6 +98,29 @@ pub(super) fn for_role(mut answer: Verification, by: &Caller) -> Verification {
     answer
 }
 
+impl Verify {
+    /// Whether its voice may join the voiceprint.
+    pub(super) fn wants_adaptation(&self) -> bool {
+        self.other.as_ref().is_some_and(|other| other.adapt)
+    }
+}
+
+/// Refuses another factor that is not named, and adaptation without the right to it.
+pub(super) fn check_other(by: &Caller, c: &Verify) -> Result<(), UseCaseError> {
+    let Some(other) = &c.other else { return Ok(()) };
+    check_text("other_factor.agent", &other.checked.agent)?;
+    check_text("other_factor.factor", &other.checked.factor)?;
+    if other.adapt { require(by, Right::Adapt) } else { Ok(()) }
+}
+
+/// The other factor as a part of a request's content.
+pub(super) fn other_content(content: Content, c: &Verify) -> Content {
+    match &c.other {
+        Some(other) => content.authorization(&other.checked).flag(other.adapt),
+        None => content,
+    }
+}
+
 impl Inner {
     pub(super) async fn verify(
         self: Shared,
@@ -100,9 +129,11 @@ impl Inner {
         audio: Recording,
     ) -> Result<Verification, UseCaseError> {
         require(&by, Right::Compare)?;
+        check_other(&by, &c)?;
         let audio = Arc::new(audio);
         let method = "vouch.v1.VerificationService/Verify";
-        let content = Content::new().subject(&c.subject);
+        let content = other_content(Content::new().subject(&c.subject), &c);
+        let wanted = c.wants_adaptation();
         let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(for_role(answer, &by));
@@ -114,13 +145,13 @@ impl Inner {
         } else {
             let least = self.parts.policy.verification.min_net_speech_ms;
             self.hear(&claim.voice, audio, least, move |speech| {
-                let side = if speech.quality.net_speech_ms < least {
-                    None
-                } else {
-                    let probe = voice.probe(&speech.frames, &speech.quality)?;
-                    Some(voice.probe_side(&probe)?)
-                };
-                Ok(Evidence { side, quality: speech.quality, ended: true })
+                let quality = speech.quality;
+                if quality.net_speech_ms < least {
+                    return Ok(Evidence { side: None, probe: None, quality, ended: true });
+                }
+                let probe = voice.probe(&speech.frames, &quality)?;
+                let side = Some(voice.probe_side(&probe)?);
+                Ok(Evidence { side, probe: Some(probe).filter(|_| wanted), quality, ended: true })
             })
             .await?
         };
@@ -146,7 +177,12 @@ impl Inner {
             match self.commit(&claim.by, &claim.request, draft, answer).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
-                Ok((answer, _)) => return Ok(for_role(answer, &claim.by)),
+                Ok((answer, _)) => {
+                    if answer.adapted {
+                        self.refresh(&claim.by, &claim.command.subject).await?;
+                    }
+                    return Ok(for_role(answer, &claim.by));
+                }
             }
         }
         Err(UseCaseError::Conflict)
@@ -162,12 +198,17 @@ impl Inner {
         let mut draft = self.draft(&claim.by, AuditKind::Verification, "verification");
         let model = claim.voice.extractor.artifact();
         let (standing, consent) = standing(snapshot, &model, draft.at);
-        let mut score = None;
+        let (mut score, mut adapted) = (None, false);
         let mut quality = evidence.quality.clone();
         let (decision, reasons) = match admit(standing) {
             Some(verdict) => verdict,
             None => {
-                score = self.compare(claim, evidence, snapshot)?;
+                let compared = self.compare(claim, evidence, snapshot)?;
+                score = compared.map(|(score, _)| score);
+                if let Some((_, conditions)) = compared {
+                    let text = serde_json::to_string(&conditions)?;
+                    draft.event.details.insert(CONDITIONS.to_owned(), text);
+                }
                 let evidence = VerificationEvidence {
                     llr: score.map(|s| s.llr),
                     quality: &evidence.quality,
@@ -189,11 +230,15 @@ impl Inner {
         event.accept_llr = Some(policy.verification.accept_llr);
         event.reject_llr = Some(policy.verification.reject_llr);
         event.consent = consent;
+        event.authorization = claim.command.other.as_ref().map(|other| other.checked.clone());
         let least = policy.verification.min_net_speech_ms.to_string();
         event.details.insert("min_net_speech_ms".to_owned(), least);
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
             self.count_attempt(&mut draft, snapshot, decision);
+            if decision == Decision::Accept {
+                adapted = self.adapt(&mut draft, claim, evidence, snapshot)?;
+            }
         }
         let answer = Verification {
             decision,
@@ -201,10 +246,25 @@ impl Inner {
             score: score.map(full),
             quality,
             pad: PadStatus::NotEvaluated,
+            adapted,
             decision_id: draft.decision.clone(),
             versions: self.versions(&claim.by.tenant),
         };
         Ok((draft, answer))
+    }
+
+    /// Lets an accepted claim refresh the voiceprint, where its caller wants it and another factor was checked.
+    fn adapt(
+        &self,
+        draft: &mut Draft,
+        claim: &Claim,
+        evidence: &Evidence,
+        snapshot: &SubjectSnapshot,
+    ) -> Result<bool, UseCaseError> {
+        let other = claim.command.other.as_ref().filter(|other| other.adapt);
+        let (Some(other), Some(probe)) = (other, &evidence.probe) else { return Ok(false) };
+        let heard = Heard { probe: probe.clone(), quality: evidence.quality.clone() };
+        self.adapt_voice(draft, &claim.voice, &heard, snapshot, &other.checked)
     }
 
     fn compare(
@@ -212,13 +272,13 @@ impl Inner {
         claim: &Claim,
         evidence: &Evidence,
         snapshot: Option<&SubjectSnapshot>,
-    ) -> Result<Option<Score>, UseCaseError> {
+    ) -> Result<Option<(Score, Conditions)>, UseCaseError> {
         let print = snapshot.and_then(|s| s.voiceprint.as_ref());
         let (Some(side), Some(print)) = (&evidence.side, print) else {
             return Ok(None);
         };
         let template = claim.voice.voiceprint_side(print)?;
-        Ok(Some(claim.voice.score(&template, side)))
+        Ok(Some((claim.voice.score(&template, side), conditions(&template, side))))
     }
 
     /// Counts the attempt; a lock that it begins stands in its record.

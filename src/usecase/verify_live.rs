@@ -16,8 +16,8 @@ use crate::usecase::listen::{LiveAudio, nothing_heard, streamed};
 use crate::usecase::output::{Verification, VerificationUpdate};
 use crate::usecase::port::{LiveVerification, Reply, VerificationStep};
 use crate::usecase::request::Content;
-use crate::usecase::verify::{Claim, Evidence, for_role, full, shown};
-use crate::usecase::voice::Score;
+use crate::usecase::verify::{Claim, Evidence, check_other, for_role, full, other_content, shown};
+use crate::usecase::voice::{Probe, Score};
 
 /// A claim on its way to a decision.
 struct Live {
@@ -29,6 +29,8 @@ struct Live {
     template: Option<Side>,
     /// The last comparison: probe and score.
     last: Option<(Side, Score)>,
+    /// Its probe, for a claim that may be adapted.
+    probe: Option<Probe>,
     quality: Quality,
     /// The decision was taken or is being taken.
     concluded: bool,
@@ -45,12 +47,14 @@ impl Inner {
         format: AudioFormat,
     ) -> Result<Box<dyn LiveVerification>, UseCaseError> {
         require(&by, Right::Compare)?;
+        check_other(&by, &c)?;
         // The audio is not known yet: a live request is named by its configuration.
-        let request = Content::new()
+        let content = Content::new()
             .subject(&c.subject)
             .flag(c.no_early_decision)
-            .text(&format!("{format:?}"))
-            .request("vouch.v1.VerificationService/VerifyStream", &c.key);
+            .text(&format!("{format:?}"));
+        let request =
+            other_content(content, &c).request("vouch.v1.VerificationService/VerifyStream", &c.key);
         if let Some(answer) = self.remembered(&by, &request).await? {
             return Ok(Box::new(Known(for_role(answer, &by))));
         }
@@ -72,6 +76,7 @@ impl Inner {
             session,
             template,
             last: None,
+            probe: None,
             quality: nothing_heard(),
             concluded: false,
         }))
@@ -100,6 +105,7 @@ impl Live {
         }
         Evidence {
             side: self.last.as_ref().map(|(side, _)| side.clone()),
+            probe: self.probe.clone(),
             quality: self.quality.clone(),
             ended,
         }
@@ -115,16 +121,19 @@ impl Live {
         let compared = self
             .inner
             .on_live(&self.audio, move |capture| {
-                let side = voice.probe_side(&streamed(capture, &quality, all)?)?;
+                let probe = streamed(capture, &quality, all)?;
+                let side = voice.probe_side(&probe)?;
                 let score = voice.score(&template, &side);
-                Ok((side, score))
+                Ok((side, score, probe))
             })
             .await?;
         let event = VerificationEvent::Scored {
             llr: Some(compared.1.llr),
             net_speech_ms: self.quality.net_speech_ms,
         };
-        self.last = Some(compared);
+        let (side, score, probe) = compared;
+        self.last = Some((side, score));
+        self.probe = Some(probe).filter(|_| self.claim.command.wants_adaptation());
         Ok(self.session.step(event))
     }
 

@@ -1,7 +1,7 @@
 //! Voiceprints and enrollments after they were made: list, delete, cancel, renew.
 
 use crate::domain::{AuditKind, Reason, SubjectId};
-use crate::store::Effect;
+use crate::store::{Effect, EnrolledUtterance, SampleOrigin};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, DeleteVoiceprint, IdempotencyKey, OnSubject};
@@ -10,6 +10,12 @@ use crate::usecase::enroll::{count, net_speech};
 use crate::usecase::output::{Done, EnrollmentState, EnrollmentStatus, VoiceprintInfo};
 use crate::usecase::request::Content;
 use crate::usecase::subjects::any_version;
+
+/// How many came by adaptation.
+fn adapted(utterances: &[EnrolledUtterance]) -> u32 {
+    let adapted = utterances.iter().filter(|u| u.origin == SampleOrigin::Adapted).count();
+    u32::try_from(adapted).unwrap_or(u32::MAX)
+}
 
 impl Inner {
     pub(super) async fn enrollment(
@@ -46,6 +52,7 @@ impl Inner {
             id: print.id,
             subject: snapshot.id,
             model: print.extractor,
+            adapted_utterances: adapted(&print.utterances),
             utterances: count(&print.utterances),
             net_speech_ms: net_speech(&print.utterances),
             created_at: print.created_at,

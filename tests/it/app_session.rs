@@ -8,7 +8,8 @@ use vouch::grpc::proto::run_response::Message as Answer;
 use vouch::grpc::proto::session_service_client::SessionServiceClient;
 use vouch::grpc::proto::{self, Decision, SessionModality, SessionPad, SessionReason};
 
-use crate::behavior::{Story, Typist, nothing_typed_is_written};
+use crate::behavior::Typist;
+use crate::behavior::story::{Story, nothing_typed_is_written};
 
 /// A client's end of a session.
 struct App {

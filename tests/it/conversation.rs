@@ -131,7 +131,7 @@ impl Story {
 }
 
 /// Whether a word stands in any file under a folder, in any case.
-fn written(folder: &Path, word: &str) -> Vec<String> {
+pub fn written(folder: &Path, word: &str) -> Vec<String> {
     let word = word.to_lowercase();
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -134,6 +134,7 @@ fn verify(subject: &str, key: String, number: usize) -> Sent {
         subject_id: subject.into(),
         audio: Some(speech(number)),
         idempotency_key: key,
+        ..Default::default()
     })
 }
 

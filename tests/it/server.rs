@@ -91,6 +91,7 @@ pub fn verify(subject: &str, audio_ms: usize) -> proto::VerifyRequest {
         subject_id: subject.into(),
         audio: Some(proto::Audio { config: Some(pcm16()), content: vec![0; audio_ms * 32] }),
         idempotency_key: "i-1".into(),
+        ..Default::default()
     }
 }
 
@@ -100,6 +101,7 @@ pub fn config(subject: &str) -> proto::VerifyStreamRequest {
         audio: Some(pcm16()),
         idempotency_key: "i-1".into(),
         no_early_decision: false,
+        ..Default::default()
     };
     proto::VerifyStreamRequest { message: Some(verify_stream_request::Message::Config(config)) }
 }

@@ -1,8 +1,8 @@
 //! Requests: proto to domain, checked.
 
 use crate::domain::{
-    AudioEncoding, AudioFormat, AuditKind, Authorization, Decision, Purpose, Reason, SubjectId,
-    Timestamp,
+    AudioEncoding, AudioFormat, AuditKind, Authorization, Decision, PhoneNumber, Purpose, Reason,
+    SubjectId, Timestamp,
 };
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
@@ -44,6 +44,11 @@ pub fn id<T>(
     parse: fn(&str) -> Result<T, crate::domain::IdError>,
 ) -> Read<T> {
     parse(text).map_err(|e| BadField::new(field, e.to_string()))
+}
+
+/// A phone number.
+pub fn phone_number(text: &str, field: &str) -> Read<PhoneNumber> {
+    PhoneNumber::parse(text).map_err(|e| BadField::new(field, e.to_string()))
 }
 
 /// An idempotency key; required.
@@ -201,6 +206,11 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::ConversationVerification => Some(AuditKind::ConversationVerification),
         P::ConversationDeletion => Some(AuditKind::ConversationDeletion),
         P::Redaction => Some(AuditKind::Redaction),
+        P::Policy => Some(AuditKind::Policy),
+        P::Feedback => Some(AuditKind::Feedback),
+        P::PhoneNumber => Some(AuditKind::PhoneNumber),
+        P::Export => Some(AuditKind::Export),
+        P::Calibration => Some(AuditKind::Calibration),
         P::Session => Some(AuditKind::Session),
     })
 }

@@ -4,14 +4,18 @@
 mod age;
 mod behavior;
 mod conversation;
+mod feedback;
 mod inbound;
 mod outbound;
+mod policies;
 pub mod requests;
 mod sessions;
 
 pub use age::*;
 pub use behavior::*;
 pub use conversation::*;
+pub use feedback::*;
 pub use inbound::*;
 pub use outbound::*;
+pub use policies::*;
 pub use sessions::*;

@@ -121,6 +121,11 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::ConversationVerification => P::ConversationVerification,
         K::ConversationDeletion => P::ConversationDeletion,
         K::Redaction => P::Redaction,
+        K::Policy => P::Policy,
+        K::Feedback => P::Feedback,
+        K::PhoneNumber => P::PhoneNumber,
+        K::Export => P::Export,
+        K::Calibration => P::Calibration,
         K::Session => P::Session,
     }
 }
@@ -227,6 +232,7 @@ pub fn voiceprint(value: output::VoiceprintInfo) -> proto::Voiceprint {
         subject_id: value.subject.into(),
         model: value.model.to_string(),
         utterances: value.utterances,
+        adapted_utterances: value.adapted_utterances,
         net_speech_ms: value.net_speech_ms,
         created_at: Some(timestamp_out(value.created_at)),
         expires_at: value.expires_at.map(timestamp_out),
@@ -242,6 +248,7 @@ pub fn verification(value: output::Verification) -> proto::VerificationResult {
         score: value.score.map(score),
         quality: Some(quality(value.quality)),
         pad_status: pad(value.pad),
+        adapted: value.adapted,
         decision_id: value.decision_id.into(),
         versions: Some(versions(&value.versions)),
     }
@@ -335,6 +342,7 @@ pub fn subject(value: output::SubjectInfo) -> proto::Subject {
             .collect(),
         enrolled: value.enrolled,
         behavior_profiles: value.behavior_profiles,
+        phone_numbers: value.phone_numbers,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Whole requests: what each method reads of its message, one function a method.
 
 use crate::domain::{AudioFormat, DecisionId, SubjectId, VoiceprintId};
+use crate::grpc::convert::behavior::other_factor;
 use crate::grpc::convert::{self, Read};
 use crate::grpc::proto;
 use crate::grpc::status::BadField;
 use crate::usecase::command::{
     Candidates, CreateSubject, DecisionFilter, DeleteVoiceprint, Enroll, ExplainDecision,
-    IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut, Verify,
-    WithdrawConsent,
+    ExportSubject, IdempotencyKey, Identify, OnSubject, RecordConsent, Recording, SetOptOut,
+    SubjectNumber, Verify, WithdrawConsent,
 };
 
 /// Most candidates of a list.
@@ -78,6 +79,32 @@ pub fn erase_subject(request: proto::EraseSubjectRequest) -> Read<OnSubject> {
     })
 }
 
+/// ExportSubject.
+pub fn export_subject(request: proto::ExportSubjectRequest) -> Read<ExportSubject> {
+    Ok(ExportSubject {
+        subject: convert::subject_id(&request.subject_id, "subject_id")?,
+        embeddings: request.include_embeddings,
+    })
+}
+
+fn subject_number(subject: &str, number: &str, key: &str) -> Read<SubjectNumber> {
+    Ok(SubjectNumber {
+        subject: convert::subject_id(subject, "subject_id")?,
+        number: convert::phone_number(number, "phone_number")?,
+        key: convert::idempotency_key(key, "idempotency_key")?,
+    })
+}
+
+/// AddPhoneNumber.
+pub fn add_phone_number(request: proto::AddPhoneNumberRequest) -> Read<SubjectNumber> {
+    subject_number(&request.subject_id, &request.phone_number, &request.idempotency_key)
+}
+
+/// RemovePhoneNumber.
+pub fn remove_phone_number(request: proto::RemovePhoneNumberRequest) -> Read<SubjectNumber> {
+    subject_number(&request.subject_id, &request.phone_number, &request.idempotency_key)
+}
+
 fn enrollment_config(value: Option<proto::EnrollmentConfig>, field: &str) -> Read<Enroll> {
     let config = convert::required(value, field)?;
     let at = |name: &str| format!("{field}.{name}");
@@ -139,6 +166,7 @@ pub fn verify(request: proto::VerifyRequest) -> Read<(Verify, Recording)> {
         subject: convert::subject_id(&request.subject_id, "subject_id")?,
         key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
         no_early_decision: true,
+        other: other_factor(request.other_factor, request.adapt, "")?,
     };
     Ok((command, convert::recording(request.audio, "audio")?))
 }
@@ -149,6 +177,7 @@ pub fn verify_stream(config: proto::VerifyStreamConfig) -> Read<(Verify, AudioFo
         subject: convert::subject_id(&config.subject_id, "config.subject_id")?,
         key: convert::idempotency_key(&config.idempotency_key, "config.idempotency_key")?,
         no_early_decision: config.no_early_decision,
+        other: other_factor(config.other_factor, config.adapt, "config.")?,
     };
     Ok((command, convert::audio_format(config.audio, "config.audio")?))
 }

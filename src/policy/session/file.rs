@@ -255,6 +255,10 @@ pub struct SessionPolicyFile {
     /// [`outside`](crate::policy::session::outside()).
     #[serde(default)]
     pub constant_answers: bool,
+    /// A number from which a session was accepted becomes one of the subject's. Off unless it is said: whoever was
+    /// accepted wrongly once would have a known number from then on.
+    #[serde(default)]
+    pub remember_numbers: bool,
     /// Prior.
     pub prior: PriorRules,
     /// Evidence.

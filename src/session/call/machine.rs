@@ -1,6 +1,6 @@
 //! The session itself: (state, event, now) → effects.
 
-use crate::domain::{IntentId, SessionChannel, SubjectId, Timestamp};
+use crate::domain::{AgeClass, IntentId, SessionChannel, SubjectId, Timestamp};
 use crate::policy::session::{RoutingFacts, SessionFacts, SessionVerdict, SubjectStanding};
 use crate::session::call::asks::Asks;
 use crate::session::call::attempt::Counting;
@@ -280,6 +280,11 @@ impl CallSession {
     /// Messages that came again, and messages given up.
     pub fn repeated_and_skipped(&self) -> (u64, u64) {
         (self.inbound.repeated(), self.inbound.skipped())
+    }
+
+    /// Age class of the caller, if they were categorized.
+    pub fn age_class(&self) -> Option<AgeClass> {
+        self.routing.age_class
     }
 
     /// Whom it is about, and how they became the claim.

@@ -60,7 +60,10 @@ impl CallSession {
         for (ask, asked, deadline) in self.questions() {
             let assessment = self.assess(Some(ask), asked, true, judge);
             challenge |= assessment.verdict.next == NextStep::Challenge;
-            let final_now = !can_wait(assessment.verdict.decision) || deadline <= self.now;
+            let decision = assessment.verdict.decision;
+            let settled =
+                !can_wait(decision) && (!self.rules.constant_time || decision == Decision::Accept);
+            let final_now = settled || deadline <= self.now;
             if final_now {
                 self.decide(assessment, effects);
             } else {

@@ -4,6 +4,7 @@
 use sqlx::SqliteConnection;
 
 use super::errors;
+use super::feedback;
 use super::ledger::Ledger;
 use super::shared::{Change, Lookup, Shared, short};
 use super::table::{Row, Table, Value};
@@ -14,7 +15,7 @@ pub(super) struct Batch<'w> {
     pub conn: &'w mut SqliteConnection,
     pub shared: &'w Shared,
     pub ledger: Ledger,
-    /// Subjects changed, oldest first.
+    /// Subjects and feedback changed, oldest first.
     pub versions: Vec<(Lookup, Option<u64>)>,
     /// Directory changes, oldest first.
     pub changes: Vec<Change>,
@@ -39,7 +40,7 @@ impl Batch<'_> {
         self.changes.truncate(mark.changes);
     }
 
-    /// The version a subject must be at, this group's changes included.
+    /// The version a subject or the feedback on a decision must be at, this group's changes included.
     pub fn version(&self, lookup: &Lookup) -> Option<u64> {
         let changed = self.versions.iter().rev().find(|(l, _)| l == lookup);
         changed.map_or_else(|| self.shared.version(lookup), |(_, version)| *version)
@@ -82,10 +83,20 @@ impl Batch<'_> {
     }
 
     fn note(&mut self, row: &Row, version: Option<u64>) -> Result<(), StoreError> {
-        if row.table == Table::Subject {
-            self.versions.push((short(&row.array(3)?), version));
-        }
+        let lookup = match row.table {
+            Table::Subject => short(&row.array(3)?),
+            Table::Feedback => feedback::lookup(row)?,
+            _ => return Ok(()),
+        };
+        self.versions.push((lookup, version));
         Ok(())
+    }
+
+    /// The number a statement gives.
+    pub async fn next(&mut self, sql: &'static str) -> Result<i64, StoreError> {
+        use sqlx::Row as _;
+        let row = sqlx::query(sql).fetch_one(&mut *self.conn).await.map_err(errors::sql)?;
+        row.try_get(0).map_err(errors::sql)
     }
 
     /// One row.

@@ -10,10 +10,10 @@ use crate::behavior::Device;
 use crate::crypto::{Entropy, SealKey};
 use crate::domain::{
     AgeClassSetting, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId, ConsentId,
-    ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId, Timestamp,
-    UtteranceId, VoiceprintId,
+    ConsentRecord, DecisionId, EnrollmentId, Quality, RedactionMode, Role, SubjectId,
+    TenantCalibration, Timestamp, UtteranceId, VoiceprintId,
 };
-use crate::store::{Attempts, ErasureState, ProfileKind, StoreError, TextSlot};
+use crate::store::{Attempts, ErasureState, ProfileKind, SampleOrigin, StoreError, TextSlot};
 
 /// `tenant.sealed`, under the tenant's key.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -28,6 +28,9 @@ pub(super) struct TenantDoc {
     /// The default in documents from before there was a choice.
     #[serde(default)]
     pub redaction: RedactionMode,
+    /// Absent while it uses the one that ships.
+    #[serde(default)]
+    pub calibration: Option<TenantCalibration>,
 }
 
 /// Seed of the rotation; withheld from `Debug`.
@@ -67,6 +70,16 @@ pub(super) struct SubjectDoc {
     pub behavior: Vec<ProfileRef>,
     #[serde(default)]
     pub behavior_attempts: Attempts,
+    /// Absent in documents from before there were numbers.
+    #[serde(default)]
+    pub numbers: Vec<NumberRef>,
+}
+
+/// Names a row of `phone_number` and its content.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct NumberRef {
+    pub id: [u8; 32],
+    pub mac: [u8; 32],
 }
 
 /// Names a row of `behavior_profile` and its content.
@@ -106,6 +119,9 @@ pub(super) struct UtteranceRef {
     pub id: UtteranceId,
     pub extractor: ArtifactRef,
     pub mac: [u8; 32],
+    /// Enrolled in documents from before voiceprints adapted.
+    #[serde(default)]
+    pub origin: SampleOrigin,
 }
 
 /// Head of `utterance.sealed`, under the subject's key; the rotated embedding follows.

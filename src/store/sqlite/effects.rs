@@ -6,8 +6,11 @@ use super::batch::Batch;
 use super::behavior_profiles;
 use super::doc::{self, ApiKeyDoc, OpenSubject, SeedBytes, SubjectDoc, TenantDoc};
 use super::enrollment;
+use super::feedback;
 use super::keys::{Handle, TenantKeys};
 use super::ledger::ONLY;
+use super::phone_numbers;
+use super::policies;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
 use super::table::{Row, Table, Value};
@@ -50,6 +53,10 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::CompleteEnrollment { voiceprint, expires_at, authorization, consent } => {
             enrollment::complete(work, voiceprint, expires_at, authorization, &consent).await
         }
+        Effect::AdaptVoiceprint { voiceprint, utterance, drop, consent } => {
+            needs_version(work)?;
+            enrollment::adapt(work, &voiceprint, *utterance, &drop, &consent).await
+        }
         Effect::DeleteVoiceprint { voiceprint } => enrollment::delete(work, &voiceprint).await,
         Effect::SetVoiceprintExpiry { voiceprint, expires_at } => {
             enrollment::set_expiry(work, &voiceprint, expires_at)
@@ -71,6 +78,13 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::DeleteBehaviorProfile { profile } => {
             behavior_profiles::delete(work, &profile).await
         }
+        Effect::AddPhoneNumber { number, remembered } => {
+            phone_numbers::add(work, &number, remembered).await
+        }
+        Effect::RemovePhoneNumber { number } => phone_numbers::remove(work, &number).await,
+        Effect::PutFeedback { decision, feedback } => {
+            feedback::put(work, &decision, *feedback).await
+        }
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
         Effect::SetRedaction(redaction) => {
@@ -80,6 +94,12 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::SetAgeClass(setting) => {
             let age_class = setting.map(|setting| *setting);
             let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
+            store_tenant(work, doc).await
+        }
+        Effect::ChangePolicy { act, by, file } => policies::change(work, &act, &by, file).await,
+        Effect::SetCalibration(calibration) => {
+            let calibration = calibration.map(|calibration| *calibration);
+            let doc = TenantDoc { calibration, ..work.tenant.doc.clone() };
             store_tenant(work, doc).await
         }
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
@@ -104,6 +124,7 @@ pub(super) async fn create_tenant(
         seed: SeedBytes(random(&*shared.entropy)),
         age_class: None,
         redaction: RedactionMode::default(),
+        calibration: None,
     };
     let place = (Table::Tenant, id.as_str().as_bytes(), 1);
     let sealed = doc::seal(&doc, &keys.data, place, &*shared.entropy)?;
@@ -240,13 +261,14 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
         attempts: Attempts::default(),
         behavior: Vec::new(),
         behavior_attempts: Attempts::default(),
+        numbers: Vec::new(),
     };
     let entropy = &*work.batch.shared.entropy;
     let handle: Handle = random(entropy);
     let (key, wrapped) = work.tenant.keys.generate_subject(&handle, entropy);
     let sealed = doc::seal(&doc, &key, (Table::Subject, &handle, 1), entropy)?;
     let values = vec![
-        Value::Int(next_number(work.batch).await?),
+        Value::Int(work.batch.next("SELECT coalesce(max(n), 0) + 1 FROM subject").await?),
         Value::Blob(handle.to_vec()),
         Value::from(work.tenant.id.as_str()),
         Value::Blob(work.tenant.lookup(&doc.id).to_vec()),
@@ -256,15 +278,6 @@ async fn create_subject(work: &mut Work<'_, '_>) -> Result<(), StoreError> {
     let row = work.batch.insert(Table::Subject, values).await?;
     work.subject = Some(OpenSubject { row, handle, key, doc });
     Ok(())
-}
-
-async fn next_number(batch: &mut Batch<'_>) -> Result<i64, StoreError> {
-    use sqlx::Row as _;
-    let row = sqlx::query("SELECT coalesce(max(n), 0) + 1 FROM subject")
-        .fetch_one(&mut *batch.conn)
-        .await
-        .map_err(super::errors::sql)?;
-    row.try_get(0).map_err(super::errors::sql)
 }
 
 /// Opens a subject's row.

@@ -8,8 +8,10 @@ use super::effects;
 use super::shared::Tenant;
 use super::table::{Row, Table, Value};
 use super::work::Work;
-use crate::domain::{Authorization, ConsentProof, EnrollmentId, Timestamp, VoiceprintId};
-use crate::store::{NewUtterance, StoreError};
+use crate::domain::{
+    Authorization, ConsentProof, EnrollmentId, Timestamp, UtteranceId, VoiceprintId,
+};
+use crate::store::{NewUtterance, SampleOrigin, StoreError};
 
 /// Most utterances of one enrollment.
 const MAX_UTTERANCES: usize = 64;
@@ -26,13 +28,7 @@ pub(super) async fn add(
     let doc = &work.subject_mut()?.doc;
     match &doc.enrollment {
         Some(enrollment) if enrollment.id != id => return Err(StoreError::OtherEnrollment),
-        Some(enrollment) if enrollment.utterances.len() >= MAX_UTTERANCES => {
-            return Err(StoreError::Limit {
-                what: "utterances of an enrollment",
-                limit: MAX_UTTERANCES,
-                got: enrollment.utterances.len() + 1,
-            });
-        }
+        Some(enrollment) => limit_utterances(enrollment.utterances.len() + 1)?,
         None if doc.voiceprint.is_some() && !reenroll => return Err(StoreError::VoiceprintExists),
         _ => {}
     }
@@ -110,7 +106,8 @@ async fn insert(
     let handle = Value::Blob(subject.handle.to_vec());
     let values = vec![Value::from(id), handle, sealed];
     let row = batch.insert(Table::Utterance, values).await?;
-    Ok(UtteranceRef { id: utterance.id, extractor: utterance.extractor, mac: row.mac })
+    let NewUtterance { id, extractor, .. } = utterance;
+    Ok(UtteranceRef { id, extractor, mac: row.mac, origin: SampleOrigin::Enrolled })
 }
 
 /// Associated data of an utterance names its subject as well.
@@ -197,6 +194,46 @@ pub(super) async fn complete(
         drop_all(work.batch, &old.utterances).await?;
     }
     Ok(())
+}
+
+/// Adds an accepted utterance to the voiceprint, in place of adapted ones.
+pub(super) async fn adapt(
+    work: &mut Work<'_, '_>,
+    id: &VoiceprintId,
+    utterance: NewUtterance,
+    drop: &[UtteranceId],
+    consent: &ConsentProof,
+) -> Result<(), StoreError> {
+    check_consent(work, consent)?;
+    let tenant = std::sync::Arc::clone(&work.tenant);
+    work.change()?;
+    let (Some(subject), batch) = (&mut work.subject, &mut *work.batch) else {
+        return Err(StoreError::Invalid("an effect on a subject names none"));
+    };
+    let print = subject.doc.voiceprint.take().filter(|v| v.id == *id);
+    let mut print = print.ok_or(StoreError::NoVoiceprint)?;
+    if utterance.extractor != print.extractor {
+        let (pinned, found) = (print.extractor, utterance.extractor);
+        return Err(StoreError::OtherExtractor { pinned, found });
+    }
+    let makes_way =
+        |u: &UtteranceRef| u.origin == SampleOrigin::Adapted && drop.iter().any(|id| *id == u.id);
+    let (gone, kept): (Vec<_>, Vec<_>) = print.utterances.into_iter().partition(makes_way);
+    if gone.len() != drop.len() {
+        return Err(StoreError::Invalid("only an adapted utterance makes way for another"));
+    }
+    limit_utterances(kept.len() + 1)?;
+    drop_all(batch, &gone).await?;
+    let new = insert(batch, &tenant, subject, utterance, consent).await?;
+    print.utterances = kept;
+    print.utterances.push(UtteranceRef { origin: SampleOrigin::Adapted, ..new });
+    subject.doc.voiceprint = Some(print);
+    Ok(())
+}
+
+fn limit_utterances(got: usize) -> Result<(), StoreError> {
+    let (what, limit) = ("utterances of an enrollment", MAX_UTTERANCES);
+    if got > limit { Err(StoreError::Limit { what, limit, got }) } else { Ok(()) }
 }
 
 /// Deletes the voiceprint.

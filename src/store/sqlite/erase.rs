@@ -30,10 +30,14 @@ pub(super) async fn erase(
     }
     let utterances = select!(utterance "WHERE subject = ?");
     let profiles = select!(behavior_profile "WHERE subject = ?");
+    let feedback = select!(feedback "WHERE subject = ?");
+    let numbers = select!(phone_number "WHERE subject = ?");
     let requests = select!(idempotency "WHERE subject = ?");
     for (table, sql) in [
         (Table::Utterance, utterances),
         (Table::BehaviorProfile, profiles),
+        (Table::Feedback, feedback),
+        (Table::PhoneNumber, numbers),
         (Table::Idempotency, requests),
     ] {
         for row in batch.all(table, sql, handle()).await? {

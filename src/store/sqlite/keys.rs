@@ -70,6 +70,8 @@ pub(super) struct TenantKeys {
     pub idempotency: MacKey,
     /// Names of texts.
     pub text: MacKey,
+    /// Phone numbers.
+    pub number: MacKey,
 }
 
 impl TenantKeys {
@@ -80,6 +82,7 @@ impl TenantKeys {
             lookup: MacKey::new(&key.derive("lookup")),
             idempotency: MacKey::new(&key.derive("idempotency")),
             text: MacKey::new(&key.derive("behavior-text")),
+            number: MacKey::new(&key.derive("phone-number")),
         }
     }
 

@@ -9,9 +9,12 @@ mod effects;
 mod enrollment;
 mod erase;
 mod errors;
+mod feedback;
 mod keys;
 mod ledger;
 mod open;
+mod phone_numbers;
+mod policies;
 mod read;
 mod renew;
 mod requests;
@@ -32,12 +35,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
-use crate::domain::{DecisionId, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::policy::session::PolicyLedger;
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
-    DecisionRecord, Directory, Erasure, ErasureState, IdempotencyKey, Outcome, Page, PageRequest,
-    ProfileKey, StoreError, StoreFuture, StoredVoiceprint, SubjectSnapshot, SubjectSummary,
-    Subjects, TenantInfo, Transaction,
+    DecisionRecord, Directory, Erasure, ErasureState, FeedbackFilter, FeedbackLog, IdempotencyKey,
+    Outcome, Page, PageRequest, ProfileKey, StoreError, StoreFuture, StoredFeedback,
+    StoredVoiceprint, SubjectSnapshot, SubjectSummary, Subjects, TenantInfo, Transaction,
 };
 use shared::Shared;
 use table::{Table, Value};
@@ -200,6 +204,14 @@ impl Subjects for SqliteStore {
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
         Box::pin(behavior_profiles::read(&self.shared, tenant, subject, key))
     }
+
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>> {
+        Box::pin(phone_numbers::household(&self.shared, tenant, number))
+    }
 }
 
 impl Directory for SqliteStore {
@@ -222,12 +234,40 @@ impl Directory for SqliteStore {
         Some(tenant.pseudonym(kind, value))
     }
 
+    fn policies(&self, tenant: &TenantId) -> Arc<PolicyLedger> {
+        let directory = self.shared.directory();
+        directory.policies.get(tenant).map(|entry| Arc::clone(&entry.ledger)).unwrap_or_default()
+    }
+
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
+        Box::pin(policies::file(&self.shared, tenant, sha256))
+    }
+
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         let directory = self.shared.directory();
         let keys = directory.keys.values().filter(|k| k.tenant == *tenant);
         let mut infos: Vec<_> = keys.map(|k| k.info()).collect();
         infos.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         infos
+    }
+}
+
+impl FeedbackLog for SqliteStore {
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>> {
+        Box::pin(feedback::one(&self.shared, tenant, decision))
+    }
+
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>> {
+        Box::pin(async move { feedback::list(&self.shared, tenant, filter, &page).await })
     }
 }
 

@@ -11,12 +11,13 @@ use super::doc::{self, OpenSubject, SubjectDoc, UtteranceRef, unpack_utterance};
 use super::effects::open_subject;
 use super::enrollment::place;
 use super::errors;
+use super::phone_numbers;
 use super::shared::{Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
 use crate::domain::{SubjectId, TenantId};
 use crate::store::{
-    Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment, StoreError,
-    StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
+    Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
+    SampleOrigin, StoreError, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
 };
 
 /// Whether an answer may come from a commit under way.
@@ -74,7 +75,11 @@ pub(super) async fn find(
     }
 }
 
-fn current(shared: &Shared, tenant: &Tenant, row: Row) -> Result<OpenSubject, StoreError> {
+pub(super) fn current(
+    shared: &Shared,
+    tenant: &Tenant,
+    row: Row,
+) -> Result<OpenSubject, StoreError> {
     if shared.version(&short(&row.array(3)?)) != Some(row.version) {
         return Err(row.broken("it is not at the version last committed: put back"));
     }
@@ -100,7 +105,8 @@ async fn snapshot(
         }),
     };
     let voiceprint = voiceprint(doc, &mut utterances)?;
-    let SubjectDoc { id, created_at, opted_out, consents, attempts, behavior, .. } = subject.doc;
+    let SubjectDoc { id, created_at, opted_out, consents, attempts, behavior, numbers, .. } =
+        subject.doc;
     Ok(SubjectSnapshot {
         id,
         version,
@@ -111,6 +117,7 @@ async fn snapshot(
         voiceprint,
         attempts,
         behavior_profiles: behavior_profiles::count(&behavior),
+        phone_numbers: phone_numbers::count(&numbers),
     })
 }
 
@@ -158,12 +165,13 @@ impl Utterances {
         let one = |name: &UtteranceRef| {
             let id = name.id.as_str();
             let found = self.0.remove(id);
-            let (mac, utterance) =
+            let (mac, mut utterance) =
                 found.ok_or_else(|| Table::Utterance.broken(id, "the row is missing"))?;
             if mac != name.mac {
                 let problem = "it is not the row its subject names: put back or moved";
                 return Err(Table::Utterance.broken(id, problem));
             }
+            utterance.origin = name.origin;
             Ok(utterance)
         };
         names.iter().map(one).collect()
@@ -194,6 +202,7 @@ fn open_utterance(
         quality: head.quality,
         authorization: head.authorization,
         consent: head.consent,
+        origin: SampleOrigin::Enrolled,
     })
 }
 
@@ -230,6 +239,7 @@ async fn subjects_once(
             consents: doc.consents,
             enrolled: doc.voiceprint.is_some(),
             behavior_profiles: behavior_profiles::count(&doc.behavior),
+            phone_numbers: phone_numbers::count(&doc.numbers),
         })
         .collect();
     Ok(Page { items, next })

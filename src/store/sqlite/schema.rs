@@ -7,8 +7,13 @@ use super::errors::sql;
 use crate::store::StoreError;
 
 /// Migrations in order. Each ends with `PRAGMA user_version`; none is ever changed once released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_behavior.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_behavior.sql"),
+    include_str!("migrations/0003_policies.sql"),
+    include_str!("migrations/0004_feedback.sql"),
+    include_str!("migrations/0005_phone_number.sql"),
+];
 
 /// The newest schema version.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;

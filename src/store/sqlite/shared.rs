@@ -9,12 +9,13 @@ use tokio::sync::watch;
 
 use super::doc::{self, ApiKeyDoc, ErasureDoc, TenantDoc};
 use super::keys::{RootKeys, TenantKeys};
+use super::policies::PolicyEntry;
 use super::table::Row;
 use crate::crypto::{Entropy, PresentedKey, Rotation, RotationSeed};
 use crate::domain::{ApiKeyId, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{ApiKeyInfo, AuditHead, Caller, Erasure, RotationInfo, StoreError, TenantInfo};
 
-/// First half of a subject's lookup hash; names it in memory.
+/// First half of the hash that names a subject, or the feedback on a decision, in memory.
 pub(super) type Lookup = [u8; 16];
 
 /// Shared state of an open store.
@@ -23,19 +24,20 @@ pub(super) struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub pool: SqlitePool,
     pub directory: RwLock<DirectoryState>,
-    /// Version of every subject as last committed. A row that is older was put back.
+    /// Version of every subject, and of the feedback on every decision, as last committed. A row that is older was put back.
     pub versions: RwLock<HashMap<Lookup, u64>>,
     /// Held for writing while a commit and its publication are under way.
     pub gate: tokio::sync::RwLock<()>,
     pub head: watch::Sender<AuditHead>,
 }
 
-/// Tenants, API keys and erasures: few, read on every call, so held in memory.
+/// Tenants, API keys, erasures and which policies there are: few, read on every call, so held in memory.
 #[derive(Default)]
 pub(super) struct DirectoryState {
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     pub keys: HashMap<ApiKeyId, Arc<ApiKey>>,
     pub erasures: HashMap<ReceiptId, Arc<ErasureEntry>>,
+    pub policies: HashMap<TenantId, Arc<PolicyEntry>>,
 }
 
 /// A tenant with its keys.
@@ -71,6 +73,7 @@ pub(super) enum Change {
     Tenant(Arc<Tenant>),
     ApiKey(Arc<ApiKey>),
     Erasure(Arc<ErasureEntry>),
+    Policies(Arc<PolicyEntry>),
 }
 
 impl Shared {
@@ -139,6 +142,9 @@ impl DirectoryState {
             Change::Erasure(entry) => {
                 self.erasures.insert(entry.erasure.receipt.clone(), entry);
             }
+            Change::Policies(entry) => {
+                self.policies.insert(entry.tenant.clone(), entry);
+            }
         }
     }
 }
@@ -196,6 +202,7 @@ impl Tenant {
             rotation: RotationInfo { generation: self.doc.generation },
             age_class: self.doc.age_class.clone(),
             redaction: self.doc.redaction,
+            calibration: self.doc.calibration.clone(),
         }
     }
 }

@@ -27,6 +27,10 @@ pub(super) enum Table {
     Audit,
     Erasure,
     BehaviorProfile,
+    PolicyLedger,
+    PolicyFile,
+    Feedback,
+    PhoneNumber,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -93,6 +97,21 @@ macro_rules! select {
     (behavior_profile $tail:literal) => {
         concat!("SELECT id, subject, sealed, version, mac FROM behavior_profile ", $tail)
     };
+    (policy_ledger $tail:literal) => {
+        concat!("SELECT id, tenant, sealed, version, mac FROM policy_ledger ", $tail)
+    };
+    (policy_file $tail:literal) => {
+        concat!("SELECT id, tenant, sealed, version, mac FROM policy_file ", $tail)
+    };
+    (feedback $tail:literal) => {
+        concat!(
+            "SELECT n, decision_id, tenant, at, kind, subject, sealed, version, mac FROM feedback ",
+            $tail
+        )
+    };
+    (phone_number $tail:literal) => {
+        concat!("SELECT id, number, subject, sealed, version, mac FROM phone_number ", $tail)
+    };
 }
 pub(super) use select;
 
@@ -139,6 +158,11 @@ static AUDIT: Spec = spec!(
 );
 static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
 static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
+static POLICY_LEDGER: Spec = spec!(policy_ledger, "id", "tenant", "sealed");
+static POLICY_FILE: Spec = spec!(policy_file, "id", "tenant", "sealed");
+static FEEDBACK: Spec =
+    spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
+static PHONE_NUMBER: Spec = spec!(phone_number, "id", "number", "subject", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -152,12 +176,19 @@ impl Table {
         Table::Audit,
         Table::Erasure,
         Table::BehaviorProfile,
+        Table::PolicyLedger,
+        Table::PolicyFile,
+        Table::Feedback,
+        Table::PhoneNumber,
     ];
 
     /// Schema version that brought it.
     pub fn since(self) -> i64 {
         match self {
             Table::BehaviorProfile => 2,
+            Table::PolicyLedger | Table::PolicyFile => 3,
+            Table::Feedback => 4,
+            Table::PhoneNumber => 5,
             _ => 1,
         }
     }
@@ -175,6 +206,10 @@ impl Table {
             Table::Audit => &AUDIT,
             Table::Erasure => &ERASURE,
             Table::BehaviorProfile => &BEHAVIOR_PROFILE,
+            Table::PolicyLedger => &POLICY_LEDGER,
+            Table::PolicyFile => &POLICY_FILE,
+            Table::Feedback => &FEEDBACK,
+            Table::PhoneNumber => &PHONE_NUMBER,
         }
     }
 

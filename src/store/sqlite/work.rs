@@ -100,6 +100,8 @@ async fn begin<'b, 'w>(
         subject_version: None,
         withdrawn: 0,
         utterances_dropped: 0,
+        feedback_entries: 0,
+        phone_numbers: 0,
         renewed: 0,
         rotation_generation: tenant.doc.generation,
         erasure: None,

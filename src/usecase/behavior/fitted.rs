@@ -38,6 +38,13 @@ impl Fitted {
         let names = SampleKind::ALL.map(|kind| (kind, builtin::reference(kind)));
         Ok(Self::new(builtin::all().map_err(ours)?, names.to_vec()))
     }
+
+    /// The same, with what it counts how a device is held.
+    #[must_use]
+    pub fn with_motion(mut self, weight: f64) -> Self {
+        self.backgrounds.motion_weight = weight;
+        self
+    }
 }
 
 /// What is kept of a capture beside its sample.

@@ -18,10 +18,10 @@ impl Worker {
     }
 
     pub(super) fn status(&self, fine: bool) -> SessionStatus {
-        let view = View { fine, ..self.view.clone() };
+        let view = View { fine, age_class: self.session.age_class(), ..self.view.clone() };
         let assessments = match self.session.ended() {
             Some(_) => Vec::new(),
-            None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
+            None => vec![view.estimate(&self.session.look(&|f| self.policy.judge(f)))],
         };
         SessionStatus {
             session: self.id.clone(),
@@ -42,7 +42,16 @@ impl Worker {
             return;
         }
         let Outgoing { sequence, acknowledged, response } = outgoing;
+        self.view.age_class = self.session.age_class();
         let response = self.response(response);
+        if let SessionResponse::Update(shown) = &response {
+            // What looks like the last one is news for those alone who may know why it came.
+            let asked = std::mem::take(&mut self.asked);
+            if !self.view.fine && !asked && self.told.as_ref() == Some(shown) {
+                return;
+            }
+            self.told = Some(shown.clone());
+        }
         let output = SessionOutput { sequence, acknowledged, response };
         if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {
             // Gone, or too slow: the edge ends the stream, and what matters is sent again on a resume.
@@ -64,9 +73,9 @@ impl Worker {
                 let (repeated, skipped) = self.session.repeated_and_skipped();
                 SessionResponse::Acknowledged { missing_from, repeated, skipped }
             }
-            Response::Update(assessments) => SessionResponse::Update(
-                assessments.iter().map(|a| self.view.assessment(a)).collect(),
-            ),
+            Response::Update(assessments) => {
+                SessionResponse::Update(assessments.iter().map(|a| self.view.estimate(a)).collect())
+            }
             Response::Decision(decided) => {
                 SessionResponse::Decision(Box::new(self.view.decision(&decided)))
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Modality, SubjectId, TenantId};
+use crate::domain::{Decision, Modality, SubjectId, TenantId};
 use crate::policy::session::SubjectStanding;
 use crate::policy::{Outcome, admit};
 use crate::session::call::Record;
@@ -17,7 +17,7 @@ use crate::usecase::behavior::probe::CaptureKey;
 use crate::usecase::conversation::texts::style_key;
 use crate::usecase::core::{Draft, Inner, target};
 use crate::usecase::sessions::captures::{Spoke, modality_of};
-use crate::usecase::sessions::record::detail;
+use crate::usecase::sessions::record::{Kept, detail};
 use crate::usecase::verify::standing;
 
 /// Why a decision was not recorded.
@@ -64,16 +64,16 @@ fn rests_on(record: &Record) -> Vec<Modality> {
 }
 
 impl Inner {
-    /// Binds a decision to its subject as of now.
+    /// Binds a decision to its subject as of now; whether the caller's voice joins the voiceprint with it.
     pub(super) async fn bind_subject(
         &self,
         tenant: &TenantId,
         record: &Record,
-        spoke: &[Spoke],
+        kept: Kept<'_>,
         draft: &mut Draft,
-    ) -> Result<(), Unrecorded> {
-        let Some((subject, _)) = &record.assessment.claim else { return Ok(()) };
-        let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(()) };
+    ) -> Result<bool, Unrecorded> {
+        let Some((subject, _)) = &record.assessment.claim else { return Ok(false) };
+        let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(false) };
         draft.subject = Some(target(&snapshot));
         let uses = rests_on(record);
         if uses.contains(&Modality::Voice) && !self.may_use_voice(tenant, &snapshot, draft)? {
@@ -81,10 +81,14 @@ impl Inner {
         }
         self.count_voice_attempt(draft, &snapshot, record.attempted.voice);
         let about = (tenant, subject);
-        self.remember_captures(about, &snapshot, &uses, spoke, draft).await?;
+        self.remember_captures(about, &snapshot, &uses, kept.spoke, draft).await?;
+        let adapted = match record.assessment.verdict.decision {
+            Decision::Accept => self.keep_accepted(tenant, kept, &snapshot, draft)?,
+            _ => false,
+        };
         let style = uses.contains(&Modality::Text) || record.attempted.behavior.is_some();
         if !style {
-            return Ok(());
+            return Ok(adapted);
         }
         let found = self.parts.store.behavior(tenant, subject, Some(&style_key())).await?;
         let found = same(found, &snapshot)?;
@@ -95,7 +99,24 @@ impl Inner {
         if let Some(outcome) = record.attempted.behavior {
             self.count_behavior_attempt(draft, &found, outcome);
         }
-        Ok(())
+        Ok(adapted)
+    }
+
+    /// Keeps what may be kept of an accepted caller: the number they call from, and their voice.
+    fn keep_accepted(
+        &self,
+        tenant: &TenantId,
+        kept: Kept<'_>,
+        snapshot: &SubjectSnapshot,
+        draft: &mut Draft,
+    ) -> Result<bool, UseCaseError> {
+        if let Some(number) = kept.number {
+            let number = number.clone();
+            draft.effects.push(Effect::AddPhoneNumber { number, remembered: true });
+        }
+        let Some((heard, vouched)) = kept.heard else { return Ok(false) };
+        let voice = self.voice(tenant)?;
+        self.adapt_voice(draft, &voice, heard, snapshot, vouched)
     }
 
     fn may_use_voice(

@@ -7,6 +7,7 @@ use crate::audio::AudioLimits;
 use crate::domain::{AudioEncoding, AudioFormat, DurationMs, Quality};
 use crate::scoring::Side;
 use crate::usecase::UseCaseError;
+use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::Chunk;
 use crate::usecase::core::Inner;
 use crate::usecase::hear::{Capture, Keep};
@@ -240,6 +241,16 @@ impl Hearing {
     /// The last embedding of all speech of the present person.
     pub(super) fn embedded(&self) -> Option<&(Probe, Quality)> {
         self.embedded.as_ref()
+    }
+
+    /// All speech of the present person, as it may be kept. In the engine.
+    pub(super) async fn heard(&self, inner: &Inner) -> Result<Heard, UseCaseError> {
+        let (voice, excerpt) = (self.voice.clone(), self.whole());
+        let job = move || {
+            let probe = voice.probe(&excerpt.frames, &excerpt.quality)?;
+            Ok(Heard { probe, quality: excerpt.quality })
+        };
+        inner.parts.engine.run_within(MAX_WAIT, job).await??
     }
 
     /// The model that hears.

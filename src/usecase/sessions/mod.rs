@@ -3,6 +3,7 @@
 //! opened, decided and ended with stands in the audit; what it heard stands in memory alone, so that a restart
 //! ends it as incomplete.
 
+mod adapt;
 mod age;
 mod answer;
 mod bind;

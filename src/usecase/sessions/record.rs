@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    AuditKind, Decision, DecisionId, DurationMs, Event, SessionId, SubjectId, TenantId, Timestamp,
+    AuditKind, Authorization, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId,
+    SubjectId, TenantId, Timestamp,
 };
+use crate::policy::session::{ActivePolicy, ShadowComparison};
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{AuditDraft, DecisionFilter, PageRequest, Transaction};
+use crate::store::{DecisionFilter, PageRequest};
 use crate::usecase::UseCaseError;
+use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
 use crate::usecase::sessions::bind::Unrecorded;
@@ -29,12 +32,27 @@ const INTENT: &str = "intent";
 pub(in crate::usecase) const FACTS: &str = "facts";
 pub(in crate::usecase) const VERDICT: &str = "verdict";
 pub(in crate::usecase) const WOULD_CHANGE: &str = "would_change";
+/// What was told outside; only where the policy asks for constant answers.
+pub(in crate::usecase) const TOLD: &str = "told";
+/// Only where a policy ran in shadow.
+pub(in crate::usecase) const SHADOW: &str = "shadow";
 pub(in crate::usecase) const END: &str = "end";
 pub(in crate::usecase) const INCOMPLETE: &str = "incomplete";
 const OPEN_MS: &str = "open_ms";
 
 /// Records read at once at the start.
 const PAGE: u32 = 1_000;
+
+/// What may be kept of a session that is accepted.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    /// Captures that spoke for the person.
+    pub(super) spoke: &'a [Spoke],
+    /// Where the call comes from.
+    pub(super) number: Option<&'a PhoneNumber>,
+    /// The caller's voice, and what vouched for them besides it.
+    pub(super) heard: Option<&'a (Heard, Authorization)>,
+}
 
 pub(super) fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
     event.details.insert(name.to_owned(), value.into());
@@ -56,7 +74,7 @@ impl Inner {
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 draft.subject = snapshot.as_ref().map(target);
             }
-            match self.commit_session(&by.tenant, draft).await {
+            match self.record(&by.tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }
@@ -71,39 +89,62 @@ impl Inner {
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
-        spoke: &[Spoke],
-    ) -> Result<DecisionId, Unrecorded> {
-        let would_change = self.would_change(record, policy).await?;
+        held: (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
+        kept: Kept<'_>,
+    ) -> Result<(DecisionId, bool), Unrecorded> {
+        let beside = self.beside(record, held).await?;
         for _ in 0..MAX_TRIES {
             let mut draft = self.decision_draft(by, session, record)?;
-            detail(&mut draft.event, WOULD_CHANGE, &would_change);
-            let about = self.bind_subject(&by.tenant, record, spoke, &mut draft).await;
-            let committed = match about {
-                Ok(()) => self.commit_session(&by.tenant, draft).await.map_err(Unrecorded::from),
+            for (name, value) in &beside {
+                detail(&mut draft.event, name, value);
+            }
+            let recorded = match self.bind_subject(&by.tenant, record, kept, &mut draft).await {
+                Ok(adapted) => {
+                    let recorded = self.record(&by.tenant, draft).await;
+                    recorded.map(|id| (id, adapted)).map_err(Unrecorded::from)
+                }
                 Err(why) => Err(why),
             };
-            match committed {
+            match recorded {
                 Err(Unrecorded::Failed(UseCaseError::Conflict)) => {}
-                other => return other,
+                Err(why) => return Err(why),
+                Ok((decision, adapted)) => {
+                    if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
+                        self.refresh(by, subject).await?;
+                    }
+                    return Ok((decision, adapted));
+                }
             }
         }
         Err(UseCaseError::Conflict.into())
     }
 
-    /// What would have changed a decision, found while its policy is in force. It is many decisions, so the engine
-    /// takes them.
-    async fn would_change(
+    /// What is recorded beside a decision, by names of details: what would have changed it, found while its policy is
+    /// in force, and what the policy in shadow would have decided. It is many decisions, so the engine takes them.
+    async fn beside(
         &self,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
-    ) -> Result<String, UseCaseError> {
-        let policy = Arc::clone(policy);
+        (policy, shadow): (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
+    ) -> Result<Vec<(&'static str, String)>, UseCaseError> {
+        let (policy, shadow) = (Arc::clone(policy), shadow.cloned());
         let (facts, verdict) = (record.assessment.facts.clone(), record.assessment.verdict.clone());
-        let found = self.compute(move || policy.would_change(&facts, &verdict)).await;
+        let told = policy.told(&facts, &verdict, true);
+        let work = move || {
+            let compared = shadow.map(|shadow| ShadowComparison::make(&verdict, &shadow, &facts));
+            (policy.would_change(&facts, &verdict), compared)
+        };
         // A busy server still records the decision.
+        let found = self.compute(work).await;
         let found = found.inspect_err(|error| tracing::warn!(%error, "no counterfactuals"));
-        Ok(serde_json::to_string(&found.unwrap_or_default())?)
+        let (would_change, compared) = found.unwrap_or_default();
+        let mut beside = vec![(WOULD_CHANGE, serde_json::to_string(&would_change)?)];
+        if let Some(told) = told {
+            beside.push((TOLD, serde_json::to_string(&told)?));
+        }
+        if let Some(compared) = compared {
+            beside.push((SHADOW, serde_json::to_string(&compared)?));
+        }
+        Ok(beside)
     }
 
     fn decision_draft(
@@ -134,23 +175,6 @@ impl Inner {
         }
         event.subject = assessment.claim.as_ref().map(|(subject, _)| subject.clone());
         Ok(draft)
-    }
-
-    pub(super) async fn commit_session(
-        &self,
-        tenant: &TenantId,
-        draft: Draft,
-    ) -> Result<DecisionId, UseCaseError> {
-        let decision = draft.decision.clone();
-        let transaction = Transaction {
-            tenant: tenant.clone(),
-            idempotency: None,
-            subject: draft.subject,
-            effects: draft.effects,
-            audit: AuditDraft { decision: draft.decision, at: draft.at, event: draft.event },
-        };
-        self.parts.store.commit(transaction).await?;
-        Ok(decision)
     }
 
     /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None
@@ -225,7 +249,7 @@ impl Inner {
                 decision: DecisionId::new(at, self.id_bytes()),
                 at,
             };
-            match self.commit_session(tenant, draft).await {
+            match self.record(tenant, draft).await {
                 Err(UseCaseError::Conflict) => {}
                 other => return other.map(|_| ()),
             }

@@ -3,9 +3,9 @@
 
 use crate::behavior::RawCapture;
 use crate::domain::{
-    ArtifactRef, AudioFormat, Decision, DecisionId, DurationMs, FactorName, IntentId, Modality,
-    NextStep, PadOutcome, Probability, SessionChannel, SessionId, SessionReason, SubjectId,
-    Timestamp, Versions,
+    AgeClass, ArtifactRef, AudioFormat, Decision, DecisionId, DurationMs, FactorName, IntentId,
+    Modality, NextStep, PadOutcome, PhoneNumber, Probability, SessionChannel, SessionId,
+    SessionReason, SubjectId, Timestamp, Versions,
 };
 use crate::usecase::command::IdempotencyKey;
 use crate::usecase::output::ShownScore;
@@ -25,6 +25,8 @@ pub struct OpenSession {
     pub subject: Option<SubjectId>,
     /// Who may be behind the number; at most as many as one identification may search.
     pub candidates: Vec<SubjectId>,
+    /// Where the call comes from.
+    pub number: Option<PhoneNumber>,
     /// Format of all audio; without one no audio will come.
     pub audio: Option<AudioFormat>,
     /// Language by BCP 47, lower case.
@@ -109,6 +111,17 @@ pub struct ShownEvidence {
     pub pad: PadOutcome,
 }
 
+/// What may be used to greet a caller who was found by voice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Personalization {
+    /// Who.
+    pub subject: SubjectId,
+    /// The language the session was opened with.
+    pub language: Option<String>,
+    /// Only where the tenant enabled it and the caller was categorized.
+    pub age_class: Option<AgeClass>,
+}
+
 /// Where things stand for a question, or for the session as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownAssessment {
@@ -136,6 +149,8 @@ pub struct ShownAssessment {
     pub routing: Option<SessionRouting>,
     /// Whom it is about.
     pub claim: Option<(SubjectId, ClaimOrigin)>,
+    /// What may greet the caller; only for one who was found by voice and is accepted.
+    pub personalization: Option<Personalization>,
     /// Times another person was noticed.
     pub changes: u32,
     /// What produced it.

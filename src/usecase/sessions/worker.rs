@@ -9,22 +9,27 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
-use crate::domain::{Finding, Modality, SessionId, SubjectId};
+use crate::domain::{Finding, Modality, PhoneNumber, SessionId, SubjectId};
+use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
+use crate::usecase::sessions::adapt::adaptable;
 use crate::usecase::sessions::age::Age;
 use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
-use crate::usecase::sessions::words::{Ended, SessionMessage, SessionOutput, SessionStatus};
+use crate::usecase::sessions::words::{
+    Ended, SessionMessage, SessionOutput, SessionStatus, ShownAssessment,
+};
 
 /// Orders of one session that wait.
 pub(super) const MAX_ORDERS: usize = 16;
@@ -69,13 +74,22 @@ pub(super) struct Worker {
     pub(super) token: String,
     pub(super) session: CallSession,
     pub(super) policy: Arc<dyn SessionPolicy>,
+    pub(super) shadow: Option<Arc<ActivePolicy>>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
     pub(super) age: Age,
     pub(super) captures: Captures,
     pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
+    /// Where the call comes from, if the policy remembers it with an acceptance.
+    pub(super) number: Option<PhoneNumber>,
     pub(super) view: View,
+    /// The voice joined the voiceprint: once a session.
+    pub(super) adapted: bool,
+    /// An update was asked for.
+    pub(super) asked: bool,
+    /// The last update that was told.
+    pub(super) told: Option<Vec<ShownAssessment>>,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
@@ -141,6 +155,7 @@ impl Worker {
                         self.tell(event).await;
                     }
                 }
+                self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
@@ -260,9 +275,18 @@ impl Worker {
     async fn record(&mut self, record: &Record) -> Vec<Event> {
         let ask = record.assessment.ask.clone();
         let spoke = self.captures.spoke();
-        let (inner, policy) = (&self.inner, &self.policy);
-        match inner.record_decision(&self.by, &self.id, record, policy, &spoke).await {
-            Ok(decision) => {
+        let heard = match self.adapted {
+            true => None,
+            false => {
+                let (hearing, session) = (self.hearing.as_ref(), self.id.as_str());
+                adaptable(&self.inner, record, hearing, session).await
+            }
+        };
+        let held = (&self.policy, self.shadow.as_ref());
+        let kept = Kept { spoke: &spoke, number: self.number.as_ref(), heard: heard.as_ref() };
+        match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
+            Ok((decision, adapted)) => {
+                self.adapted |= adapted;
                 self.captures.remembered(&spoke);
                 vec![Event::Recorded { ask, decision }]
             }

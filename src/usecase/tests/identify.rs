@@ -198,6 +198,7 @@ async fn voiceprints_of_another_model_are_not_compared() {
         subject: id("anna"),
         key: IdempotencyKey::parse("other-model").unwrap(),
         no_early_decision: false,
+        other: None,
     };
     // The tenant stays with the model of its first enrollment.
     let refused = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
@@ -218,7 +219,12 @@ async fn a_tenant_keeps_its_model_when_another_is_configured() {
     again.clock.forward(1_000_000);
     let by = again.by(Role::Client);
     let key = |text: &str| IdempotencyKey::parse(text).unwrap();
-    let c = Verify { subject: id("anna"), key: key("same-model"), no_early_decision: false };
+    let c = Verify {
+        subject: id("anna"),
+        key: key("same-model"),
+        no_early_decision: false,
+        other: None,
+    };
     let verified = again.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await.unwrap();
     assert_eq!(verified.decision, Decision::Accept);
     assert_eq!(verified.versions.model, Some(first));

@@ -62,7 +62,7 @@ impl BehaviorModels for Rhythm {
             _ => vec![holds.iter().sum::<f32>() / units as f32],
         };
         let (device, text, dim) = (capture.device, None, rows.len());
-        Ok(Sample { kind, device, text, dim, rows, units })
+        Ok(Sample { kind, device, text, dim, rows, units, held: None })
     }
 
     fn template<'m>(

@@ -23,7 +23,11 @@ const PIECE: usize = RATE_HZ as usize / 10 * 2;
 /// Longest wait for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct TestPolicy;
+/// Judges by the evidence alone.
+#[derive(Default)]
+pub(super) struct TestPolicy {
+    pub(super) remembers: bool,
+}
 
 impl SessionPolicy for TestPolicy {
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
@@ -37,11 +41,15 @@ impl SessionPolicy for TestPolicy {
     fn would_change(&self, _: &DecisionFacts, _: &SessionVerdict) -> Vec<Counterfactual> {
         vec![Counterfactual { change: Change::Pad, decision: Decision::Reject }]
     }
+
+    fn remembers_numbers(&self) -> bool {
+        self.remembers
+    }
 }
 
 pub(super) async fn world() -> World {
     let world = World::new().await;
-    world.vouch.hold_sessions_to(Arc::new(TestPolicy));
+    world.vouch.hold_sessions_to(Arc::new(TestPolicy::default()));
     world
 }
 
@@ -50,6 +58,7 @@ pub(super) fn opening(world: &World, subject: Option<&str>) -> OpenSession {
         channel: SessionChannel::Phone,
         subject: subject.map(id),
         candidates: vec![],
+        number: None,
         audio: Some(format()),
         language: None,
         intent: None,

@@ -120,6 +120,14 @@ impl Subjects for TestStore {
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
         self.inner.behavior(tenant, subject, key)
     }
+
+    fn household<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        number: &'a PhoneNumber,
+    ) -> StoreFuture<'a, Vec<SubjectId>> {
+        self.inner.household(tenant, number)
+    }
 }
 
 impl Directory for TestStore {
@@ -139,8 +147,35 @@ impl Directory for TestStore {
         self.inner.pseudonym(tenant, kind, value)
     }
 
+    fn policies(&self, tenant: &TenantId) -> Arc<crate::policy::session::PolicyLedger> {
+        self.inner.policies(tenant)
+    }
+
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
+        self.inner.policy_file(tenant, sha256)
+    }
+
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         self.inner.api_keys(tenant)
+    }
+}
+
+impl FeedbackLog for TestStore {
+    fn feedback<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        decision: &'a DecisionId,
+    ) -> StoreFuture<'a, Option<StoredFeedback>> {
+        self.inner.feedback(tenant, decision)
+    }
+
+    fn feedbacks<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        filter: &'a FeedbackFilter,
+        page: PageRequest,
+    ) -> StoreFuture<'a, Page<StoredFeedback>> {
+        self.inner.feedbacks(tenant, filter, page)
     }
 }
 

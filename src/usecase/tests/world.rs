@@ -295,6 +295,7 @@ impl World {
             behavior: rhythm.clone(),
             conversation: Arc::new(Conversation::shipped().unwrap()),
             fusion: Fusion::cautious(),
+            session_policy: crate::policy::session::SHIPPED[0].1.to_owned(),
             pinned,
             configured_model: "color".into(),
             models: vec![],
@@ -383,7 +384,7 @@ impl World {
     }
 
     pub(super) fn verify_command(&self, subject: &str) -> Verify {
-        Verify { subject: id(subject), key: self.key(), no_early_decision: false }
+        Verify { subject: id(subject), key: self.key(), no_early_decision: false, other: None }
     }
 
     pub(super) async fn verify(&self, subject: &str, content: Vec<u8>) -> Verification {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use vouch::domain::*;
 use vouch::usecase::UseCaseError;
 use vouch::usecase::command::*;
+use vouch::usecase::export::Exported;
 use vouch::usecase::output::*;
+use vouch::usecase::policies::*;
 use vouch::usecase::port::*;
 use vouch::usecase::sessions::{
     Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionStatus,
@@ -227,6 +229,28 @@ impl Application for Double {
 
     fn set_opt_out<'a>(&'a self, _: &'a Caller, c: SetOptOut) -> Reply<'a, Done<()>> {
         self.unary(Some(&c.subject), done(()))
+    }
+
+    fn add_phone_number<'a>(&'a self, _: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(2))
+    }
+
+    fn remove_phone_number<'a>(&'a self, _: &'a Caller, c: SubjectNumber) -> Reply<'a, Done<u32>> {
+        self.unary(Some(&c.subject), done(1))
+    }
+
+    fn export_subject<'a>(&'a self, _: &'a Caller, c: ExportSubject) -> Reply<'a, Exported> {
+        let (sender, pages) = tokio::sync::mpsc::channel(1);
+        let last = c.subject.as_str() == manner::STORE_DOWN;
+        tokio::spawn(async move {
+            let _ = sender.send(Ok(vec!["{}".to_owned(); 2])).await;
+            if last {
+                let down = UseCaseError::StoreUnavailable("disk /var/secret-place is full".into());
+                let _ = sender.send(Err(down)).await;
+            }
+        });
+        let (decision_id, versions) = (decision_id(), versions());
+        Box::pin(async move { Ok(Exported { decision_id, versions, pages }) })
     }
 
     fn erase_subject<'a>(&'a self, _: &'a Caller, c: OnSubject) -> Reply<'a, Done<Erasure>> {
@@ -462,6 +486,64 @@ impl Application for Double {
         self.unary(None, RedactionMode::Anonymize)
     }
 
+    fn check_policy<'a>(&'a self, _: &'a Caller, _: String) -> Reply<'a, PolicyCheck> {
+        self.unary(None, PolicyCheck { policy: Some(policy()), problems: vec![] })
+    }
+
+    fn propose_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ProposePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn approve_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ApprovePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        Box::pin(async { Err(UseCaseError::PolicyChange(PolicyChangeError::SamePerson)) })
+    }
+
+    fn reject_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: RejectPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn roll_back_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: RollBackPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn shadow_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ShadowPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn policy<'a>(&'a self, _: &'a Caller, _: Option<ArtifactRef>) -> Reply<'a, PolicyInfo> {
+        let (overview, policy) = (policy_overview(), policy());
+        self.unary(None, PolicyInfo { overview, version: None, policy, file: None })
+    }
+
+    fn policies<'a>(&'a self, _: &'a Caller, _: usize, _: Option<String>) -> Reply<'a, PolicyList> {
+        let versions = Page { items: vec![], next: None };
+        self.unary(None, PolicyList { overview: policy_overview(), versions })
+    }
+
+    fn what_if<'a>(&'a self, _: &'a Caller, _: AskWhatIf) -> Reply<'a, WhatIfReport> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "policy" }) })
+    }
+
     fn decisions<'a>(
         &'a self,
         _: &'a Caller,
@@ -482,6 +564,35 @@ impl Application for Double {
     ) -> Reply<'a, (DecisionInfo, Vec<String>)> {
         let steps = vec!["LLR -4.0 is below the reject threshold -2.0".to_owned()];
         self.unary(None, (decision_info(c.decision), steps))
+    }
+
+    fn record_outcome<'a>(
+        &'a self,
+        _: &'a Caller,
+        c: RecordOutcome,
+    ) -> Reply<'a, Done<RecordedOutcome>> {
+        let entry = Feedback {
+            kind: c.kind,
+            instead: c.instead,
+            reviewer: c.reviewer,
+            reason: c.reason,
+            recorded_at: Timestamp::from_unix_ms(1_500),
+            record: decision_id(),
+            actor: None,
+        };
+        self.unary(None, done(RecordedOutcome { entry, replaced: 1 }))
+    }
+
+    fn outcome<'a>(&'a self, _: &'a Caller, _: DecisionId) -> Reply<'a, OutcomeInfo> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "outcome" }) })
+    }
+
+    fn outcomes<'a>(
+        &'a self,
+        _: &'a Caller,
+        filter: OutcomeFilter,
+    ) -> Reply<'a, Page<OutcomeInfo>> {
+        self.unary(filter.subject.as_ref(), Page { items: vec![], next: None })
     }
 
     fn audit_head<'a>(&'a self, _: &'a Caller) -> Reply<'a, AuditHead> {

@@ -19,8 +19,6 @@ use crate::usecase::sessions::{
 const MAX_LANGUAGE_LEN: usize = 35;
 /// Longest text message, in bytes.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
-/// Digits of a number in E.164.
-const E164_DIGITS: std::ops::RangeInclusive<usize> = 5..=15;
 /// Most candidates behind a number.
 const MAX_CANDIDATES: usize = convert::requests::MAX_CANDIDATES;
 /// Most facts of an opening.
@@ -77,18 +75,6 @@ fn language(text: &str) -> Read<Option<String>> {
     Ok(Some(text.to_ascii_lowercase()))
 }
 
-/// Checks a number in E.164; it goes no further.
-fn phone_number(text: &str) -> Read<()> {
-    if text.is_empty() {
-        return Ok(());
-    }
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    let ok = E164_DIGITS.contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    ok.then_some(()).ok_or_else(|| {
-        BadField::new("open.phone_number", "must be E.164: a plus and 5 to 15 digits")
-    })
-}
-
 impl Start {
     /// Held to the token of the caller.
     pub fn with(mut self, token: Option<SessionGrant>) -> Self {
@@ -133,7 +119,6 @@ pub fn start(request: proto::RunRequest) -> Read<Start> {
 }
 
 fn open_session(open: proto::OpenSession) -> Read<OpenSession> {
-    phone_number(&open.phone_number)?;
     let within = |field: &str, most: usize, got: usize| match got > most {
         true => Err(BadField::new(field, format!("at most {most}, got {got}"))),
         false => Ok(()),
@@ -146,6 +131,10 @@ fn open_session(open: proto::OpenSession) -> Read<OpenSession> {
         channel: channel(open.channel, "open.channel")?,
         subject: convert::optional_subject_id(&open.subject_id, "open.subject_id")?,
         candidates: open.candidate_ids.iter().map(candidate).collect::<Read<_>>()?,
+        number: match open.phone_number.as_str() {
+            "" => None,
+            number => Some(convert::phone_number(number, "open.phone_number")?),
+        },
         audio: match open.audio {
             None => None,
             config => Some(convert::audio_format(config, "open.audio")?),

@@ -5,8 +5,8 @@ use crate::grpc::convert;
 use crate::grpc::proto;
 use crate::grpc::proto::run_response::Message as Out;
 use crate::usecase::sessions::{
-    ClaimOrigin, Ended, RefusalReason, SessionEnd, SessionOutput, SessionResponse, SessionStatus,
-    ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
+    ClaimOrigin, Ended, Personalization, RefusalReason, SessionEnd, SessionOutput, SessionResponse,
+    SessionStatus, ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
 };
 
 fn duration_out(ms: DurationMs) -> prost_types::Duration {
@@ -110,6 +110,15 @@ fn origin_out(origin: ClaimOrigin) -> proto::ClaimOrigin {
     }
 }
 
+fn personalization_out(p: Personalization) -> proto::Personalization {
+    let unspecified = proto::AgeClass::Unspecified;
+    proto::Personalization {
+        subject_id: p.subject.into(),
+        language: p.language.unwrap_or_default(),
+        age_class: p.age_class.map_or(unspecified, convert::age_class) as i32,
+    }
+}
+
 fn assessment_out(a: ShownAssessment) -> proto::Assessment {
     let (subject, origin) = match a.claim {
         Some((subject, origin)) => (String::from(subject), origin_out(origin)),
@@ -135,6 +144,7 @@ fn assessment_out(a: ShownAssessment) -> proto::Assessment {
         subject_id: subject,
         claim_origin: origin as i32,
         changes_of_person: a.changes,
+        personalization: a.personalization.map(personalization_out),
         versions: Some(convert::versions(&a.versions)),
         fusion: a.fusion.to_string(),
     }

@@ -1,10 +1,14 @@
 //! Tests of the store as its callers see it, and as somebody with the file in hand does.
 
+mod adaptation;
 mod age_class;
 mod behavior;
 mod erasure;
+mod feedback;
 mod fixture;
 mod group;
+mod phone_numbers;
+mod policies;
 mod profiles;
 mod tamper;
 

@@ -5,9 +5,12 @@ use std::path::Path;
 use sqlx::{Connection as _, Row as _};
 
 use super::fixture::{Fixture, raw, subject, tamper, tenant};
+use super::policies;
 use crate::behavior::SampleKind;
 use crate::crypto::{MintedKey, SystemEntropy};
-use crate::domain::{ConsentProof, ConsentRecord, Decision, Purpose, ReceiptId, Role};
+use crate::domain::{
+    ConsentProof, ConsentRecord, Decision, FeedbackKind, Purpose, ReceiptId, Role,
+};
 use crate::store::sqlite::behavior_profiles::tests::profile;
 use crate::store::sqlite::table::Table;
 use crate::store::{
@@ -21,6 +24,7 @@ async fn full() -> Fixture {
     f.enroll("bert", 9).await;
     f.enroll("carl", 13).await;
     put_profile(&f).await;
+    policies::propose(&f, 1, "ann").await.unwrap();
     let put = Effect::PutApiKey {
         key: MintedKey::mint(&SystemEntropy),
         role: Role::Client,
@@ -35,10 +39,22 @@ async fn full() -> Fixture {
         lifetime_ms: 1_000_000,
     });
     f.commit(t).await.unwrap();
+    put_feedback(&f).await;
+    f.act(Some("anna"), vec![super::phone_numbers::add("+4930123456")]).await.unwrap();
     let receipt = ReceiptId::parse("r1").unwrap();
     f.act(Some("carl"), vec![Effect::EraseSubject { receipt }]).await.unwrap();
     f.store.close().await;
     f
+}
+
+/// A decision about Anna and one about nobody turn out right.
+async fn put_feedback(f: &Fixture) {
+    let about_nobody = f.act(None, Vec::new()).await.unwrap().applied.decision;
+    let about_anna = f.commit(f.decision("anna", Decision::Accept)).await.unwrap();
+    for decision in [about_anna.applied.decision, about_nobody] {
+        let feedback = Box::new(super::feedback::entry(FeedbackKind::ConfirmedGenuine));
+        f.act(None, vec![Effect::PutFeedback { decision, feedback }]).await.unwrap();
+    }
 }
 
 /// Anna gets a profile of behavior.
@@ -172,6 +188,11 @@ async fn missing_extra_and_old_rows_are_refused() {
         "DELETE FROM api_key",
         "DELETE FROM erasure",
         "DELETE FROM behavior_profile",
+        "DELETE FROM policy_ledger",
+        "DELETE FROM policy_file",
+        "DELETE FROM feedback",
+        "DELETE FROM phone_number",
+        "DELETE FROM feedback WHERE subject IS NULL",
         "DELETE FROM state",
         "DELETE FROM keyring",
         "DELETE FROM tenant",
