@@ -151,7 +151,7 @@ impl Inner {
         let found = self.compute(move || estimate(&of, &probe)).await??;
         let verdict = classify_age(&self.parts.policy.age, Some(&found), &quality);
         let draft = self.categorization(by, &setting, &head, &verdict, &quality);
-        self.commit_forgotten(by, draft).await?;
+        self.record(&by.tenant, draft).await?;
         let unheard = [Reason::SpeakLonger, Reason::NotSpeech];
         let heard = !verdict.reasons.iter().any(|reason| unheard.contains(reason));
         Ok(Some((verdict.class, heard.then_some(found.p_senior))))

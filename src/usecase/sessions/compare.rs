@@ -67,7 +67,9 @@ impl Worker {
     pub(super) async fn capture(&mut self, sequence: u64, raw: RawCapture) -> Vec<Event> {
         let subject = self.claimed.subject.clone();
         let about = (&self.by.tenant, subject.as_ref());
-        let taken = self.captures.take(&self.inner, about, sequence, raw).await;
+        // Where answers are constant, a refusal tells no more than a decision.
+        let tells = self.view.fine || !self.policy.rules().constant_time;
+        let taken = self.captures.take(&self.inner, about, (sequence, tells), raw).await;
         self.with_standing(sequence, taken)
     }
 

@@ -250,6 +250,43 @@ mod tests {
         assert_eq!(usual.expectations, 2);
     }
 
+    /// Two made-up typists (fixtures/sessions/PROVENANCE.md): one enrolled and asks, another one takes over.
+    const APP: &str = include_str!("../../../fixtures/sessions/app.jsonl");
+
+    /// Evidence of typing in the decision on a question: its LLR, and how often the person had changed.
+    fn typing(played: &Simulation, ask: &str) -> (f64, u64) {
+        let lines = played.lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        let decided = |line: &Value| line["kind"] == "decision" && line["assessment"]["ask"] == ask;
+        let line: Value = lines.into_iter().find(decided).expect("it is decided");
+        let assessment = &line["assessment"];
+        let evidence = assessment["evidence"].as_array().expect("evidence").iter();
+        let mut typing = evidence.filter(|e| e["modality"] == "keystroke");
+        let llr = typing.next().and_then(|e| e["llr"].as_f64()).expect("typing was compared");
+        (llr, assessment["changes_of_person"].as_u64().expect("a number"))
+    }
+
+    #[test]
+    fn an_app_session_plays_with_its_captures() {
+        let played = simulate(APP, "contact-centre").expect("a session");
+        assert_eq!(played.missed, [], "{:#?}", played.lines);
+        assert_eq!(played.decisions.len(), 3);
+        let (genuine, changes) = typing(&played, "look");
+        assert!(genuine > 0.0 && changes == 0, "{genuine} {changes}");
+        let (other, changes) = typing(&played, "move");
+        assert!(other < 0.0 && changes == 1, "{other} {changes}");
+        assert_ne!(played.decisions[1], Decision::Accept);
+        // The same file says the same thing.
+        assert_eq!(simulate(APP, "contact-centre").expect("a session").lines, played.lines);
+    }
+
+    #[test]
+    fn captures_that_are_none_are_named_by_their_line() {
+        let open = r#"{"t_ms":0,"open":{"channel":"app","audio":false}}"#;
+        let bad = format!("{open}\n{}", r#"{"t_ms":1,"capture":{"kind":"keystroke"}}"#);
+        let refused = simulate(&bad, "contact-centre");
+        assert!(matches!(refused, Err(SimulateError::Capture { line: 2, .. })));
+    }
+
     #[test]
     fn what_cannot_be_played_is_named() {
         let open = r#"{"t_ms":0,"open":{"channel":"phone"}}"#;

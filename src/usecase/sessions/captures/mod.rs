@@ -52,7 +52,8 @@ impl Captures {
         Self { heap: Arc::default(), models: Arc::clone(models), change_llr, count: 0 }
     }
 
-    /// Takes a capture, the message of this number: checks it, then consent, then what it shows.
+    /// Takes a capture, the message of this number: checks it, then consent, then what it shows. Whether a refusal
+    /// may tell something about the subject, `tells` says.
     ///
     /// # Errors
     /// A capture that is none, or over a limit; a busy engine; a store that cannot be read.
@@ -60,7 +61,7 @@ impl Captures {
         &mut self,
         inner: &Inner,
         (tenant, subject): (&TenantId, Option<&SubjectId>),
-        sequence: u64,
+        (sequence, tells): (u64, bool),
         raw: RawCapture,
     ) -> Result<Vec<Event>, UseCaseError> {
         if self.count >= MAX_CAPTURES {
@@ -75,9 +76,9 @@ impl Captures {
         let modality = modality_of(key.kind);
         let gone = profile.is_none() && self.forget(&key);
         let mut events = Vec::from_iter(gone.then_some(Event::Withdrawn { modality }));
-        let refused = |detail: String| Event::Unusable { sequence, detail };
+        let refused = |detail: String| tells.then_some(Event::Unusable { sequence, detail });
         if !agreed(stands) {
-            events.push(refused(UseCaseError::ConsentMissing.to_string()));
+            events.extend(refused(UseCaseError::ConsentMissing.to_string()));
             return Ok(events);
         }
         let (heap, models) = (Arc::clone(&self.heap), Arc::clone(&self.models));
@@ -88,7 +89,8 @@ impl Captures {
         let taken = inner.parts.engine.run_within(MAX_WAIT, job).await???;
         events.extend(told(&locked(&self.heap), self.models.as_ref(), modality, &taken));
         if taken.other_text {
-            events.push(refused("the capture is of another text than the enrolled one".to_owned()));
+            let why = "the capture is of another text than the enrolled one".to_owned();
+            events.extend(refused(why));
         }
         Ok(events)
     }
