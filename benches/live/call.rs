@@ -8,9 +8,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use vouch::grpc::proto as pb;
 
-use crate::SUBJECTS;
 use crate::enroll::subject;
 use crate::speech::Speech;
+use crate::{Mode, SUBJECTS, session};
 
 /// Time from packet to packet.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -39,12 +39,12 @@ pub struct Seen {
 }
 
 /// An update as far as the bench is concerned.
-struct Update {
-    net_speech_ms: u32,
-    compared: bool,
+pub struct Update {
+    pub net_speech_ms: u32,
+    pub compared: bool,
 }
 
-enum Received {
+pub enum Received {
     Update(Update),
     Decision(i32),
 }
@@ -54,16 +54,16 @@ pub async fn call(
     bench: &Bench,
     channel: Channel,
     begin: Instant,
-    identify: bool,
+    mode: Mode,
 ) -> Result<Seen, tonic::Status> {
     tokio::time::sleep_until(begin.into()).await;
     let number = bench.asked.fetch_add(1, Ordering::Relaxed) as usize;
     // Depth: nothing waits here when the server keeps up.
     let (sender, receiver) = mpsc::channel(64);
-    let mut answers = if identify {
-        identify_answers(bench, channel, number, receiver).await?
-    } else {
-        verify_answers(bench, channel, number, receiver).await?
+    let mut answers = match mode {
+        Mode::Identify => identify_answers(bench, channel, number, receiver).await?,
+        Mode::Verify => verify_answers(bench, channel, number, receiver).await?,
+        Mode::Session => session::answers(bench, channel, number, receiver).await?,
     };
     let first = Instant::now();
     let packets = bench.speech.packets.clone();
@@ -83,9 +83,14 @@ pub async fn call(
     let (mut told_ms, mut compared) = (0, false);
     while let Some(received) = answers.recv().await {
         match received? {
+            // A session tells other news, too, and compares less and less often.
+            Received::Update(update) if compared && update.net_speech_ms <= told_ms => {}
             Received::Update(update) => {
                 let due_ms = match (update.compared, compared) {
                     (true, false) => bench.first_ms,
+                    (true, true) if mode == Mode::Session => {
+                        told_ms + COMPARE_EVERY_MS.max(told_ms / 4)
+                    }
                     (true, true) => told_ms + COMPARE_EVERY_MS,
                     (false, _) => told_ms + PROGRESS_EVERY_MS,
                 };
@@ -104,16 +109,16 @@ pub async fn call(
     Ok(seen)
 }
 
-type Answers = mpsc::Receiver<Result<Received, tonic::Status>>;
+pub type Answers = mpsc::Receiver<Result<Received, tonic::Status>>;
 
-fn keyed<T>(bench: &Bench, message: T) -> tonic::Request<T> {
+pub fn keyed<T>(bench: &Bench, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     let value = format!("Bearer {}", bench.key).parse().unwrap();
     request.metadata_mut().insert("authorization", value);
     request
 }
 
-fn audio_config() -> pb::AudioConfig {
+pub fn audio_config() -> pb::AudioConfig {
     pb::AudioConfig {
         encoding: pb::AudioEncoding::G711Ulaw as i32,
         sample_rate_hz: 8_000,
@@ -123,7 +128,7 @@ fn audio_config() -> pb::AudioConfig {
 }
 
 /// Passes answers on, read in the bench's own words.
-fn forward<T: Send + 'static>(
+pub fn forward<T: Send + 'static>(
     mut stream: tonic::Streaming<T>,
     read: impl Fn(T) -> Option<Received> + Send + 'static,
 ) -> Answers {

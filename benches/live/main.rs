@@ -1,9 +1,9 @@
 //! Live calls at the same time through the real server over loopback: how many one core sustains.
 //!
-//! `cargo bench --bench live -- [--calls N] [--seconds S] [--model ID] [--mode identify|verify]
+//! `cargo bench --bench live -- [--calls N] [--seconds S] [--model ID] [--mode identify|verify|session]
 //! [--without-network] [--server PATH]`. Each call sends G.711 in packets of 20 ms, all of it speech, and
-//! is identified against a list of 1,000 enrolled subjects (or verified); an estimate comes every second
-//! of speech, and a final, audited decision at the end. The server is a process of its own on core 0,
+//! is identified against a list of 1,000 enrolled subjects (or verified, or a session with an intent at its
+//! end); an estimate comes every second of speech, and a final, audited decision at the end. The server is a process of its own on core 0,
 //! the load comes from core 1. Without `--calls`, the largest number is searched for at which 99 % of the
 //! updates arrive within 50 ms of the packet that completes their second. `--without-network` asks for
 //! more speech than a call has before the first comparison: what is left is everything but the embedding.
@@ -18,6 +18,7 @@
 mod call;
 mod enroll;
 mod server;
+mod session;
 mod speech;
 
 use std::collections::BTreeMap;
@@ -49,9 +50,29 @@ struct Options {
     calls: Option<usize>,
     seconds: usize,
     model: String,
-    identify: bool,
+    mode: Mode,
     network: bool,
     server: PathBuf,
+}
+
+/// What is asked of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Identification against a list.
+    Identify,
+    /// Verification of a claim.
+    Verify,
+    /// A session with an intent at its end.
+    Session,
+}
+
+fn mode(name: &str) -> Mode {
+    match name {
+        "identify" => Mode::Identify,
+        "verify" => Mode::Verify,
+        "session" => Mode::Session,
+        _ => panic!("unknown mode {name}: identify, verify or session"),
+    }
 }
 
 fn options() -> Options {
@@ -59,7 +80,7 @@ fn options() -> Options {
         calls: None,
         seconds: 12,
         model: "campplus".into(),
-        identify: true,
+        mode: Mode::Identify,
         network: true,
         server: env!("CARGO_BIN_EXE_vouch").into(),
     };
@@ -70,7 +91,7 @@ fn options() -> Options {
             "--calls" => options.calls = Some(value().parse().unwrap()),
             "--seconds" => options.seconds = value().parse().unwrap(),
             "--model" => options.model = value(),
-            "--mode" => options.identify = value() == "identify",
+            "--mode" => options.mode = mode(&value()),
             "--without-network" => options.network = false,
             "--server" => options.server = value().into(),
             "--bench" => {}
@@ -167,8 +188,8 @@ async fn trial(
         .map(|n| {
             let (bench, channel) = (Arc::clone(bench), channels[n / CALLS_PER_CONNECTION].clone());
             let begin = start + Duration::from_secs(1) * n as u32 / calls as u32;
-            let identify = options.identify;
-            tokio::spawn(async move { call(&bench, channel, begin, identify).await })
+            let mode = options.mode;
+            tokio::spawn(async move { call(&bench, channel, begin, mode).await })
         })
         .collect();
     // From when all have begun until the first ends.

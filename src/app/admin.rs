@@ -208,7 +208,7 @@ async fn commit(
     commit_event(store, tenant, effects, Event::new(AuditKind::Key, act)).await
 }
 
-async fn commit_event(
+pub(super) async fn commit_event(
     store: &SqliteStore,
     tenant: &TenantId,
     effects: Vec<Effect>,

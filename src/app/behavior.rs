@@ -17,7 +17,8 @@ pub fn find(config: &Config) -> Result<Arc<dyn BehaviorModels>, UseCaseError> {
     if license.allows(builtin::LICENSE) {
         tracing::info!(target: "vouch::app", "behavior backgrounds of license class research");
     }
-    Ok(Arc::new(Fitted::shipped(|class| license.allows(class))?))
+    let fitted = Fitted::shipped(|class| license.allows(class))?;
+    Ok(Arc::new(fitted.with_motion(config.policy.behavior.motion_weight)))
 }
 
 /// The models of conversation that ship; their license class is open.

@@ -5,6 +5,7 @@ pub mod admin;
 mod behavior;
 mod master_key;
 pub mod calibration;
+pub mod policies;
 pub mod redact;
 pub mod serve;
 pub mod subjects;

@@ -106,6 +106,7 @@ async fn serve(
         behavior: super::behavior::find(config)?,
         conversation: super::behavior::conversation()?,
         fusion: Fusion::cautious(),
+        session_policy: super::policies::of_server(config)?,
         pinned: installed.pinned,
         configured_model: config.models.default.clone(),
         models: installed.models,

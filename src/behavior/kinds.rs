@@ -2,6 +2,7 @@
 
 use crate::behavior::keystroke::{fixed, free};
 use crate::behavior::limits::MAX_BACKGROUND_BYTES;
+use crate::behavior::motion::Holding;
 use crate::behavior::{
     BehaviorError, Capture, CaptureKind, Device, Evidence, Sample, SampleKind, pointer, touch,
 };
@@ -17,7 +18,12 @@ pub struct Backgrounds {
     pub touch: Option<touch::Background>,
     /// Pointers.
     pub pointer: Option<pointer::Background>,
+    /// What the LLR of how a device is held counts, at most [`MAX_MOTION_WEIGHT`]; 0, the default, leaves it out.
+    pub motion_weight: f64,
 }
+
+/// Most that how a device is held can count.
+pub const MAX_MOTION_WEIGHT: f64 = 0.5;
 
 impl Backgrounds {
     /// Takes the model of a kind from its JSON file.
@@ -88,6 +94,8 @@ pub fn extract(capture: &Capture, backgrounds: &Backgrounds) -> Result<Sample, B
 pub struct Template<'b> {
     device: Device,
     of_kind: OfKind<'b>,
+    /// How the device is held, and what that counts.
+    holding: Option<(Holding, f64)>,
 }
 
 enum OfKind<'b> {
@@ -122,7 +130,9 @@ impl<'b> Template<'b> {
                 OfKind::Pointer(Box::new(pointer::Template::new(enrolled, background)?))
             }
         };
-        Ok(Self { device: first.device, of_kind })
+        let weight = backgrounds.motion_weight.clamp(0.0, MAX_MOTION_WEIGHT);
+        let holding = Holding::of(enrolled).filter(|_| weight > 0.0).map(|h| (h, weight));
+        Ok(Self { device: first.device, of_kind, holding })
     }
 
     /// What it can be compared with.
@@ -144,11 +154,17 @@ impl<'b> Template<'b> {
             return Err(BehaviorError::TooFew { what: "a probe: captures", needed: 1, got: 0 });
         }
         probe.iter().try_for_each(|s| s.check_like(self.kind(), self.device))?;
-        match &self.of_kind {
+        let mut evidence = match &self.of_kind {
             OfKind::Fixed(template) => template.score(probe),
             OfKind::Free(template) => template.score(probe),
             OfKind::Touch(template) => template.score(probe),
             OfKind::Pointer(template) => template.score(probe),
+        }?;
+        if let Some((own, weight)) = self.holding
+            && let Some(seen) = Holding::of(probe)
+        {
+            own.add(&seen, weight, &mut evidence);
         }
+        Ok(evidence)
     }
 }

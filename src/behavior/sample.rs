@@ -3,6 +3,7 @@
 use crate::behavior::BehaviorError;
 use crate::behavior::event::Device;
 use crate::behavior::limits::{MAX_ID_BYTES, MAX_SAMPLE_VALUES};
+use crate::behavior::motion::Held;
 
 /// What a sample was made from, and so what it can be compared with.
 #[derive(
@@ -59,10 +60,13 @@ pub struct Sample {
     pub rows: Vec<f32>,
     /// How many keys, strokes or actions it stands for.
     pub units: u32,
+    /// How the device was held, where the client said: see [`crate::behavior::motion::Held`].
+    pub held: Option<Held>,
 }
 
-/// First byte of a stored sample: its layout.
+/// First byte of a stored sample: its layout, without and with how the device was held.
 const LAYOUT: u8 = 1;
+const LAYOUT_HELD: u8 = 2;
 
 impl Sample {
     /// The rows.
@@ -86,7 +90,7 @@ impl Sample {
         Err(BehaviorError::Mismatch { what, enrolled, got })
     }
 
-    /// Its bytes, little-endian: layout, kind, device, units, text, dim, values.
+    /// Its bytes, little-endian: layout, kind, device, units, text, dim, how it was held, values.
     ///
     /// # Errors
     /// More values than [`MAX_SAMPLE_VALUES`], or a text with a name longer than an id.
@@ -99,14 +103,17 @@ impl Sample {
         if text.len() > MAX_ID_BYTES {
             return Err(BehaviorError::Id { what: "text", limit: MAX_ID_BYTES });
         }
-        let mut bytes = Vec::with_capacity(16 + text.len() + 4 * got);
-        bytes.push(LAYOUT);
+        let mut bytes = Vec::with_capacity(24 + text.len() + 4 * got);
+        bytes.push(if self.held.is_some() { LAYOUT_HELD } else { LAYOUT });
         bytes.push(SampleKind::ALL.iter().position(|k| *k == self.kind).unwrap_or(0) as u8);
         bytes.push(DEVICES.iter().position(|d| *d == self.device).unwrap_or(0) as u8);
         bytes.push(text.len() as u8);
         bytes.extend(self.units.to_le_bytes());
         bytes.extend((self.dim as u32).to_le_bytes());
         bytes.extend((got as u32).to_le_bytes());
+        if let Some(held) = self.held {
+            bytes.extend(held.0.iter().flat_map(|x| x.to_le_bytes()));
+        }
         bytes.extend(text.as_bytes());
         bytes.extend(self.rows.iter().flat_map(|x| x.to_le_bytes()));
         Ok(bytes)
@@ -124,12 +131,18 @@ impl Sample {
 const DEVICES: [Device; 3] = [Device::Desktop, Device::Phone, Device::Tablet];
 
 fn read(bytes: &[u8]) -> Option<Sample> {
-    let ([LAYOUT, kind, device, text_bytes], rest) = bytes.split_first_chunk::<4>()? else {
-        return None;
-    };
+    let ([layout, kind, device, text_bytes], rest) = bytes.split_first_chunk::<4>()?;
     let (units, rest) = rest.split_first_chunk::<4>()?;
     let (dim, rest) = rest.split_first_chunk::<4>()?;
     let (count, rest) = rest.split_first_chunk::<4>()?;
+    let (held, rest) = match *layout {
+        LAYOUT => (None, rest),
+        LAYOUT_HELD => {
+            let (bytes, rest) = rest.split_first_chunk::<8>()?;
+            (Some(Held::from_bytes(*bytes)?), rest)
+        }
+        _ => return None,
+    };
     let (text, values) = rest.split_at_checked(usize::from(*text_bytes))?;
     let text = std::str::from_utf8(text).ok()?;
     let (words, left) = values.as_chunks::<4>();
@@ -147,6 +160,7 @@ fn read(bytes: &[u8]) -> Option<Sample> {
         dim,
         rows,
         units: u32::from_le_bytes(*units),
+        held,
     })
 }
 
@@ -162,15 +176,22 @@ mod tests {
             dim: 3,
             rows: vec![1.0, -2.5, 3.0e-9, 0.0, 7.0, 1.0e9],
             units: 2,
+            held: None,
         }
     }
 
     #[test]
     fn a_sample_survives_its_bytes() {
         for text in [None, Some("pin")] {
-            let before = sample(text);
-            assert_eq!(Sample::from_bytes(&before.to_bytes().unwrap()).unwrap(), before);
+            for held in [None, Some(Held([-3.5, 41.0]))] {
+                let before = Sample { held, ..sample(text) };
+                let bytes = before.to_bytes().unwrap();
+                assert_eq!(Sample::from_bytes(&bytes).unwrap(), before);
+                assert!(Sample::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+            }
         }
+        let nowhere = Sample { held: Some(Held([f32::NAN, 0.0])), ..sample(None) };
+        assert!(Sample::from_bytes(&nowhere.to_bytes().unwrap()).is_err());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod evaluate_session;
 pub mod features;
 pub mod key;
 pub mod model;
+pub mod policy;
 pub mod redact;
 pub mod score;
 pub mod serve;
@@ -67,6 +68,8 @@ pub enum Command {
     Key(key::Args),
     /// Tenants: create, list.
     Tenant(tenant::Args),
+    /// Policies of sessions: check, list, propose, approve, reject, what-if.
+    Policy(policy::Args),
     /// Subjects: list, show, export, erase.
     Subject(subject::Args),
     /// Take personal data out of text.
@@ -130,6 +133,7 @@ fn dispatch(command: Command) -> Result<Done, CliError> {
         Command::Simulate(args) => simulate::run(args),
         Command::Key(args) => key::run(args),
         Command::Tenant(args) => tenant::run(args),
+        Command::Policy(args) => policy::run(args),
         Command::Audit(args) => audit::run(args),
     }
 }

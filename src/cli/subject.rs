@@ -61,13 +61,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             let mut out = BufWriter::new(stdout());
             writeln!(out, "id\tcreated\topted out\tvoice\tprofiles\tnumbers")
                 .map_err(CliError::failed)?;
-            let listed = app::block_on(subjects::list(&config, &args.tenant, &mut |s| {
+            app::block_on(subjects::list(&config, &args.tenant, &mut |s| {
                 let (opted_out, voice) = (yes_no(s.opted_out), yes_no(s.enrolled));
                 let (profiles, numbers) = (s.behavior_profiles, s.phone_numbers);
                 let (id, created) = (&s.id, s.created_at);
                 writeln!(out, "{id}\t{created}\t{opted_out}\t{voice}\t{profiles}\t{numbers}")
-            }));
-            listed.map_err(CliError::failed)?;
+            }))
+            .map_err(CliError::failed)?;
             out.flush().map_err(CliError::failed)?;
         }
         Action::Show { id } => {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::LicenseClass;
 use crate::grpc::ServerSettings;
 use crate::grpc::settings::OutOfRange;
+use crate::policy::session::DEFAULT_POLICY;
 use crate::policy::{PolicyError, VoicePolicy};
 use crate::usecase::install_model::DEFAULT_MODEL;
 
@@ -46,6 +47,16 @@ pub struct Config {
     pub telemetry: TelemetrySettings,
     /// Thresholds and rules.
     pub policy: VoicePolicy,
+    /// Sessions.
+    pub sessions: SessionSettings,
+}
+
+/// Section `[sessions]`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionSettings {
+    /// Policy of tenants that have none of their own: the name of one that ships, or the path of a file.
+    pub policy: String,
 }
 
 /// Section `[store]`.
@@ -184,6 +195,12 @@ impl Default for ModelSettings {
     }
 }
 
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { policy: DEFAULT_POLICY.into() }
+    }
+}
+
 impl Default for EngineSettings {
     fn default() -> Self {
         Self { threads: 0, queue: 256 }
@@ -294,6 +311,9 @@ impl Config {
         filled("store.path", &self.store.path)?;
         filled("keys.master_key_file", &self.keys.master_key_file)?;
         filled("audit.checkpoint_file", &audit.checkpoint_file)?;
+        if self.sessions.policy.is_empty() {
+            return Err(empty("sessions.policy"));
+        }
         if self.models.default.is_empty() {
             return Err(empty("models.default"));
         }

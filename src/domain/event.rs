@@ -46,6 +46,8 @@ pub enum AuditKind {
     ConversationDeletion,
     /// How personal data is taken out of texts was chosen.
     Redaction,
+    /// A policy of sessions was proposed, approved, rejected or gone back to, or its shadow started or ended.
+    Policy,
     /// What became of a decision was recorded.
     Feedback,
     /// A number was added to a subject or removed.
@@ -76,6 +78,7 @@ impl AuditKind {
         AuditKind::ConversationVerification,
         AuditKind::ConversationDeletion,
         AuditKind::Redaction,
+        AuditKind::Policy,
         AuditKind::Feedback,
         AuditKind::PhoneNumber,
         AuditKind::Export,

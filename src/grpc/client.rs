@@ -1,6 +1,8 @@
 //! A thin client of the server, in the words of the proto: what the demonstration, the command line and
 //! the tests use, and an example of how little a client needs.
 
+mod session;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,7 +13,9 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::grpc::proto as pb;
+use pb::age_service_client::AgeServiceClient;
 use pb::audit_service_client::AuditServiceClient;
+use pb::behavior_service_client::BehaviorServiceClient;
 use pb::enrollment_service_client::EnrollmentServiceClient;
 use pb::identification_service_client::IdentificationServiceClient;
 use pb::subject_service_client::SubjectServiceClient;
@@ -216,6 +220,33 @@ impl Client {
         }
         feeder.abort();
         result.ok_or(ClientError::NoResult)
+    }
+
+    /// Enrolls captures of behavior.
+    pub async fn enroll_behavior(
+        &self,
+        request: pb::EnrollBehaviorRequest,
+    ) -> Result<pb::EnrollBehaviorResponse, ClientError> {
+        let mut client = BehaviorServiceClient::new(self.transport.clone());
+        Ok(client.enroll_behavior(request).await?.into_inner())
+    }
+
+    /// Enables age classes for the tenant.
+    pub async fn enable_age_class(
+        &self,
+        request: pb::EnableAgeClassRequest,
+    ) -> Result<pb::EnableAgeClassResponse, ClientError> {
+        let mut client = AgeServiceClient::new(self.transport.clone());
+        Ok(client.enable_age_class(request).await?.into_inner())
+    }
+
+    /// Puts the caller of a recording into an age class.
+    pub async fn classify_age(
+        &self,
+        request: pb::ClassifyAgeRequest,
+    ) -> Result<pb::ClassifyAgeResponse, ClientError> {
+        let mut client = AgeServiceClient::new(self.transport.clone());
+        Ok(client.classify_age(request).await?.into_inner())
     }
 
     /// Lists decisions.

@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 38] = [
+const READERS: [Reader; 47] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -45,6 +45,15 @@ const READERS: [Reader; 38] = [
     |bytes| whole(bytes, convert::delete_style_profile),
     |bytes| whole(bytes, convert::redact_text),
     |bytes| whole(bytes, convert::set_redaction),
+    |bytes| whole(bytes, convert::propose_policy),
+    |bytes| whole(bytes, convert::approve_policy),
+    |bytes| whole(bytes, convert::reject_policy),
+    |bytes| whole(bytes, convert::activate_shadow),
+    |bytes| whole(bytes, |message| convert::clear_shadow(&message)),
+    |bytes| whole(bytes, |message| convert::roll_back(&message)),
+    |bytes| whole(bytes, |message| convert::get_policy(&message)),
+    |bytes| whole(bytes, convert::list_policies),
+    |bytes| whole(bytes, convert::what_if),
     |bytes| whole(bytes, convert::record_outcome),
     |bytes| whole(bytes, convert::list_outcomes),
     |bytes| whole(bytes, convert::get_outcome),
@@ -246,10 +255,45 @@ mod tests {
             .into_iter()
             .chain(behavior())
             .chain(conversation())
+            .chain(policies())
             .chain(feedback())
             .chain(subjects());
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
+    }
+
+    /// The same of `PolicyService`.
+    fn policies() -> [Vec<u8>; 9] {
+        let idempotency_key = || "k-1".to_owned();
+        let policy = || {
+            let sha256 = "0f".repeat(32);
+            Some(proto::PolicyRef { id: "bank".into(), version: 2, sha256 })
+        };
+        let from = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
+        [
+            proto::ProposePolicyRequest {
+                policy_toml: "= no policy".into(),
+                idempotency_key: idempotency_key(),
+            }
+            .encode_to_vec(),
+            proto::ApprovePolicyRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::RejectPolicyRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::ActivateShadowRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::ClearShadowRequest { idempotency_key: idempotency_key() }.encode_to_vec(),
+            proto::RollBackRequest { policy: policy(), idempotency_key: idempotency_key() }
+                .encode_to_vec(),
+            proto::GetPolicyRequest { policy: policy() }.encode_to_vec(),
+            proto::ListPoliciesRequest { page_size: 7, page_token: "3".into() }.encode_to_vec(),
+            proto::WhatIfRequest {
+                candidate: policy().map(proto::what_if_request::Candidate::Policy),
+                from,
+                until: None,
+            }
+            .encode_to_vec(),
+        ]
     }
 
     /// The same of `BehaviorService`.

@@ -14,9 +14,12 @@ use crate::grpc::proto::audit_service_server::AuditServiceServer;
 use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
 use crate::grpc::proto::model_service_server::ModelServiceServer;
+use crate::grpc::proto::policy_service_server::PolicyServiceServer;
 use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
-use crate::grpc::{age, audit, enrollment, identification, models, subjects, verification};
+use crate::grpc::{
+    age, audit, enrollment, identification, models, policies, subjects, verification,
+};
 use crate::usecase::port::Application;
 
 /// How often the application is asked.
@@ -32,10 +35,11 @@ const VOICE: [&str; 5] = [
 ];
 
 /// Names whose health does not.
-const OTHERS: [&str; 3] = [
+const OTHERS: [&str; 4] = [
     SubjectServiceServer::<subjects::Service>::NAME,
     AuditServiceServer::<audit::Service>::NAME,
     ModelServiceServer::<models::Service>::NAME,
+    PolicyServiceServer::<policies::Service>::NAME,
 ];
 
 /// Sets every name to what the application says now.

@@ -22,6 +22,7 @@ mod identification;
 mod inbox;
 mod live;
 mod models;
+mod policies;
 pub mod proto;
 pub mod server;
 mod sessions;

@@ -23,13 +23,14 @@ use crate::grpc::proto::enrollment_service_server::EnrollmentServiceServer;
 use crate::grpc::proto::feedback_service_server::FeedbackServiceServer;
 use crate::grpc::proto::identification_service_server::IdentificationServiceServer;
 use crate::grpc::proto::model_service_server::ModelServiceServer;
+use crate::grpc::proto::policy_service_server::PolicyServiceServer;
 use crate::grpc::proto::session_service_server::SessionServiceServer;
 use crate::grpc::proto::subject_service_server::SubjectServiceServer;
 use crate::grpc::proto::verification_service_server::VerificationServiceServer;
 use crate::grpc::settings::{OutOfRange, ServerSettings, TlsSettings};
 use crate::grpc::{
     age, audit, behavior, conversation, enrollment, feedback, health, identification, models,
-    proto, sessions, subjects, verification,
+    policies, proto, sessions, subjects, verification,
 };
 use crate::usecase::port::Application;
 
@@ -234,6 +235,7 @@ fn routes(
     let models = models::Service { app: app() };
     let age = age::Service { app: app() };
     let conversation = conversation::Service { app: app() };
+    let policies = policies::Service { app: app() };
     let feedback = feedback::Service { app: app() };
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -252,6 +254,7 @@ fn routes(
         .add_service(BehaviorServiceServer::new(behavior).max_decoding_message_size(max))
         .add_service(ConversationServiceServer::new(conversation).max_decoding_message_size(max))
         .add_service(SessionServiceServer::new(sessions).max_decoding_message_size(max))
+        .add_service(PolicyServiceServer::new(policies).max_decoding_message_size(max))
         .add_service(FeedbackServiceServer::new(feedback).max_decoding_message_size(max))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))

@@ -11,6 +11,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::domain::DurationMs;
 use crate::usecase::UseCaseError;
+use crate::usecase::policies::PolicyChangeError;
 
 /// `ErrorInfo.domain` of every error of this server.
 pub const ERROR_DOMAIN: &str = "vouch";
@@ -43,6 +44,22 @@ pub mod reason {
     pub const AGE_CLASS_DISABLED: &str = "AGE_CLASS_DISABLED";
     /// There is no age head for the model in force.
     pub const AGE_HEAD_MISSING: &str = "AGE_HEAD_MISSING";
+    /// Whoever asked for a change of policy cannot decide on it.
+    pub const SECOND_PERSON_NEEDED: &str = "SECOND_PERSON_NEEDED";
+    /// Another change of policy is on its way.
+    pub const POLICY_CHANGE_PENDING: &str = "POLICY_CHANGE_PENDING";
+    /// No change to that policy is on its way, or no policy runs in shadow.
+    pub const NO_POLICY_CHANGE: &str = "NO_POLICY_CHANGE";
+    /// The digest is not that of the file.
+    pub const POLICY_OTHER_BYTES: &str = "POLICY_OTHER_BYTES";
+    /// The version names another file already.
+    pub const POLICY_VERSION_USED: &str = "POLICY_VERSION_USED";
+    /// It cannot be gone back to: never in force, in force already, or its file is kept no more.
+    pub const POLICY_NO_WAY_BACK: &str = "POLICY_NO_WAY_BACK";
+    /// The tenant has proposed as many versions as it may.
+    pub const POLICY_LIMIT: &str = "POLICY_LIMIT";
+    /// The policy in force cannot be used by this server.
+    pub const POLICY_UNUSABLE: &str = "POLICY_UNUSABLE";
     /// Another request changed the subject.
     pub const CONFLICT: &str = "CONFLICT";
     /// A queue or a limit on calls is full.
@@ -208,6 +225,10 @@ pub fn status(error: &UseCaseError) -> Status {
         UseCaseError::AgeHeadMissing { .. } => {
             info(Code::FailedPrecondition, reason::AGE_HEAD_MISSING, text)
         }
+        UseCaseError::PolicyChange(refused) => policy_change(refused, text),
+        UseCaseError::PolicyUnusable(_) => {
+            info(Code::FailedPrecondition, reason::POLICY_UNUSABLE, text)
+        }
         UseCaseError::Conflict => info(Code::Aborted, reason::CONFLICT, text),
         UseCaseError::Busy { retry_after_ms, .. } => retry(
             Code::ResourceExhausted,
@@ -234,6 +255,21 @@ pub fn status(error: &UseCaseError) -> Status {
             info(Code::Internal, reason::INTERNAL, text)
         }
     }
+}
+
+fn policy_change(refused: &PolicyChangeError, text: String) -> Status {
+    use PolicyChangeError as E;
+    let why = match refused {
+        E::SamePerson => reason::SECOND_PERSON_NEEDED,
+        E::Pending(_) => reason::POLICY_CHANGE_PENDING,
+        E::NotPending(_) | E::NoShadow => reason::NO_POLICY_CHANGE,
+        E::OtherBytes(_) => reason::POLICY_OTHER_BYTES,
+        E::UsedVersion(_) => reason::POLICY_VERSION_USED,
+        E::NeverInForce(_) | E::AlreadyActive(_) | E::NotKept { .. } => reason::POLICY_NO_WAY_BACK,
+        E::TooMany { .. } => reason::POLICY_LIMIT,
+        E::NoSuchVersion(_) => return info(Code::NotFound, reason::NOT_FOUND, text),
+    };
+    info(Code::FailedPrecondition, why, text)
 }
 
 /// The code alone, for the log.
@@ -274,6 +310,7 @@ fn log_sources(what: &str, error: &(dyn Error + 'static)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ArtifactRef;
 
     fn boxed(text: &str) -> Box<dyn Error + Send + Sync> {
         text.into()
@@ -314,6 +351,21 @@ mod tests {
                 E::AgeHeadMissing { model: "campplus".into(), class: "open" },
                 Code::FailedPrecondition,
                 reason::AGE_HEAD_MISSING,
+            ),
+            (
+                E::PolicyChange(PolicyChangeError::SamePerson),
+                Code::FailedPrecondition,
+                reason::SECOND_PERSON_NEEDED,
+            ),
+            (
+                E::PolicyChange(PolicyChangeError::NoSuchVersion(ArtifactRef::new("bank", 2))),
+                Code::NotFound,
+                reason::NOT_FOUND,
+            ),
+            (
+                E::PolicyUnusable(ArtifactRef::new("bank", 2)),
+                Code::FailedPrecondition,
+                reason::POLICY_UNUSABLE,
             ),
             (E::Conflict, Code::Aborted, reason::CONFLICT),
             (

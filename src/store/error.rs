@@ -1,6 +1,7 @@
 //! What can go wrong with the store.
 
 use crate::domain::{ArtifactRef, ConsentRefusal, SubjectId, TenantId};
+use crate::policy::session::PolicyChangeError;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +73,12 @@ pub enum StoreError {
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),
+    /// A change of policy that the rules refuse.
+    #[error("{0}")]
+    PolicyChange(PolicyChangeError),
+    /// The tenant has no such policy file, or it is kept no more.
+    #[error("the tenant has no such policy file")]
+    NoPolicyFile,
     /// The tenant's voiceprints are made with another extractor.
     #[error("the tenant is pinned to extractor {pinned}, this is {found}")]
     OtherExtractor {

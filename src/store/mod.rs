@@ -14,6 +14,7 @@ mod transaction;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use behavior::{
     BehaviorProfile, BehaviorSample, BehaviorSnapshot, ProfileKey, ProfileKind, SampleOrigin,
@@ -32,6 +33,7 @@ pub use transaction::{
 };
 
 use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::policy::session::PolicyLedger;
 
 /// A boxed future, so that the traits can stand behind `dyn`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -124,6 +126,15 @@ pub trait Directory: Send + Sync {
     /// A pseudonym for a value of a kind, under a key of the tenant: the same whenever the same comes
     /// again, and nothing without the key. `None` when there is no such tenant.
     fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64>;
+
+    /// The tenant's policies of sessions as they were changed last. Empty for an unknown tenant.
+    fn policies(&self, tenant: &TenantId) -> Arc<PolicyLedger>;
+
+    /// A policy file of the tenant, by its digest. This one reads from the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::NoPolicyFile`] when it was never kept or is kept no more.
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String>;
 
     /// The tenant's API keys, without secrets, by creation.
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;

@@ -7,6 +7,7 @@ use crate::domain::{
     PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantCalibration,
     TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
+use crate::policy::session::PolicyAct;
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
 /// One atomic change: all of it happens, with its audit record, or nothing.
@@ -233,6 +234,16 @@ pub enum Effect {
     SetRedaction(RedactionMode),
     /// Enables the age class for the tenant, or disables it.
     SetAgeClass(Option<Box<AgeClassSetting>>),
+    /// Changes which policies the tenant's sessions are held to. Refused as
+    /// [`PolicyLedger::after`](crate::policy::session::PolicyLedger::after) says, at the time of the transaction.
+    ChangePolicy {
+        /// What is done.
+        act: PolicyAct,
+        /// By whom.
+        by: ApiKeyId,
+        /// The file, when one is proposed.
+        file: Option<String>,
+    },
     /// Puts a calibration of the tenant's own in force, or goes back to the one that ships.
     SetCalibration(Option<Box<TenantCalibration>>),
     /// Wraps the store's root key under another master key; the old one no longer opens the store.

@@ -38,6 +38,10 @@ pub enum Right {
     Redact,
     /// Choose how that is done for the tenant.
     SetRedaction,
+    /// Propose, approve, reject and go back to policies of sessions, run one in shadow.
+    ChangePolicy,
+    /// Read them, check a file, ask what another one would have decided.
+    ReadPolicy,
     /// Read and explain decisions and the head of the chain.
     ReadAudit,
     /// Have a decision explained as for a customer or an agent.
@@ -82,7 +86,8 @@ impl Right {
                 "client, agent, analyst, reviewer, auditor, privacy or admin",
             ),
             Self::SetRedaction => (&[Privacy, Admin], "privacy or admin"),
-            Self::Renew => (&[Admin], "admin"),
+            Self::Renew | Self::ChangePolicy => (&[Admin], "admin"),
+            Self::ReadPolicy => (&[Analyst, Auditor, Admin], "analyst, auditor or admin"),
             Self::ReadAudit | Self::ReadFeedback => (
                 &[Analyst, Reviewer, Auditor, Privacy, Admin],
                 "analyst, reviewer, auditor, privacy or admin",
@@ -152,6 +157,8 @@ mod tests {
             (Right::DeleteBehaviorProfile, ".x...xx."),
             (Right::Redact, "xxxxxxx."),
             (Right::SetRedaction, ".....xx."),
+            (Right::ChangePolicy, "......x."),
+            (Right::ReadPolicy, "..x.x.x."),
             (Right::ReadAudit, "..xxxxx."),
             (Right::Explain, ".xxxxxx."),
             (Right::ExplainInFull, "..xx..x."),

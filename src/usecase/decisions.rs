@@ -7,7 +7,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::{Caller, DecisionFilter, ExplainDecision};
 use crate::usecase::core::Inner;
-use crate::usecase::explain::explain;
+use crate::usecase::explain::{self, explain};
 use crate::usecase::output::{AuditHead, DecisionInfo, Page};
 use crate::usecase::subjects::page_request;
 use crate::usecase::verify::{full, shown};
@@ -80,8 +80,16 @@ impl Inner {
         )?;
         let found = self.parts.store.decision(&by.tenant, &c.decision).await?;
         let record = found.ok_or(UseCaseError::NotFound { what: "decision" })?;
-        let sentences = explain(&record, c.audience, sees_fine_scores(by.role));
-        Ok((info(&record, by), sentences))
+        // A customer, and who may not read the record, hears what was told when it was decided.
+        let outside =
+            c.audience == Some(Audience::Customer) || require(by, Right::ReadAudit).is_err();
+        let sentences = explain(&record, c.audience, sees_fine_scores(by.role), outside);
+        let mut shown = info(&record, by);
+        let told = record.event.as_ref().filter(|_| outside).and_then(explain::session::told);
+        if let Some(told) = told {
+            shown.decision = Some(told.decision);
+        }
+        Ok((shown, sentences))
     }
 
     pub(super) fn audit_head(&self, by: &Caller) -> Result<AuditHead, UseCaseError> {

@@ -1,6 +1,7 @@
 //! Why a use-case could not run. A rejection is not an error.
 
-use crate::domain::DurationMs;
+use crate::domain::{ArtifactRef, DurationMs};
+use crate::policy::session::PolicyChangeError;
 
 /// Errors of every use-case; `grpc::status` maps each to one gRPC code and `ErrorInfo.reason`.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,14 @@ pub enum UseCaseError {
         /// The class that is needed.
         class: &'static str,
     },
+    /// A change of policy that the rules refuse.
+    #[error("{0}")]
+    PolicyChange(PolicyChangeError),
+    /// The policy in force for the tenant cannot be used by this server; no session opens until another one is.
+    #[error(
+        "the policy {0} in force for this tenant cannot be used by this server: put another one in force"
+    )]
+    PolicyUnusable(ArtifactRef),
     /// Another request changed the subject at the same time; try again.
     #[error("another request changed the subject at the same time")]
     Conflict,

@@ -5,22 +5,24 @@ use crate::policy::session::Audience;
 use crate::store::DecisionRecord;
 
 mod audience;
-mod session;
+pub(super) mod session;
 #[cfg(test)]
 mod tests;
 
 /// Explains a record to an audience. Without one, a decision of a session is told to the analyst where fine scores may be
 /// seen and else to the agent; of other records every step is told, and without `fine` evidence is named by its band.
+/// `outside`: of a decision of a session under a policy with constant answers, no more than was told outside.
 pub(super) fn explain(
     record: &DecisionRecord,
     audience: Option<Audience>,
     fine: bool,
+    outside: bool,
 ) -> Vec<String> {
     let Some(event) = &record.event else {
         return steps(record, fine);
     };
     let usual = if fine { Audience::Analyst } else { Audience::Agent };
-    if let Some(told) = session::about(event, audience.unwrap_or(usual)) {
+    if let Some(told) = session::about(event, audience.unwrap_or(usual), outside) {
         return told;
     }
     match audience {

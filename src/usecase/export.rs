@@ -219,7 +219,7 @@ fn decision(record: &DecisionRecord) -> Value {
         "act": event.map(|e| &e.act),
         "decision": record.decision,
         "reasons": record.reasons,
-        "explanation": explain(record, Some(Audience::Customer), false),
+        "explanation": explain(record, Some(Audience::Customer), false, false),
         "band": event.and_then(|e| e.score).map(|score| score.llr.band()),
         "quality": event.and_then(|e| e.quality.as_ref()),
         "authorization": event.and_then(|e| e.authorization.as_ref()),

@@ -25,6 +25,8 @@ impl From<StoreError> for UseCaseError {
             StoreError::NoEnrollment => not_found("enrollment"),
             StoreError::NoVoiceprint => not_found("voiceprint"),
             StoreError::NoBehaviorProfile => not_found("behavior profile"),
+            StoreError::NoPolicyFile => not_found("policy file"),
+            StoreError::PolicyChange(refused) => Self::PolicyChange(refused),
             StoreError::NoPhoneNumber => not_found("phone number"),
             StoreError::PhoneNumberExists => exists("phone number"),
             StoreError::NoDecision => not_found("decision"),

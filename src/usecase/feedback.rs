@@ -39,6 +39,7 @@ fn can_turn_out(record: &DecisionRecord) -> bool {
             | AuditKind::ConversationEnrollment
             | AuditKind::ConversationDeletion
             | AuditKind::Redaction
+            | AuditKind::Policy
             | AuditKind::Feedback
             | AuditKind::PhoneNumber
             | AuditKind::Export

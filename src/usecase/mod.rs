@@ -44,6 +44,7 @@ pub mod model_dir;
 pub mod output;
 pub mod parts;
 mod phone_numbers;
+pub mod policies;
 pub mod recalibrate;
 pub mod recordings;
 pub mod redaction;
@@ -74,13 +75,17 @@ pub mod port {
     use super::error::UseCaseError;
     use super::export::Exported;
     use super::output::*;
+    use super::policies::{
+        ApprovePolicy, AskWhatIf, PolicyCheck, PolicyInfo, PolicyList, PolicyOverview,
+        ProposePolicy, RejectPolicy, RollBackPolicy, ShadowPolicy, WhatIfReport,
+    };
     use super::sessions::{
         Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
         SessionMessage, SessionOutput, SessionStatus,
     };
     use crate::domain::{
-        AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId, TenantId,
-        Versions,
+        ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
+        TenantId, Versions,
     };
 
     /// A boxed future, so that the port is object-safe.
@@ -301,6 +306,54 @@ pub mod port {
         ) -> Reply<'a, SessionStatus>;
         /// Ends one.
         fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended>;
+
+        /// Checks a policy file.
+        fn check_policy<'a>(&'a self, by: &'a Caller, file: String) -> Reply<'a, PolicyCheck>;
+        /// Proposes one.
+        fn propose_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ProposePolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Approves the change on its way, as a second person, and puts it in force.
+        fn approve_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ApprovePolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Rejects it, as a second person.
+        fn reject_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RejectPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Asks to go back to an earlier policy; a second person approves that.
+        fn roll_back_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: RollBackPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// Lets the proposed policy run in shadow, or ends that.
+        fn shadow_policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            c: ShadowPolicy,
+        ) -> Reply<'a, Done<PolicyOverview>>;
+        /// One policy; without a version the one in force.
+        fn policy<'a>(
+            &'a self,
+            by: &'a Caller,
+            version: Option<ArtifactRef>,
+        ) -> Reply<'a, PolicyInfo>;
+        /// Lists the tenant's versions, newest first.
+        fn policies<'a>(
+            &'a self,
+            by: &'a Caller,
+            page_size: usize,
+            token: Option<String>,
+        ) -> Reply<'a, PolicyList>;
+        /// What another policy would have decided.
+        fn what_if<'a>(&'a self, by: &'a Caller, c: AskWhatIf) -> Reply<'a, WhatIfReport>;
 
         /// Lists decisions, newest first.
         fn decisions<'a>(

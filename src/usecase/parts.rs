@@ -98,6 +98,8 @@ pub struct Parts {
     pub conversation: Arc<Conversation>,
     /// How the evidence of several modalities becomes one in sessions.
     pub fusion: Fusion,
+    /// Policy of sessions, as TOML, of tenants that have none of their own.
+    pub session_policy: String,
     /// Further installed models, to which tenants are pinned.
     pub pinned: Vec<VoiceParts>,
     /// Id of the configured model, for the command that installs it.

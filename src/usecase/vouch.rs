@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::{
-    AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId, TenantId, Versions,
+    ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
+    TenantId, Versions,
 };
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
@@ -14,6 +15,7 @@ use crate::usecase::export::Exported;
 use crate::usecase::gallery::Galleries;
 use crate::usecase::output::*;
 use crate::usecase::parts::Parts;
+use crate::usecase::policies::*;
 use crate::usecase::port::{
     Application, LiveBehavior, LiveEnrollment, LiveIdentification, LiveSession, LiveVerification,
     Reply,
@@ -36,7 +38,7 @@ impl Vouch {
     /// The store cannot be read, or holds what the model cannot take.
     pub async fn start(parts: Parts) -> Result<Self, UseCaseError> {
         let galleries = Galleries::load(&parts).await?;
-        let sessions = Sessions::new(&parts.fusion)?;
+        let sessions = Sessions::new(Policies::new(&parts.session_policy, &parts.fusion)?);
         let calibrated = parts.calibrated();
         let inner = Inner { parts, galleries, sessions, calibrated };
         let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
@@ -46,9 +48,10 @@ impl Vouch {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Holds sessions that are opened from now on to this policy in place of the shipped default.
+    /// Holds sessions that are opened from now on to this policy in place of the server's. Tenants with a policy of
+    /// their own keep it.
     pub fn hold_sessions_to(&self, policy: Arc<dyn SessionPolicy>) {
-        self.inner.sessions.hold_to(policy);
+        self.inner.sessions.policies.replace(policy);
     }
 
     /// A use-case that changes something: it runs to its end even if the caller goes away.
@@ -341,6 +344,67 @@ impl Application for Vouch {
 
     fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended> {
         act!(self, by, end_session(session))
+    }
+
+    fn check_policy<'a>(&'a self, by: &'a Caller, file: String) -> Reply<'a, PolicyCheck> {
+        Box::pin(self.inner.check_policy(by, file))
+    }
+
+    fn propose_policy<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ProposePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        act!(self, by, propose_policy(c))
+    }
+
+    fn approve_policy<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ApprovePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        act!(self, by, approve_policy(c))
+    }
+
+    fn reject_policy<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: RejectPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        act!(self, by, reject_policy(c))
+    }
+
+    fn roll_back_policy<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: RollBackPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        act!(self, by, roll_back_policy(c))
+    }
+
+    fn shadow_policy<'a>(
+        &'a self,
+        by: &'a Caller,
+        c: ShadowPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        act!(self, by, shadow_policy(c))
+    }
+
+    fn policy<'a>(&'a self, by: &'a Caller, version: Option<ArtifactRef>) -> Reply<'a, PolicyInfo> {
+        Box::pin(self.inner.policy(by, version))
+    }
+
+    fn policies<'a>(
+        &'a self,
+        by: &'a Caller,
+        page_size: usize,
+        token: Option<String>,
+    ) -> Reply<'a, PolicyList> {
+        Box::pin(async move { self.inner.policies(by, page_size, token) })
+    }
+
+    fn what_if<'a>(&'a self, by: &'a Caller, c: AskWhatIf) -> Reply<'a, WhatIfReport> {
+        Box::pin(self.inner.what_if(by, c))
     }
 
     fn decisions<'a>(

@@ -116,6 +116,7 @@ fn stroke(line: &str, number: usize) -> Result<Stroke, BehaviorError> {
             dim: rows.len(),
             rows,
             units: 1,
+            held: None,
         },
     })
 }

@@ -56,6 +56,16 @@ impl Fingerprint {
         }
     }
 
+    /// Whether the capture is one of the latest [`MAX_FINGERPRINTS`] of these.
+    pub fn is_one_of(&self, seen: &[Self]) -> bool {
+        self.nearest(seen) <= 1.0
+    }
+
+    fn nearest(&self, seen: &[Self]) -> f64 {
+        let latest = seen.iter().rev().take(MAX_FINGERPRINTS);
+        latest.filter_map(|f| self.distance(f)).fold(f64::INFINITY, f64::min)
+    }
+
     /// How far another capture is from this one, 1 being the bound up to which they are the same; `None` where they cannot
     /// be the same.
     pub fn distance(&self, other: &Self) -> Option<f64> {
@@ -138,8 +148,7 @@ pub(super) fn find(capture: &Capture, seen: &[Fingerprint]) -> Finding {
     if seen.is_empty() {
         return Finding::unknown(cue, FindingReason::NoHistory);
     }
-    let latest = seen.iter().rev().take(MAX_FINGERPRINTS);
-    let nearest = latest.filter_map(|f| own.distance(f)).fold(f64::INFINITY, f64::min);
+    let nearest = own.nearest(seen);
     if nearest > 1.0 {
         return Finding::clear(cue);
     }

@@ -61,6 +61,7 @@ pub fn extract(capture: &Capture, _: Option<&Background>) -> Result<Sample, Beha
         dim: ROW,
         rows,
         units: units as u32,
+        held: None,
     })
 }
 

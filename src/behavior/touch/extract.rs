@@ -6,7 +6,7 @@ use crate::behavior::touch::course;
 use crate::behavior::touch::features::{
     COURSE, DIM, at, axis, bounded, group, quantile, quantiles, wrap,
 };
-use crate::behavior::{BehaviorError, Sample, SampleKind};
+use crate::behavior::{BehaviorError, Sample, SampleKind, motion};
 
 /// A CSS pixel or an Android dp: an inch has 160 of them by convention.
 const DP_MM: f64 = 25.4 / 160.0;
@@ -40,7 +40,7 @@ pub fn extract(
         });
     };
     let mut rows = row(events, mm_per_pixel(capture.screen, capture.device)).to_vec();
-    rows.extend(crate::behavior::motion::row(&capture.motion));
+    rows.extend(motion::row(&capture.motion));
     Ok(Sample {
         kind: SampleKind::Touch,
         device: capture.device,
@@ -48,6 +48,7 @@ pub fn extract(
         dim: rows.len(),
         rows,
         units: 1,
+        held: motion::held(capture),
     })
 }
 

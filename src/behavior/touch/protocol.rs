@@ -25,7 +25,8 @@ pub struct Person {
 pub enum LeaveOut {
     /// For every two people with one device, a background of all others: for sets with few people.
     Pairs,
-    /// People are dealt into so many folds, in turn; those of a fold are targets and impostors of each other.
+    /// People are dealt into so many folds, in turn; those of a fold are targets and impostors of each other. One fold is
+    /// everybody: for a background that has seen none of them, or none at all.
     Folds(usize),
 }
 
@@ -134,7 +135,7 @@ fn groups(people: &[Person], protocol: &Protocol) -> Vec<Vec<usize>> {
             pairs
         }
         LeaveOut::Folds(folds) => {
-            let folds = folds.max(2);
+            let folds = folds.max(1);
             (0..folds).map(|f| (f..people.len()).step_by(folds).collect()).collect()
         }
     }

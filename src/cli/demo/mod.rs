@@ -1,7 +1,11 @@
 //! `vouch demo`: the main job on real recordings, through the real server and a real client.
 
+mod age;
+mod app_session;
+mod call;
 mod report;
 mod script;
+mod typist;
 mod voices;
 
 use std::io::{Stdout, Write, stdout};

@@ -99,6 +99,25 @@ pub fn reasons(numbers: &[i32]) -> String {
     words.join(", ")
 }
 
+/// Reasons of a session likewise.
+pub fn session_reasons(numbers: &[i32]) -> String {
+    let words: Vec<String> = numbers
+        .iter()
+        .filter(|n| **n != pb::SessionReason::PadNotEvaluated as i32)
+        .filter_map(|n| pb::SessionReason::try_from(*n).ok())
+        .map(|r| {
+            r.as_str_name().trim_start_matches("SESSION_REASON_").to_lowercase().replace('_', " ")
+        })
+        .collect();
+    words.join(", ")
+}
+
+/// What should happen next, in the proto's words.
+pub fn next_step(number: i32) -> &'static str {
+    let step = pb::NextStep::try_from(number);
+    step.map_or("?", |s| s.as_str_name().trim_start_matches("NEXT_STEP_"))
+}
+
 /// At most `width` characters.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

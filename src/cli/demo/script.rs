@@ -13,9 +13,9 @@ use crate::grpc::proto as pb;
 /// short: an enrollment only listens until the audio ends.
 const ENROLL_SPEEDUP: u32 = 6;
 /// The live call is scored while it goes on, also on a slow or busy machine: nearer to real time.
-const LIVE_SPEEDUP: u32 = 2;
+pub(super) const LIVE_SPEEDUP: u32 = 2;
 /// Milliseconds of audio in a packet.
-const PACKET_MS: u32 = 20;
+pub(super) const PACKET_MS: u32 = 20;
 /// Genuine attempts per folder.
 const GENUINE_TESTS: usize = 3;
 /// Attempts of one stranger until the subject must be locked; the policy's limits are lower.
@@ -57,12 +57,12 @@ pub struct Tally {
 
 /// Runs the steps. The last of `people` stays a stranger.
 pub struct Script<'a, W: Write> {
-    client: Client,
-    people: &'a [Person],
-    report: Report<W>,
+    pub(super) client: Client,
+    pub(super) people: &'a [Person],
+    pub(super) report: Report<W>,
     tally: Tally,
     /// Recordings of each person's first folder that the enrollment used.
-    used: Vec<usize>,
+    pub(super) used: Vec<usize>,
     /// LLR of the stranger against each enrolled person.
     stranger_llr: Vec<f64>,
     calls: u32,
@@ -88,6 +88,9 @@ impl<'a, W: Write> Script<'a, W> {
         self.verify_all().await?;
         self.live_call().await?;
         self.identify_all().await?;
+        self.call_that_goes_wrong().await?;
+        self.app_session().await?;
+        self.seniors().await?;
         self.lock_out().await?;
         self.erase().await?;
         self.audit().await?;
@@ -103,7 +106,7 @@ impl<'a, W: Write> Script<'a, W> {
     }
 
     /// A fresh idempotency key.
-    fn key(&mut self) -> String {
+    pub(super) fn key(&mut self) -> String {
         self.calls += 1;
         format!("demo-{}", self.calls)
     }
@@ -409,7 +412,7 @@ impl<'a, W: Write> Script<'a, W> {
     }
 }
 
-fn telephone() -> pb::AudioConfig {
+pub(super) fn telephone() -> pb::AudioConfig {
     pb::AudioConfig {
         encoding: pb::AudioEncoding::G711Ulaw as i32,
         sample_rate_hz: 8000,
@@ -418,7 +421,7 @@ fn telephone() -> pb::AudioConfig {
     }
 }
 
-fn recording(clip: &Clip) -> pb::Audio {
+pub(super) fn recording(clip: &Clip) -> pb::Audio {
     pb::Audio { config: Some(telephone()), content: clip.mulaw.clone() }
 }
 

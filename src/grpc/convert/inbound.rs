@@ -206,6 +206,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::ConversationVerification => Some(AuditKind::ConversationVerification),
         P::ConversationDeletion => Some(AuditKind::ConversationDeletion),
         P::Redaction => Some(AuditKind::Redaction),
+        P::Policy => Some(AuditKind::Policy),
         P::Feedback => Some(AuditKind::Feedback),
         P::PhoneNumber => Some(AuditKind::PhoneNumber),
         P::Export => Some(AuditKind::Export),

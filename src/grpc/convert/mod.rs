@@ -7,6 +7,7 @@ mod conversation;
 mod feedback;
 mod inbound;
 mod outbound;
+mod policies;
 pub mod requests;
 mod sessions;
 
@@ -16,4 +17,5 @@ pub use conversation::*;
 pub use feedback::*;
 pub use inbound::*;
 pub use outbound::*;
+pub use policies::*;
 pub use sessions::*;

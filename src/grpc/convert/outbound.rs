@@ -121,6 +121,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::ConversationVerification => P::ConversationVerification,
         K::ConversationDeletion => P::ConversationDeletion,
         K::Redaction => P::Redaction,
+        K::Policy => P::Policy,
         K::Feedback => P::Feedback,
         K::PhoneNumber => P::PhoneNumber,
         K::Export => P::Export,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Assurance, FactorCategory, Finding, Llr, PadOutcome, Risk, probability_of};
+use crate::domain::{
+    Assurance, Decision, FactorCategory, Finding, Llr, PadOutcome, Risk, probability_of,
+};
 use crate::policy::session::active::ActivePolicy;
 use crate::policy::session::context::shifts;
 use crate::policy::session::file::{AssuranceRules, IntentRules};
@@ -284,7 +286,7 @@ fn thresholds(
     rules: Option<&IntentRules>,
 ) -> (Thresholds, bool) {
     let inherence_llr = policy.file().assurance.biometrics_llr;
-    let costs = rules.and_then(|r| Some((r, r.false_accept + at_stake(policy, asked, r)?)));
+    let costs = rules.and_then(|r| Some((r, false_accept(policy, asked, r)?)));
     let Some((rules, false_accept)) = costs else {
         let required = rules.map_or(Assurance::High, |r| r.requires);
         let open = Thresholds {
@@ -304,6 +306,29 @@ fn thresholds(
         required: rules.requires,
     };
     (priced, true)
+}
+
+/// Cost of accepting somebody else, the sum at stake included; `None` when it has no price.
+fn false_accept(policy: &ActivePolicy, asked: &IntentAsked, rules: &IntentRules) -> Option<f64> {
+    Some(rules.false_accept + at_stake(policy, asked, rules)?)
+}
+
+/// What a decision is expected to cost where somebody is genuine with probability `p_genuine`, in the currency of
+/// the policy. What has no price, and what was decided about the standing of a subject alone, counts nothing.
+pub(super) fn expected_cost(
+    policy: &ActivePolicy,
+    asked: &IntentAsked,
+    decision: Decision,
+    p_genuine: f64,
+) -> f64 {
+    let Some(rules) = policy.file().intents.get(&asked.id) else { return 0.0 };
+    let Some(false_accept) = false_accept(policy, asked, rules) else { return 0.0 };
+    match decision {
+        Decision::Accept => (1.0 - p_genuine) * false_accept,
+        Decision::Reject => p_genuine * rules.false_reject,
+        Decision::StepUp | Decision::Inconclusive => rules.step_up,
+        _ => 0.0,
+    }
 }
 
 /// What is lost of the sum, in the currency of the policy; `None` when it has no price.

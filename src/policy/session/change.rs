@@ -1,15 +1,16 @@
-//! Changing a policy takes two: proposed by one, approved by another, then activated; or rolled back. A
-//! state machine: (state, act, now) → state.
+//! Changing a policy takes two: proposed by one, approved by another, and in force from then on. Going back to an
+//! earlier one is a change like any other. A state machine: (state, act, who, now) → state.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ApiKeyId, ArtifactRef, DurationMs, Timestamp};
 
-/// A proposal that nobody approved or activated for this long is void, in milliseconds: 14 days.
+/// A change that nobody approved or rejected for this long is void, in milliseconds: 14 days.
 pub const PROPOSAL_LIFETIME_MS: DurationMs = 14 * 86_400_000;
-/// Most policies that are remembered as having been in force.
-pub const MAX_HISTORY: usize = 64;
-/// Most versions a tenant can ever put in force.
+/// Most policy files that are kept of a tenant. Beyond, the oldest that is neither in force nor on its way goes;
+/// its version stays listed and stays used.
+pub const MAX_KEPT_FILES: usize = 64;
+/// Most versions a tenant can ever propose.
 pub const MAX_VERSIONS: usize = 1_024;
 
 /// A policy file, by its version and its digest: what is approved is these bytes.
@@ -18,53 +19,99 @@ pub const MAX_VERSIONS: usize = 1_024;
 pub struct PolicyBytes {
     /// Name and version.
     pub version: ArtifactRef,
-    /// Digest of the file, in hexadecimal.
+    /// SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: String,
 }
 
-/// A policy that is or was in force.
+/// Where a version stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyStanding {
+    /// Waits for a second person.
+    Proposed,
+    /// In force.
+    Active,
+    /// Was in force.
+    Retired,
+    /// Declined.
+    Rejected,
+    /// Nobody approved or declined it in time.
+    Lapsed,
+}
+
+/// A version of a tenant's policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InForce {
+pub struct PolicyVersion {
     /// Which.
     pub policy: PolicyBytes,
-    /// Who proposed it; absent for the one a tenant starts with.
-    pub proposed_by: Option<ApiKeyId>,
-    /// Who approved it; absent likewise.
-    pub approved_by: Option<ApiKeyId>,
-    /// Since when.
-    pub since: Timestamp,
+    /// Where it stands.
+    pub standing: PolicyStanding,
+    /// Who proposed it.
+    pub proposed_by: ApiKeyId,
+    /// When.
+    pub proposed_at: Timestamp,
+    /// Who approved it last, or declined it.
+    #[serde(default)]
+    pub decided_by: Option<ApiKeyId>,
+    /// When.
+    #[serde(default)]
+    pub decided_at: Option<Timestamp>,
+    /// When it was put in force last; absent while it never was.
+    #[serde(default)]
+    pub active_since: Option<Timestamp>,
+    /// Its file is kept.
+    pub kept: bool,
+}
+
+/// What a change on its way leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A new version.
+    Proposal,
+    /// A version that was in force before.
+    RollBack,
+    /// The policy of the server, as for a tenant that never chose one.
+    ServerDefault,
 }
 
 /// A change on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proposal {
-    /// Which.
+pub struct PendingChange {
+    /// To which policy.
     pub policy: PolicyBytes,
-    /// By whom.
+    /// What kind of change.
+    pub kind: ChangeKind,
+    /// Who asked for it.
     pub by: ApiKeyId,
     /// When.
     pub at: Timestamp,
-    /// Who approved it.
-    pub approved_by: Option<ApiKeyId>,
-    /// It decides beside the active one, for the record alone.
-    #[serde(default)]
-    pub shadow: bool,
 }
 
-/// Policies of a tenant.
+/// A proposed policy that decides beside the active one, for the record alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct ShadowRun {
+    /// Which.
+    pub policy: PolicyBytes,
+    /// Who started it.
+    pub by: ApiKeyId,
+    /// When.
+    pub since: Timestamp,
+}
+
+/// Policies of a tenant. Empty: the policy of the server is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyLedger {
-    /// In force.
-    pub active: InForce,
-    /// In force before, the latest last.
-    pub before: Vec<InForce>,
-    /// On its way; it may run in shadow meanwhile.
-    pub proposal: Option<Proposal>,
-    /// Versions that were in force once, so that none is used for two files.
-    pub used: Vec<ArtifactRef>,
+    /// Every version, in order of proposal.
+    pub versions: Vec<PolicyVersion>,
+    /// A change on its way.
+    pub pending: Option<PendingChange>,
+    /// What runs in shadow.
+    pub shadow: Option<ShadowRun>,
 }
 
 /// What somebody does.
@@ -72,45 +119,63 @@ pub struct PolicyLedger {
 pub enum PolicyAct {
     /// Proposes a policy, checked already.
     Propose(PolicyBytes),
-    /// Approves the proposal with this digest, so that nobody approves what they have not seen.
-    Approve(String),
-    /// Declines or withdraws the proposal.
-    Decline,
-    /// Lets the proposal run in shadow from now on, or no longer. It changes no decision, so one person may.
-    Shadow(bool),
-    /// Puts the approved proposal in force.
-    Activate,
-    /// Puts the policy before in force again. One person may: both that policy and the way back were
-    /// approved when it was first put in force.
-    RollBack,
+    /// Asks to put a version in force again that was in force before.
+    RollBack(ArtifactRef),
+    /// Asks to go back to the policy of the server, which is this.
+    ServerDefault(PolicyBytes),
+    /// Approves the change to this policy and so puts it in force. With the digest, so that nobody approves what
+    /// they have not seen.
+    Approve(PolicyBytes),
+    /// Declines the change to this policy.
+    Reject(ArtifactRef),
+    /// Lets the proposed policy run in shadow. It changes no decision, so one person may.
+    Shadow(ArtifactRef),
+    /// Ends that.
+    ClearShadow,
 }
 
 /// Why an act is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyChangeError {
-    /// Another proposal is on its way.
-    #[error("{0} is proposed already: approve or decline it first")]
+    /// Another change is on its way.
+    #[error("a change to {0} is on its way already: approve or reject it first")]
     Pending(ArtifactRef),
-    /// Nothing is proposed, or it has lapsed.
-    #[error("no change of policy is proposed")]
-    NothingProposed,
-    /// Whoever proposed wants to approve, too.
-    #[error("a change of policy needs a second person")]
+    /// No change to that policy is on its way, or it has lapsed.
+    #[error("no change to {0} is on its way")]
+    NotPending(ArtifactRef),
+    /// Whoever asked for a change wants to approve or reject it, too.
+    #[error(
+        "a change of policy needs a second person: another API key than the one that asked for it"
+    )]
     SamePerson,
-    /// Not approved yet.
-    #[error("{0} is not approved yet")]
-    NotApproved(ArtifactRef),
     /// What is approved is not what is proposed.
-    #[error("the digest is not that of the proposed {0}")]
+    #[error("the digest is not that of the file of {0}")]
     OtherBytes(ArtifactRef),
-    /// The version was in force already.
-    #[error("{0} was in force already: give the file a new version")]
+    /// The version was proposed already, or ships with the server.
+    #[error("{0} names another file already: give the file a new version")]
     UsedVersion(ArtifactRef),
-    /// There is nothing to go back to.
-    #[error("no policy was in force before")]
-    NothingBefore,
+    /// There is no such version.
+    #[error("the tenant has no policy {0}")]
+    NoSuchVersion(ArtifactRef),
+    /// It cannot be gone back to: it was never in force.
+    #[error("{0} was never in force")]
+    NeverInForce(ArtifactRef),
+    /// It is in force already.
+    #[error("{0} is in force already")]
+    AlreadyActive(ArtifactRef),
+    /// Its file is kept no more.
+    #[error("the file of {version} is kept no more: the latest {limit} are; propose it anew")]
+    NotKept {
+        /// Which.
+        version: ArtifactRef,
+        /// How many files are kept.
+        limit: usize,
+    },
+    /// Nothing runs in shadow.
+    #[error("no policy runs in shadow")]
+    NoShadow,
     /// Too many versions.
-    #[error("a tenant puts at most {limit} versions of policies in force")]
+    #[error("a tenant proposes at most {limit} versions of policies")]
     TooMany {
         /// The limit.
         limit: usize,
@@ -118,23 +183,28 @@ pub enum PolicyChangeError {
 }
 
 impl PolicyLedger {
-    /// A tenant's first policy.
-    pub fn new(policy: PolicyBytes, now: Timestamp) -> Self {
-        let used = vec![policy.version.clone()];
-        let active = InForce { policy, proposed_by: None, approved_by: None, since: now };
-        Self { active, before: Vec::new(), proposal: None, used }
+    /// A version of the tenant.
+    pub fn find(&self, version: &ArtifactRef) -> Option<&PolicyVersion> {
+        self.versions.iter().find(|known| known.policy.version == *version)
     }
 
-    /// The proposal, unless it has lapsed.
-    pub fn pending(&self, now: Timestamp) -> Option<&Proposal> {
-        self.proposal.as_ref().filter(|p| now.since(p.at) < PROPOSAL_LIFETIME_MS)
+    /// The version in force; `None`: the policy of the server is.
+    pub fn active(&self) -> Option<&PolicyVersion> {
+        self.versions.iter().find(|known| known.standing == PolicyStanding::Active)
     }
 
-    /// Digests of every policy it names.
-    pub fn digests(&self) -> impl Iterator<Item = &str> {
-        let in_force = std::iter::once(&self.active).chain(&self.before).map(|p| &p.policy);
-        let proposed = self.proposal.iter().map(|p| &p.policy);
-        in_force.chain(proposed).map(|policy| policy.sha256.as_str())
+    /// Digests of the files that are kept.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        self.versions.iter().filter(|known| known.kept).map(|known| known.policy.sha256.as_str())
+    }
+
+    /// The state at a moment: a change that lapsed is gone, and its shadow with it.
+    pub fn as_of(&self, now: Timestamp) -> Self {
+        let mut settled = self.clone();
+        if self.pending.as_ref().is_some_and(|p| now.since(p.at) >= PROPOSAL_LIFETIME_MS) {
+            settled.resolve(PolicyStanding::Lapsed, None);
+        }
+        settled
     }
 
     /// The state after an act.
@@ -147,83 +217,186 @@ impl PolicyLedger {
         by: &ApiKeyId,
         now: Timestamp,
     ) -> Result<Self, PolicyChangeError> {
-        let pending = self.pending(now);
-        let mut next = Self { proposal: pending.cloned(), ..self.clone() };
-        let proposed = || pending.ok_or(PolicyChangeError::NothingProposed);
+        let mut next = self.as_of(now);
         match act {
-            PolicyAct::Propose(policy) => {
-                if let Some(pending) = pending {
-                    return Err(PolicyChangeError::Pending(pending.policy.version.clone()));
-                }
-                if self.used.contains(&policy.version) {
-                    return Err(PolicyChangeError::UsedVersion(policy.version.clone()));
-                }
-                if self.used.len() >= MAX_VERSIONS {
-                    return Err(PolicyChangeError::TooMany { limit: MAX_VERSIONS });
-                }
-                let (policy, by) = (policy.clone(), by.clone());
-                let proposal = Proposal { policy, by, at: now, approved_by: None, shadow: false };
-                next.proposal = Some(proposal);
+            PolicyAct::Propose(policy) => next.propose(policy, by, now)?,
+            PolicyAct::RollBack(version) => {
+                let policy = next.to_go_back_to(version)?;
+                next.ask(policy, ChangeKind::RollBack, by, now)?;
             }
-            PolicyAct::Approve(sha256) => {
-                let pending = proposed()?;
-                if pending.by == *by {
-                    return Err(PolicyChangeError::SamePerson);
+            PolicyAct::ServerDefault(policy) => {
+                if next.active().is_none() {
+                    return Err(PolicyChangeError::AlreadyActive(policy.version.clone()));
                 }
-                if pending.policy.sha256 != *sha256 {
-                    return Err(PolicyChangeError::OtherBytes(pending.policy.version.clone()));
+                next.ask(policy.clone(), ChangeKind::ServerDefault, by, now)?;
+            }
+            PolicyAct::Approve(policy) => {
+                if next.decidable(&policy.version, by)?.policy.sha256 != policy.sha256 {
+                    return Err(PolicyChangeError::OtherBytes(policy.version.clone()));
                 }
-                let approved = Proposal { approved_by: Some(by.clone()), ..pending.clone() };
-                next.proposal = Some(approved);
+                next.activate(by, now);
             }
-            PolicyAct::Decline => {
-                proposed()?;
-                next.proposal = None;
+            PolicyAct::Reject(version) => {
+                next.decidable(version, by)?;
+                next.resolve(PolicyStanding::Rejected, Some((by, now)));
             }
-            PolicyAct::Shadow(shadow) => {
-                next.proposal = Some(Proposal { shadow: *shadow, ..proposed()?.clone() });
+            PolicyAct::Shadow(version) => {
+                let pending = next.pending_to(version)?;
+                if pending.kind == ChangeKind::ServerDefault {
+                    return Err(PolicyChangeError::NoSuchVersion(version.clone()));
+                }
+                let policy = pending.policy.clone();
+                next.shadow = Some(ShadowRun { policy, by: by.clone(), since: now });
             }
-            PolicyAct::Activate => next.activate(proposed()?.clone(), now)?,
-            PolicyAct::RollBack => {
-                let mut previous = next.before.pop().ok_or(PolicyChangeError::NothingBefore)?;
-                previous.since = now;
-                next.active = previous;
+            PolicyAct::ClearShadow => {
+                next.shadow.take().ok_or(PolicyChangeError::NoShadow)?;
             }
         }
         Ok(next)
     }
 
-    fn activate(&mut self, proposal: Proposal, now: Timestamp) -> Result<(), PolicyChangeError> {
-        let Proposal { policy, by, approved_by, .. } = proposal;
-        let Some(approver) = approved_by else {
-            return Err(PolicyChangeError::NotApproved(policy.version));
-        };
-        self.used.push(policy.version.clone());
-        let next =
-            InForce { policy, proposed_by: Some(by), approved_by: Some(approver), since: now };
-        self.before.push(std::mem::replace(&mut self.active, next));
-        if self.before.len() > MAX_HISTORY {
-            self.before.remove(0);
+    fn propose(
+        &mut self,
+        policy: &PolicyBytes,
+        by: &ApiKeyId,
+        now: Timestamp,
+    ) -> Result<(), PolicyChangeError> {
+        if self.find(&policy.version).is_some() {
+            return Err(PolicyChangeError::UsedVersion(policy.version.clone()));
         }
-        self.proposal = None;
+        if self.versions.len() >= MAX_VERSIONS {
+            return Err(PolicyChangeError::TooMany { limit: MAX_VERSIONS });
+        }
+        self.ask(policy.clone(), ChangeKind::Proposal, by, now)?;
+        self.versions.push(PolicyVersion {
+            policy: policy.clone(),
+            standing: PolicyStanding::Proposed,
+            proposed_by: by.clone(),
+            proposed_at: now,
+            decided_by: None,
+            decided_at: None,
+            active_since: None,
+            kept: true,
+        });
+        self.drop_old_files();
         Ok(())
+    }
+
+    /// Notes a change that waits for a second person.
+    fn ask(
+        &mut self,
+        policy: PolicyBytes,
+        kind: ChangeKind,
+        by: &ApiKeyId,
+        now: Timestamp,
+    ) -> Result<(), PolicyChangeError> {
+        if let Some(pending) = &self.pending {
+            return Err(PolicyChangeError::Pending(pending.policy.version.clone()));
+        }
+        self.pending = Some(PendingChange { policy, kind, by: by.clone(), at: now });
+        Ok(())
+    }
+
+    fn to_go_back_to(&self, version: &ArtifactRef) -> Result<PolicyBytes, PolicyChangeError> {
+        let named = || version.clone();
+        let known = self.find(version).ok_or_else(|| PolicyChangeError::NoSuchVersion(named()))?;
+        if known.standing == PolicyStanding::Active {
+            return Err(PolicyChangeError::AlreadyActive(named()));
+        }
+        if known.active_since.is_none() {
+            return Err(PolicyChangeError::NeverInForce(named()));
+        }
+        if !known.kept {
+            return Err(PolicyChangeError::NotKept { version: named(), limit: MAX_KEPT_FILES });
+        }
+        Ok(known.policy.clone())
+    }
+
+    fn pending_to(&self, version: &ArtifactRef) -> Result<&PendingChange, PolicyChangeError> {
+        let pending = self.pending.as_ref().filter(|p| p.policy.version == *version);
+        pending.ok_or_else(|| PolicyChangeError::NotPending(version.clone()))
+    }
+
+    /// The change to a policy, if this person may decide on it.
+    fn decidable(
+        &self,
+        version: &ArtifactRef,
+        by: &ApiKeyId,
+    ) -> Result<&PendingChange, PolicyChangeError> {
+        let pending = self.pending_to(version)?;
+        if pending.by == *by {
+            return Err(PolicyChangeError::SamePerson);
+        }
+        Ok(pending)
+    }
+
+    /// Ends the change on its way without putting it in force.
+    fn resolve(&mut self, standing: PolicyStanding, decided: Option<(&ApiKeyId, Timestamp)>) {
+        self.shadow = None;
+        let Some(pending) = self.pending.take() else { return };
+        if pending.kind != ChangeKind::Proposal {
+            return;
+        }
+        let version = self.versions.iter_mut().find(|known| known.policy == pending.policy);
+        if let Some(version) = version {
+            version.standing = standing;
+            version.decided_by = decided.map(|(by, _)| by.clone());
+            version.decided_at = decided.map(|(_, at)| at);
+        }
+    }
+
+    /// Puts the change on its way in force.
+    fn activate(&mut self, by: &ApiKeyId, now: Timestamp) {
+        self.shadow = None;
+        let Some(pending) = self.pending.take() else { return };
+        for known in &mut self.versions {
+            if known.standing == PolicyStanding::Active {
+                known.standing = PolicyStanding::Retired;
+            }
+            if pending.kind != ChangeKind::ServerDefault && known.policy == pending.policy {
+                known.standing = PolicyStanding::Active;
+                known.decided_by = Some(by.clone());
+                known.decided_at = Some(now);
+                known.active_since = Some(now);
+            }
+        }
+    }
+
+    fn drop_old_files(&mut self) {
+        let mut over = self.kept().count().saturating_sub(MAX_KEPT_FILES);
+        for known in &mut self.versions {
+            let needed =
+                matches!(known.standing, PolicyStanding::Active | PolicyStanding::Proposed);
+            if over > 0 && known.kept && !needed {
+                known.kept = false;
+                over -= 1;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::PolicyAct::{Activate, Approve, Decline, Propose, RollBack};
+    use super::PolicyAct::{
+        Approve, ClearShadow, Propose, Reject, RollBack, ServerDefault, Shadow,
+    };
+    use super::PolicyChangeError as E;
     use super::*;
 
     fn key(name: &str) -> ApiKeyId {
         ApiKeyId::parse(name).expect("an id")
     }
 
+    fn named(version: u32) -> ArtifactRef {
+        ArtifactRef::new("bank", version)
+    }
+
     fn bytes(version: u32) -> PolicyBytes {
-        PolicyBytes {
-            version: ArtifactRef::new("bank", version),
-            sha256: format!("{version:064x}"),
-        }
+        PolicyBytes { version: named(version), sha256: format!("{version:064x}") }
+    }
+
+    fn server() -> PolicyBytes {
+        PolicyBytes { version: ArtifactRef::new("contact-centre", 1), sha256: "c".repeat(64) }
     }
 
     fn at(ms: i64) -> Timestamp {
@@ -231,92 +404,141 @@ mod tests {
     }
 
     fn run(acts: &[(PolicyAct, &str)]) -> Result<PolicyLedger, PolicyChangeError> {
-        let start = PolicyLedger::new(bytes(1), at(0));
+        let start = PolicyLedger::default();
         acts.iter().try_fold(start, |state, (act, by)| state.after(act, &key(by), at(1)))
     }
 
-    fn approve(version: u32) -> PolicyAct {
-        Approve(bytes(version).sha256)
+    fn active(state: &PolicyLedger) -> Option<u32> {
+        state.active().map(|known| known.policy.version.version)
+    }
+
+    /// Version 1 and then 2 in force.
+    fn two() -> PolicyLedger {
+        run(&[
+            (Propose(bytes(1)), "ann"),
+            (Approve(bytes(1)), "bob"),
+            (Propose(bytes(2)), "ann"),
+            (Approve(bytes(2)), "bob"),
+        ])
+        .expect("two versions")
     }
 
     #[test]
     fn a_change_takes_two() {
-        use PolicyChangeError as E;
-        let ok = |acts: &[_]| run(acts).map(|s| s.active.policy.version.version);
+        let other = PolicyBytes { sha256: "f".repeat(64), ..bytes(1) };
         let cases: [(&[(PolicyAct, &str)], _); 12] = [
-            (&[], Ok(1)),
-            (&[(Propose(bytes(2)), "ann")], Ok(1)),
-            (&[(Propose(bytes(2)), "ann"), (approve(2), "bob")], Ok(1)),
-            (&[(Propose(bytes(2)), "ann"), (approve(2), "bob"), (Activate, "ann")], Ok(2)),
-            (&[(Propose(bytes(2)), "ann"), (approve(2), "ann")], Err(E::SamePerson)),
+            (&[], Ok(None)),
+            (&[(Propose(bytes(1)), "ann")], Ok(None)),
+            (&[(Propose(bytes(1)), "ann"), (Approve(bytes(1)), "bob")], Ok(Some(1))),
+            (&[(Propose(bytes(1)), "ann"), (Approve(bytes(1)), "ann")], Err(E::SamePerson)),
+            (&[(Propose(bytes(1)), "ann"), (Reject(named(1)), "ann")], Err(E::SamePerson)),
+            (&[(Propose(bytes(1)), "ann"), (Approve(other), "bob")], Err(E::OtherBytes(named(1)))),
             (
-                &[(Propose(bytes(2)), "ann"), (Activate, "bob")],
-                Err(E::NotApproved(bytes(2).version)),
+                &[(Propose(bytes(1)), "ann"), (Approve(bytes(3)), "bob")],
+                Err(E::NotPending(named(3))),
+            ),
+            (&[(Propose(bytes(1)), "ann"), (Propose(bytes(2)), "bob")], Err(E::Pending(named(1)))),
+            (
+                &[
+                    (Propose(bytes(1)), "ann"),
+                    (Reject(named(1)), "bob"),
+                    (Approve(bytes(1)), "cleo"),
+                ],
+                Err(E::NotPending(named(1))),
             ),
             (
-                &[(Propose(bytes(2)), "ann"), (approve(3), "bob")],
-                Err(E::OtherBytes(bytes(2).version)),
+                &[
+                    (Propose(bytes(1)), "ann"),
+                    (Reject(named(1)), "bob"),
+                    (Propose(bytes(1)), "ann"),
+                ],
+                Err(E::UsedVersion(named(1))),
             ),
-            (
-                &[(Propose(bytes(2)), "ann"), (Propose(bytes(3)), "bob")],
-                Err(E::Pending(bytes(2).version)),
-            ),
-            (
-                &[(Propose(bytes(2)), "ann"), (Decline, "bob"), (approve(2), "bob")],
-                Err(E::NothingProposed),
-            ),
-            (&[(approve(2), "bob")], Err(E::NothingProposed)),
-            (&[(RollBack, "ann")], Err(E::NothingBefore)),
-            (&[(Propose(bytes(1)), "ann")], Err(E::UsedVersion(bytes(1).version))),
+            (&[(RollBack(named(1)), "ann")], Err(E::NoSuchVersion(named(1)))),
+            (&[(ServerDefault(server()), "ann")], Err(E::AlreadyActive(server().version))),
         ];
         for (acts, want) in cases {
-            assert_eq!(ok(acts), want, "{acts:?}");
+            assert_eq!(run(acts).map(|state| active(&state)), want, "{acts:?}");
         }
     }
 
     #[test]
-    fn a_way_back_is_open_and_versions_stay_used() {
-        let two = [(Propose(bytes(2)), "ann"), (approve(2), "bob"), (Activate, "bob")];
-        let state = run(&two).expect("active");
-        assert_eq!(state.active.approved_by, Some(key("bob")));
-        let back = state.after(&RollBack, &key("cleo"), at(5)).expect("back");
-        assert_eq!((back.active.policy.version.version, back.active.since), (1, at(5)));
-        assert!(back.after(&RollBack, &key("cleo"), at(6)).is_err());
-        let again = back.after(&Propose(bytes(2)), &key("ann"), at(6));
-        assert_eq!(again, Err(PolicyChangeError::UsedVersion(bytes(2).version)));
+    fn who_and_when_is_kept() {
+        let state = two();
+        let standing: Vec<_> = state.versions.iter().map(|known| known.standing).collect();
+        assert_eq!(standing, [PolicyStanding::Retired, PolicyStanding::Active]);
+        let second = &state.versions[1];
+        assert_eq!((&second.proposed_by, &second.decided_by), (&key("ann"), &Some(key("bob"))));
+        assert_eq!((second.proposed_at, second.active_since), (at(1), Some(at(1))));
+        let text = serde_json::to_string(&state).expect("json");
+        assert_eq!(serde_json::from_str::<PolicyLedger>(&text).expect("a ledger"), state);
     }
 
     #[test]
-    fn a_proposal_runs_in_shadow_until_it_is_gone() {
-        use PolicyAct::Shadow;
-        let on = [(Propose(bytes(2)), "ann"), (Shadow(true), "ann"), (approve(2), "bob")];
-        let state = run(&on).expect("approved");
-        assert!(state.proposal.as_ref().is_some_and(|p| p.shadow && p.approved_by.is_some()));
-        assert_eq!(state.digests().count(), 2);
-        let off = state.after(&Shadow(false), &key("bob"), at(2)).expect("off");
-        assert!(off.proposal.as_ref().is_some_and(|p| !p.shadow));
-        let gone = state.after(&Activate, &key("bob"), at(2)).expect("active");
-        let refused = gone.after(&Shadow(true), &key("ann"), at(2));
-        assert_eq!(refused, Err(PolicyChangeError::NothingProposed));
-        let old = r#"{"policy":{"version":{"id":"bank","version":2},"sha256":"00"},"by":"ann","at":1,
-            "approved_by":null}"#;
-        assert!(serde_json::from_str::<Proposal>(old).is_ok_and(|p| !p.shadow));
+    fn going_back_takes_two_as_well() {
+        let asked = two().after(&RollBack(named(1)), &key("ann"), at(2)).expect("asked");
+        assert_eq!(active(&asked), Some(2));
+        let alone = asked.after(&Approve(bytes(1)), &key("ann"), at(3));
+        assert_eq!(alone, Err(E::SamePerson));
+        let back = asked.after(&Approve(bytes(1)), &key("bob"), at(3)).expect("back");
+        assert_eq!((active(&back), back.versions[0].active_since), (Some(1), Some(at(3))));
+        let again = back.after(&RollBack(named(1)), &key("ann"), at(4));
+        assert_eq!(again, Err(E::AlreadyActive(named(1))));
+        // Declined, the version that was asked for stays what it was.
+        let no = asked.after(&Reject(named(1)), &key("bob"), at(3)).expect("declined");
+        assert_eq!((active(&no), no.versions[0].standing), (Some(2), PolicyStanding::Retired));
+        let asked = back.after(&ServerDefault(server()), &key("ann"), at(4)).expect("asked");
+        let home = asked.after(&Approve(server()), &key("bob"), at(5)).expect("home");
+        assert_eq!(active(&home), None);
+        // What was never in force cannot be gone back to.
+        let never = run(&[(Propose(bytes(1)), "ann"), (Reject(named(1)), "bob")]).expect("no");
+        let refused = never.after(&RollBack(named(1)), &key("ann"), at(2));
+        assert_eq!(refused, Err(E::NeverInForce(named(1))));
     }
 
     #[test]
-    fn versions_are_limited() {
-        let mut state = run(&[]).expect("the first");
-        state.used = (1..=MAX_VERSIONS as u32).map(|v| bytes(v).version).collect();
+    fn a_proposal_runs_in_shadow_until_it_is_decided() {
+        let on = run(&[(Propose(bytes(1)), "ann"), (Shadow(named(1)), "ann")]).expect("on");
+        assert_eq!(on.shadow.as_ref().map(|s| &s.policy), Some(&bytes(1)));
+        let off = on.after(&ClearShadow, &key("bob"), at(2)).expect("off");
+        assert_eq!(off.shadow, None);
+        assert_eq!(off.after(&ClearShadow, &key("bob"), at(3)), Err(E::NoShadow));
+        for act in [Approve(bytes(1)), Reject(named(1))] {
+            let done = on.after(&act, &key("bob"), at(2)).expect("decided");
+            assert_eq!(done.shadow, None, "{act:?}");
+            let refused = done.after(&Shadow(named(1)), &key("ann"), at(3));
+            assert_eq!(refused, Err(E::NotPending(named(1))), "{act:?}");
+        }
+    }
+
+    #[test]
+    fn files_and_versions_are_limited() {
+        let mut state = two();
+        for version in 3..=70 {
+            state = state.after(&Propose(bytes(version)), &key("ann"), at(2)).expect("proposed");
+            assert!(state.kept().count() <= MAX_KEPT_FILES);
+            state = state.after(&Reject(named(version)), &key("bob"), at(2)).expect("declined");
+        }
+        assert!(state.find(&named(2)).is_some_and(|known| known.kept), "it is in force");
+        let old = state.after(&RollBack(named(1)), &key("ann"), at(3));
+        assert_eq!(old, Err(E::NotKept { version: named(1), limit: MAX_KEPT_FILES }));
+        let one = state.versions[0].clone();
+        state.versions = vec![one; MAX_VERSIONS];
         let refused = state.after(&Propose(bytes(5_000)), &key("ann"), at(1));
-        assert_eq!(refused, Err(PolicyChangeError::TooMany { limit: MAX_VERSIONS }));
+        assert_eq!(refused, Err(E::TooMany { limit: MAX_VERSIONS }));
     }
 
     #[test]
     fn a_proposal_lapses() {
-        let state = run(&[(Propose(bytes(2)), "ann"), (approve(2), "bob")]).expect("approved");
+        let state = run(&[(Propose(bytes(1)), "ann"), (Shadow(named(1)), "ann")]).expect("on");
         let late = at(1).plus_ms(PROPOSAL_LIFETIME_MS);
-        let lapsed = state.after(&Activate, &key("bob"), late);
-        assert_eq!(lapsed, Err(PolicyChangeError::NothingProposed));
-        assert!(state.after(&Propose(bytes(3)), &key("ann"), late).is_ok());
+        assert_eq!(
+            state.after(&Approve(bytes(1)), &key("bob"), late),
+            Err(E::NotPending(named(1)))
+        );
+        let settled = state.as_of(late);
+        assert_eq!(settled.versions[0].standing, PolicyStanding::Lapsed);
+        assert_eq!((settled.pending, settled.shadow), (None, None));
+        assert!(state.after(&Propose(bytes(2)), &key("ann"), late).is_ok());
     }
 }

@@ -29,7 +29,10 @@ mod shipped;
 mod what_if;
 
 pub use active::{ActivePolicy, MAX_POLICY_BYTES};
-pub use change::{InForce, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger, Proposal};
+pub use change::{
+    ChangeKind, PendingChange, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger,
+    PolicyStanding, PolicyVersion, ShadowRun,
+};
 pub use counterfactual::what_would_change;
 pub use decide::{decide, decide_stored};
 pub use error::SessionPolicyError;
@@ -40,11 +43,11 @@ pub use facts::{
     Source, SubjectStanding, Thresholds, Verstat,
 };
 pub use file::{AssuranceProfile, SessionPolicyFile};
-pub use outside::{Outside, outside};
+pub use outside::{Outside, constant_answer, outside};
 pub use place::{Place, PolicyProblem, read_policy};
 pub use profile::fmr_bound;
 pub use shipped::{DEFAULT_POLICY, SHIPPED, shipped};
-pub use what_if::{Outcomes, ShadowComparison, WhatIf, what_if};
+pub use what_if::{Agreement, Outcomes, ShadowComparison, WhatIf, what_if};
 
 #[cfg(test)]
 mod tests;

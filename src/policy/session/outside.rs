@@ -1,10 +1,15 @@
 //! What a client without a role for fine scores may hear of a verdict.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Decision, FactorName, NextStep, ScoreBand, SessionReason};
-use crate::policy::session::SessionVerdict;
+use crate::domain::{
+    Decision, FactorName, NextStep, Risk, ScoreBand, SessionReason, probability_of,
+};
 use crate::policy::session::active::ActivePolicy;
+use crate::policy::session::decide::decide_stored;
+use crate::policy::session::{DecisionFacts, DecisionRecord, SessionVerdict, SubjectStanding};
 
 /// Steps in which a risk is told outside, in points: too coarse to climb by.
 const RISK_STEP: u8 = 25;
@@ -64,5 +69,62 @@ pub fn outside(policy: &ActivePolicy, verdict: &SessionVerdict) -> Outside {
             band: None,
             coarse_risk: None,
         },
+    }
+}
+
+/// The same where the policy asks for constant answers, else nothing. Until the last word is spoken, who is unknown or
+/// refused is answered like somebody enrolled of whom nothing was heard yet, so that the moment of a comparison tells
+/// nothing either.
+pub fn constant_answer(
+    policy: &ActivePolicy,
+    facts: &DecisionFacts,
+    verdict: &SessionVerdict,
+    last: bool,
+) -> Option<Outside> {
+    if !policy.file().constant_answers {
+        return None;
+    }
+    let told = outside(policy, verdict);
+    let open =
+        matches!(verdict.decision, Decision::Accept | Decision::StepUp | Decision::Inconclusive);
+    if last || open {
+        return Some(told);
+    }
+    let (subject, evidence) = (SubjectStanding::Enrolled, BTreeMap::new());
+    let waiting = DecisionFacts { subject, evidence, changed_ms_ago: None, ..facts.clone() };
+    let waiting = decide_stored(policy, &waiting);
+    if waiting.decision == Decision::Accept {
+        return Some(told);
+    }
+    Some(outside(policy, &waiting))
+}
+
+impl DecisionRecord {
+    /// The record as somebody may know it who was told this.
+    pub fn as_told(&self, told: &Outside) -> Self {
+        if told.decision == Decision::Accept {
+            return self.clone();
+        }
+        let facts = DecisionFacts {
+            subject: SubjectStanding::Enrolled,
+            evidence: BTreeMap::new(),
+            net_speech_ms: 0,
+            changed_ms_ago: None,
+            ..self.facts.clone()
+        };
+        let verdict = SessionVerdict {
+            decision: told.decision,
+            next: told.next,
+            factors: told.factors.clone(),
+            reasons: told.reasons.clone(),
+            p_genuine: probability_of(0.0),
+            risk: Risk::from_log_odds(0.0),
+            fused: None,
+            covered: None,
+            contributions: Vec::new(),
+            rules: Default::default(),
+            ..self.verdict.clone()
+        };
+        Self { facts, verdict, would_change: Vec::new() }
     }
 }

@@ -24,6 +24,10 @@ pub struct PolicyProblem {
     pub message: String,
     /// Where; absent when the file lacks what is needed, or is too long to be read.
     pub place: Option<Place>,
+    /// Path of the entry, as `intents.transfer.step_up`, or `rules.NAME.when`; absent where the file cannot be read
+    /// as TOML of this shape.
+    #[serde(default)]
+    pub path: Option<String>,
 }
 
 impl std::fmt::Display for PolicyProblem {
@@ -60,7 +64,15 @@ fn problem(text: &str, error: &SessionPolicyError) -> PolicyProblem {
             of_condition(text, rule.as_str(), Place { line: *line, column: *column })
         }
     };
-    PolicyProblem { message: error.to_string(), place }
+    let path = match error {
+        E::TooLarge { .. } | E::Shape(_) => None,
+        E::OutOfRange { field, .. }
+        | E::Count { field, .. }
+        | E::Unfit { field, .. }
+        | E::Profile { field, .. } => Some(field.clone()),
+        E::Rule { rule, .. } => Some(format!("{}.{rule}.when", list_of(text, rule.as_str()))),
+    };
+    PolicyProblem { message: error.to_string(), place, path }
 }
 
 /// The reader knows where it stopped.
@@ -69,8 +81,9 @@ fn shape(text: &str, error: &SessionPolicyError) -> PolicyProblem {
         Err(found) => PolicyProblem {
             message: found.message().to_owned(),
             place: found.span().map(|span| place(text, span.start)),
+            path: None,
         },
-        Ok(_) => PolicyProblem { message: error.to_string(), place: None },
+        Ok(_) => PolicyProblem { message: error.to_string(), place: None, path: None },
     }
 }
 
@@ -121,6 +134,18 @@ fn name_of<'a>(entry: &'a Spanned<DeValue<'_>>) -> Option<&'a str> {
         DeValue::String(name) => Some(name.as_ref()),
         _ => None,
     }
+}
+
+/// The list that a rule stands in.
+fn list_of(text: &str, rule: &str) -> &'static str {
+    let is_in = |list: &str| {
+        let root = DeTable::parse(text).ok()?;
+        match enter(root.get_ref(), list, &mut None)?.get_ref() {
+            DeValue::Array(all) => all.iter().any(|one| name_of(one) == Some(rule)).then_some(()),
+            _ => None,
+        }
+    };
+    if is_in("rules").is_some() { "rules" } else { "routing" }
 }
 
 /// Place within the condition of a rule, as a place in the file. Escapes in the text of a condition may

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, Decision, IntentId, NextStep, Risk};
 use crate::policy::session::active::ActivePolicy;
+use crate::policy::session::assess::expected_cost;
 use crate::policy::session::decide::decide_stored;
 use crate::policy::session::{DecisionFacts, SessionVerdict};
 
@@ -25,6 +26,9 @@ pub struct Outcomes {
     pub expected_fraud: f64,
     /// Expected refused customers: the sum of P(genuine) over what is rejected.
     pub expected_refused: f64,
+    /// Expected cost of all decisions, in the currency of the policy compared with.
+    #[serde(default)]
+    pub expected_cost: f64,
 }
 
 /// One policy against another on the same facts.
@@ -49,7 +53,8 @@ pub struct WhatIf {
 }
 
 impl Outcomes {
-    fn count(&mut self, decision: Decision, p_genuine: f64) {
+    fn count(&mut self, decision: Decision, p_genuine: f64, cost: f64) {
+        self.expected_cost += cost;
         match decision {
             Decision::Accept => {
                 self.accepts += 1;
@@ -63,6 +68,11 @@ impl Outcomes {
             _ => self.others += 1,
         }
     }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.accepts + self.step_ups + self.rejects + self.others
+    }
 }
 
 /// Replays stored facts under two policies.
@@ -71,30 +81,43 @@ pub fn what_if<'a>(
     after: &ActivePolicy,
     stored: impl IntoIterator<Item = &'a DecisionFacts>,
 ) -> WhatIf {
-    let mut report = WhatIf {
-        before: before.version().clone(),
-        after: after.version().clone(),
-        decisions: 0,
-        outcomes_before: Outcomes::default(),
-        outcomes_after: Outcomes::default(),
-        changed: 0,
-        by_intent: BTreeMap::new(),
-    };
+    let mut report = WhatIf::new(before, after);
     for facts in stored {
-        let (a, b) = (decide_stored(before, facts), decide_stored(after, facts));
-        let p = a.p_genuine.value();
-        report.decisions += 1;
-        report.changed += u64::from(a.decision != b.decision);
-        report.outcomes_before.count(a.decision, p);
-        report.outcomes_after.count(b.decision, p);
-        let [own, other] = report.by_intent.entry(facts.intent.id.clone()).or_default();
-        own.count(a.decision, p);
-        other.count(b.decision, p);
+        report.replay(before, after, facts);
     }
     report
 }
 
 impl WhatIf {
+    /// Nothing replayed yet.
+    pub fn new(before: &ActivePolicy, after: &ActivePolicy) -> Self {
+        Self {
+            before: before.version().clone(),
+            after: after.version().clone(),
+            decisions: 0,
+            outcomes_before: Outcomes::default(),
+            outcomes_after: Outcomes::default(),
+            changed: 0,
+            by_intent: BTreeMap::new(),
+        }
+    }
+
+    /// Replays one decision under the two policies that this report was made for.
+    pub fn replay(&mut self, before: &ActivePolicy, after: &ActivePolicy, facts: &DecisionFacts) {
+        let (a, b) = (decide_stored(before, facts), decide_stored(after, facts));
+        let p = a.p_genuine.value();
+        // Costs of the first policy for both: a policy must not look better by other prices.
+        let cost = |decision| expected_cost(before, &facts.intent, decision, p);
+        let (costs, other_costs) = (cost(a.decision), cost(b.decision));
+        self.decisions += 1;
+        self.changed += u64::from(a.decision != b.decision);
+        self.outcomes_before.count(a.decision, p, costs);
+        self.outcomes_after.count(b.decision, p, other_costs);
+        let [own, other] = self.by_intent.entry(facts.intent.id.clone()).or_default();
+        own.count(a.decision, p, costs);
+        other.count(b.decision, p, other_costs);
+    }
+
     /// Change of the number of step-ups, in percent; `None` when there were none.
     pub fn step_ups_percent(&self) -> Option<f64> {
         percent(self.outcomes_before.step_ups, self.outcomes_after.step_ups)
@@ -108,6 +131,12 @@ impl WhatIf {
     /// Change of expected fraud, in accepted impostors for a thousand decisions.
     pub fn fraud_per_mille(&self) -> f64 {
         let change = self.outcomes_after.expected_fraud - self.outcomes_before.expected_fraud;
+        1_000.0 * change / (self.decisions.max(1) as f64)
+    }
+
+    /// Change of expected cost, in the currency of the policy compared with, for a thousand decisions.
+    pub fn cost_per_mille(&self) -> f64 {
+        let change = self.outcomes_after.expected_cost - self.outcomes_before.expected_cost;
         1_000.0 * change / (self.decisions.max(1) as f64)
     }
 
@@ -174,5 +203,40 @@ impl ShadowComparison {
     /// Both decide and go on alike.
     pub fn agrees(&self) -> bool {
         self.decisions[0] == self.decisions[1] && self.next[0] == self.next[1]
+    }
+}
+
+/// How often a policy in shadow agreed with the one in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreement {
+    /// The policy in force.
+    pub active: ArtifactRef,
+    /// The policy in shadow.
+    pub shadow: ArtifactRef,
+    /// Decisions that both made.
+    pub decisions: u64,
+    /// Those where both decided and went on alike.
+    pub agreed: u64,
+    /// Decisions by what the two said, the active one first.
+    pub pairs: Vec<([Decision; 2], u64)>,
+}
+
+impl Agreement {
+    /// Counts a comparison among those of its two policies.
+    pub fn count(all: &mut Vec<Agreement>, one: &ShadowComparison) {
+        let same = |a: &Agreement| a.active == one.active && a.shadow == one.shadow;
+        let at = all.iter().position(same).unwrap_or_else(|| {
+            let (active, shadow) = (one.active.clone(), one.shadow.clone());
+            all.push(Agreement { active, shadow, decisions: 0, agreed: 0, pairs: Vec::new() });
+            all.len() - 1
+        });
+        let Some(counted) = all.get_mut(at) else { return };
+        counted.decisions += 1;
+        counted.agreed += u64::from(one.agrees());
+        match counted.pairs.iter_mut().find(|(pair, _)| *pair == one.decisions) {
+            Some((_, count)) => *count += 1,
+            None => counted.pairs.push((one.decisions, 1)),
+        }
     }
 }

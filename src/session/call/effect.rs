@@ -1,7 +1,7 @@
 //! What a session wants done.
 
 use crate::domain::{DurationMs, Modality, SubjectId, Timestamp};
-use crate::policy::Outcome;
+use crate::session::call::attempt::Attempted;
 use crate::session::call::output::{Assessment, Outgoing, SessionEnd};
 
 /// What is kept of an open session outside memory, so that a restart is no silent loss.
@@ -20,8 +20,8 @@ pub struct Record {
     pub assessment: Assessment,
     /// Why the session ended; `None` for a question on the way.
     pub end: Option<SessionEnd>,
-    /// What it means for the lock of the subject; `None` when it is counted already.
-    pub attempt: Option<Outcome>,
+    /// What it means for the locks of the subject.
+    pub attempted: Attempted,
 }
 
 /// What to do, in order.

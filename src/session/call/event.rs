@@ -56,6 +56,11 @@ pub enum Event {
         /// What came out.
         measured: Measured,
     },
+    /// What was compared with for a modality may not be used any more: consent was withdrawn, or it ended.
+    Withdrawn {
+        /// Which.
+        modality: Modality,
+    },
     /// A window of a modality was compared with what was captured before it.
     Window {
         /// Which.

@@ -82,13 +82,36 @@ pub struct EvidenceStore {
 
 impl EvidenceStore {
     /// Keeps a comparison in place of the one before it. One that compared nothing, or whose LLR is not a
-    /// number, replaces nothing: it is absence, not evidence.
+    /// number, replaces nothing: it is absence, not evidence. That its input was an attack is news all the same.
     pub fn put(&mut self, modality: Modality, measured: Measured, now: Timestamp) -> bool {
-        if measured.llr.is_none_or(|llr| llr.0.is_nan()) {
+        let absent = measured.llr.is_none_or(|llr| llr.0.is_nan());
+        if absent && measured.pad != PadOutcome::Attack {
             return false;
         }
         self.entries.insert(modality, Entry { measured, at: now, before_change: false });
         true
+    }
+
+    /// What was compared with may not be used any more: what came of it goes, and so do doubts about it. Whether
+    /// there was any. An attack that was found stays: it was found without it.
+    pub fn withdraw(&mut self, modality: Modality) -> bool {
+        let mut any = self.watches.remove(&modality).is_some_and(|watch| watch.low > 0);
+        self.dispel();
+        match self.entries.get_mut(&modality) {
+            Some(entry) if entry.measured.pad == PadOutcome::Attack => {
+                any |= entry.measured.llr.take().is_some();
+            }
+            Some(_) => any |= self.entries.remove(&modality).is_some(),
+            None => {}
+        }
+        any
+    }
+
+    /// Without a window in doubt there is no doubt.
+    fn dispel(&mut self) {
+        if self.watches.values().all(|watch| watch.low == 0) {
+            self.doubted_at = None;
+        }
     }
 
     /// A window of a modality was compared with what was captured before it. A comparison that is not a
@@ -108,9 +131,7 @@ impl EvidenceStore {
         }
         if llr >= rules.change_llr {
             *watch = Watch { fit: true, ..Watch::default() };
-            if self.watches.values().all(|watch| watch.low == 0) {
-                self.doubted_at = None;
-            }
+            self.dispel();
             return WindowOutcome::Same;
         }
         if watch.low == 0 {
@@ -235,6 +256,32 @@ pub(super) mod tests {
         assert_eq!(facts.len(), 1);
         assert_eq!(facts[&Modality::Voice].llr, Some(Llr(4.0)));
         assert_eq!(facts[&Modality::Voice].age_ms, 100);
+    }
+
+    #[test]
+    fn what_may_not_be_used_any_more_goes_with_its_doubts() {
+        let mut store = EvidenceStore::default();
+        store.put(Modality::Voice, measured(4.0, 5_000), at(10));
+        store.put(Modality::Touch, measured(2.0, 12), at(10));
+        store.window(Modality::Touch, Llr(-5.0), 12, &rules(), at(20));
+        assert!(store.changed_ms_ago(at(20)).is_some());
+        assert!(store.withdraw(Modality::Touch));
+        assert!(!store.withdraw(Modality::Touch));
+        assert_eq!(store.changed_ms_ago(at(20)), None);
+        let left: Vec<Modality> = store.facts(at(30), None).into_keys().collect();
+        assert_eq!(left, [Modality::Voice]);
+    }
+
+    #[test]
+    fn an_attack_is_news_without_a_comparison_and_is_not_withdrawn() {
+        let mut store = EvidenceStore::default();
+        let attack = |llr| Measured { llr, pad: PadOutcome::Attack, ..measured(0.0, 9) };
+        assert!(store.put(Modality::Touch, attack(None), at(10)));
+        assert!(store.put(Modality::Touch, attack(Some(Llr(3.0))), at(20)));
+        assert!(store.withdraw(Modality::Touch));
+        let facts = store.facts(at(30), None);
+        assert_eq!(facts[&Modality::Touch].pad, PadOutcome::Attack);
+        assert_eq!(facts[&Modality::Touch].llr, None);
     }
 
     #[test]

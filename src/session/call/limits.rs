@@ -65,6 +65,9 @@ pub struct CallRules {
     pub llr_step: f64,
     /// Time after which fading evidence is judged anew, in milliseconds.
     pub recheck_ms: DurationMs,
+    /// A question that is not accepted is decided at its deadline and no sooner: when a refusal comes would tell
+    /// whether there was anybody to compare with.
+    pub constant_time: bool,
 }
 
 impl CallRules {
@@ -78,6 +81,7 @@ impl CallRules {
             risk_step: 5,
             llr_step: 0.5,
             recheck_ms: 10_000,
+            constant_time: false,
         }
     }
 }

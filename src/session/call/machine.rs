@@ -1,9 +1,9 @@
 //! The session itself: (state, event, now) → effects.
 
 use crate::domain::{AgeClass, IntentId, SessionChannel, SubjectId, Timestamp};
-use crate::policy::Outcome;
 use crate::policy::session::{RoutingFacts, SessionFacts, SessionVerdict, SubjectStanding};
 use crate::session::call::asks::Asks;
+use crate::session::call::attempt::Counting;
 use crate::session::call::challenge::Challenges;
 use crate::session::call::context::Surroundings;
 use crate::session::call::effect::{Effect, OpenRecord};
@@ -85,8 +85,8 @@ pub struct CallSession {
     pub(super) news: bool,
     /// The client wants an update whatever is new.
     pub(super) wants_update: bool,
-    /// What was counted as an attempt on the claimed subject.
-    pub(super) counted: Option<Outcome>,
+    /// What was counted as attempts on the claimed subject.
+    pub(super) counting: Counting,
 }
 
 impl CallSession {
@@ -124,7 +124,7 @@ impl CallSession {
             judged_at: now,
             news: true,
             wants_update: false,
-            counted: None,
+            counting: Counting::default(),
         };
         let mut effects = vec![Effect::Keep(session.open_record())];
         session.send_kept(Response::Opened, &mut effects);
@@ -176,6 +176,7 @@ impl CallSession {
             Event::Evidence { modality, measured } => {
                 self.news |= self.evidence.put(modality, measured, self.now);
             }
+            Event::Withdrawn { modality } => self.news |= self.evidence.withdraw(modality),
             Event::Window { modality, llr, from } => self.window(modality, llr, from, effects),
             Event::Found { kind, finding } => {
                 let noted = self.around.find(kind, finding);
@@ -252,6 +253,11 @@ impl CallSession {
             Phase::Ended(ended) => Some(ended),
             _ => None,
         }
+    }
+
+    /// Whether audio is to come.
+    pub fn expects_audio(&self) -> bool {
+        self.audio
     }
 
     /// Whether it is ending or has ended.

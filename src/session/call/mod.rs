@@ -7,6 +7,7 @@
 //! say, in order, and answers those that ask for an answer.
 
 pub mod asks;
+pub mod attempt;
 pub mod challenge;
 mod clock;
 pub mod context;
@@ -28,6 +29,7 @@ pub(crate) mod tests;
 pub mod voice;
 pub mod words;
 
+pub use attempt::Attempted;
 pub use effect::{Effect, OpenRecord, Record, after_restart};
 pub use event::Event;
 pub use evidence::{Measured, Standing};

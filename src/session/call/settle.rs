@@ -1,7 +1,6 @@
 //! Judging where things stand, deciding what is asked, ending.
 
-use crate::domain::{Decision, DecisionId, Finding, NextStep, SessionReason, Timestamp};
-use crate::policy::Outcome;
+use crate::domain::{Decision, DecisionId, Finding, NextStep, Timestamp};
 use crate::policy::session::{
     DecisionFacts, IntentAsked, RoutingFacts, SessionFacts, SubjectStanding,
 };
@@ -61,7 +60,10 @@ impl CallSession {
         for (ask, asked, deadline) in self.questions() {
             let assessment = self.assess(Some(ask), asked, true, judge);
             challenge |= assessment.verdict.next == NextStep::Challenge;
-            let final_now = !can_wait(assessment.verdict.decision) || deadline <= self.now;
+            let decision = assessment.verdict.decision;
+            let settled =
+                !can_wait(decision) && (!self.rules.constant_time || decision == Decision::Accept);
+            let final_now = settled || deadline <= self.now;
             if final_now {
                 self.decide(assessment, effects);
             } else {
@@ -144,32 +146,10 @@ impl CallSession {
     /// A question is decided: it is to be recorded before it is answered.
     fn decide(&mut self, assessment: Assessment, effects: &mut Vec<Effect>) {
         if self.asks.decide(&assessment) {
-            let attempt = self.attempt(&assessment);
-            let record = Record { assessment, end: None, attempt };
+            let attempted = self.counting.count(&assessment);
+            let record = Record { assessment, end: None, attempted };
             effects.push(Effect::Record(Box::new(record)));
         }
-    }
-
-    /// What a decision means for the lock of the subject. A session is one attempt however much it asks; it
-    /// counts again only where the evidence came to another conclusion. What was decided without evidence
-    /// about the person counts for nothing: whoever tries has learned nothing.
-    fn attempt(&mut self, assessment: &Assessment) -> Option<Outcome> {
-        let verdict = &assessment.verdict;
-        verdict.fused?;
-        let says = |reason| verdict.reasons.contains(&reason);
-        let outcome = match verdict.decision {
-            Decision::Reject if says(SessionReason::EvidenceAgainst) => Outcome::Failed,
-            Decision::Accept if says(SessionReason::EvidenceFor) => Outcome::Passed,
-            _ => Outcome::Uncertain,
-        };
-        // A pass that turns doubtful is still the pass that was counted.
-        let same = self.counted == Some(outcome)
-            || (outcome == Outcome::Uncertain && self.counted.is_some());
-        if same {
-            return None;
-        }
-        self.counted = Some(outcome);
-        Some(outcome)
     }
 
     /// The session begins to end.
@@ -210,8 +190,8 @@ impl CallSession {
     }
 
     fn record_end(&mut self, end: SessionEnd, last: Assessment, effects: &mut Vec<Effect>) {
-        let attempt = self.attempt(&last);
-        let record = Record { assessment: last.clone(), end: Some(end), attempt };
+        let attempted = self.counting.count(&last);
+        let record = Record { assessment: last.clone(), end: Some(end), attempted };
         effects.push(Effect::Record(Box::new(record)));
         self.phase = Phase::Recording { end, last: Box::new(last), kept: Kept::Writing };
     }
@@ -223,6 +203,7 @@ impl CallSession {
         decision: DecisionId,
         effects: &mut Vec<Effect>,
     ) {
+        self.counting.recorded(&ask);
         match ask {
             Some(ask) => {
                 if let Some(decided) = self.asks.recorded(&ask, decision) {
@@ -243,6 +224,7 @@ impl CallSession {
     /// A decision could not be recorded: it is tried again.
     pub(super) fn not_recorded(&mut self, ask: Option<AskId>) {
         let retry_at = self.now.plus_ms(RETRY_MS);
+        self.counting.not_recorded(&ask);
         match ask {
             Some(ask) => self.asks.not_recorded(&ask, retry_at),
             None => {
@@ -263,15 +245,12 @@ impl CallSession {
                 self.decide(assessment, effects);
             }
         }
-        if let Phase::Recording { end, last, kept: Kept::Failed { retry_at } } = &self.phase
-            && *retry_at <= self.now
+        // What it rests on may not be usable any more: that can be why it was not recorded.
+        if let Phase::Recording { end, kept: Kept::Failed { retry_at }, .. } = self.phase
+            && retry_at <= self.now
         {
-            let record =
-                Record { assessment: last.as_ref().clone(), end: Some(*end), attempt: None };
-            effects.push(Effect::Record(Box::new(record)));
-            if let Phase::Recording { kept, .. } = &mut self.phase {
-                *kept = Kept::Writing;
-            }
+            let last = self.assess(None, self.session_question(), false, judge);
+            self.record_end(end, last, effects);
         }
     }
 

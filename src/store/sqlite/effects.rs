@@ -10,6 +10,7 @@ use super::feedback;
 use super::keys::{Handle, TenantKeys};
 use super::ledger::ONLY;
 use super::phone_numbers;
+use super::policies;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
 use super::table::{Row, Table, Value};
@@ -95,6 +96,7 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
             let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
             store_tenant(work, doc).await
         }
+        Effect::ChangePolicy { act, by, file } => policies::change(work, &act, &by, file).await,
         Effect::SetCalibration(calibration) => {
             let calibration = calibration.map(|calibration| *calibration);
             let doc = TenantDoc { calibration, ..work.tenant.doc.clone() };

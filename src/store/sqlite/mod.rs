@@ -14,6 +14,7 @@ mod keys;
 mod ledger;
 mod open;
 mod phone_numbers;
+mod policies;
 mod read;
 mod renew;
 mod requests;
@@ -35,6 +36,7 @@ pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
 use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::policy::session::PolicyLedger;
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
     DecisionRecord, Directory, Erasure, ErasureState, FeedbackFilter, FeedbackLog, IdempotencyKey,
@@ -230,6 +232,15 @@ impl Directory for SqliteStore {
     fn pseudonym(&self, tenant: &TenantId, kind: &str, value: &str) -> Option<u64> {
         let tenant = self.shared.directory().tenants.get(tenant).cloned()?;
         Some(tenant.pseudonym(kind, value))
+    }
+
+    fn policies(&self, tenant: &TenantId) -> Arc<PolicyLedger> {
+        let directory = self.shared.directory();
+        directory.policies.get(tenant).map(|entry| Arc::clone(&entry.ledger)).unwrap_or_default()
+    }
+
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
+        Box::pin(policies::file(&self.shared, tenant, sha256))
     }
 
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {

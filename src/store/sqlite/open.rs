@@ -13,6 +13,7 @@ use super::errors;
 use super::feedback;
 use super::keys::RootKeys;
 use super::ledger::{Ledger, ONLY, RowSum};
+use super::policies::{self, PolicyEntry};
 use super::schema;
 use super::shared::{ApiKey, DirectoryState, ErasureEntry, Lookup, Tenant, short};
 use super::table::{Row, Table, Value, select};
@@ -224,6 +225,11 @@ impl Scanned {
                 let id = entry.erasure.receipt.clone();
                 self.directory.erasures.insert(id, entry.into());
             }
+            Table::PolicyLedger => {
+                let entry = PolicyEntry::open(self.owner(&row)?, row)?;
+                self.directory.policies.insert(entry.tenant.clone(), entry.into());
+            }
+            Table::PolicyFile => policies::check(self.owner(&row)?, &row)?,
             Table::Subject => {
                 let lookup = short(&row.array(3)?);
                 self.versions.push((lookup, row.version));

@@ -1,4 +1,9 @@
 //! A fresh rotation for all embeddings of a tenant.
+//!
+//! Samples of behavior have none and are left as they are. An embedding of a voice is a direction without names: turned, it
+//! still compares and tells nothing. A sample is values with names and units (a hold time in ms, a count of keys), compared value by
+//! value: a rotation would have to be undone for every use by a key that lies where the subject's key lies, so it would be a second
+//! seal and no protection of its own. What renews a stolen profile of typing is another text.
 
 use std::sync::Arc;
 

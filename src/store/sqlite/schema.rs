@@ -10,8 +10,9 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_behavior.sql"),
-    include_str!("migrations/0003_feedback.sql"),
-    include_str!("migrations/0004_phone_number.sql"),
+    include_str!("migrations/0003_policies.sql"),
+    include_str!("migrations/0004_feedback.sql"),
+    include_str!("migrations/0005_phone_number.sql"),
 ];
 
 /// The newest schema version.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::doc::{self, ApiKeyDoc, ErasureDoc, TenantDoc};
 use super::keys::{RootKeys, TenantKeys};
+use super::policies::PolicyEntry;
 use super::table::Row;
 use crate::crypto::{Entropy, PresentedKey, Rotation, RotationSeed};
 use crate::domain::{ApiKeyId, ReceiptId, SubjectId, TenantId, Timestamp};
@@ -30,12 +31,13 @@ pub(super) struct Shared {
     pub head: watch::Sender<AuditHead>,
 }
 
-/// Tenants, API keys and erasures: few, read on every call, so held in memory.
+/// Tenants, API keys, erasures and which policies there are: few, read on every call, so held in memory.
 #[derive(Default)]
 pub(super) struct DirectoryState {
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
     pub keys: HashMap<ApiKeyId, Arc<ApiKey>>,
     pub erasures: HashMap<ReceiptId, Arc<ErasureEntry>>,
+    pub policies: HashMap<TenantId, Arc<PolicyEntry>>,
 }
 
 /// A tenant with its keys.
@@ -71,6 +73,7 @@ pub(super) enum Change {
     Tenant(Arc<Tenant>),
     ApiKey(Arc<ApiKey>),
     Erasure(Arc<ErasureEntry>),
+    Policies(Arc<PolicyEntry>),
 }
 
 impl Shared {
@@ -138,6 +141,9 @@ impl DirectoryState {
             }
             Change::Erasure(entry) => {
                 self.erasures.insert(entry.erasure.receipt.clone(), entry);
+            }
+            Change::Policies(entry) => {
+                self.policies.insert(entry.tenant.clone(), entry);
             }
         }
     }

@@ -27,6 +27,8 @@ pub(super) enum Table {
     Audit,
     Erasure,
     BehaviorProfile,
+    PolicyLedger,
+    PolicyFile,
     Feedback,
     PhoneNumber,
 }
@@ -95,6 +97,12 @@ macro_rules! select {
     (behavior_profile $tail:literal) => {
         concat!("SELECT id, subject, sealed, version, mac FROM behavior_profile ", $tail)
     };
+    (policy_ledger $tail:literal) => {
+        concat!("SELECT id, tenant, sealed, version, mac FROM policy_ledger ", $tail)
+    };
+    (policy_file $tail:literal) => {
+        concat!("SELECT id, tenant, sealed, version, mac FROM policy_file ", $tail)
+    };
     (feedback $tail:literal) => {
         concat!(
             "SELECT n, decision_id, tenant, at, kind, subject, sealed, version, mac FROM feedback ",
@@ -150,6 +158,8 @@ static AUDIT: Spec = spec!(
 );
 static ERASURE: Spec = spec!(erasure, "id", "tenant", "sealed");
 static BEHAVIOR_PROFILE: Spec = spec!(behavior_profile, "id", "subject", "sealed");
+static POLICY_LEDGER: Spec = spec!(policy_ledger, "id", "tenant", "sealed");
+static POLICY_FILE: Spec = spec!(policy_file, "id", "tenant", "sealed");
 static FEEDBACK: Spec =
     spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
 static PHONE_NUMBER: Spec = spec!(phone_number, "id", "number", "subject", "sealed");
@@ -166,6 +176,8 @@ impl Table {
         Table::Audit,
         Table::Erasure,
         Table::BehaviorProfile,
+        Table::PolicyLedger,
+        Table::PolicyFile,
         Table::Feedback,
         Table::PhoneNumber,
     ];
@@ -174,8 +186,9 @@ impl Table {
     pub fn since(self) -> i64 {
         match self {
             Table::BehaviorProfile => 2,
-            Table::Feedback => 3,
-            Table::PhoneNumber => 4,
+            Table::PolicyLedger | Table::PolicyFile => 3,
+            Table::Feedback => 4,
+            Table::PhoneNumber => 5,
             _ => 1,
         }
     }
@@ -193,6 +206,8 @@ impl Table {
             Table::Audit => &AUDIT,
             Table::Erasure => &ERASURE,
             Table::BehaviorProfile => &BEHAVIOR_PROFILE,
+            Table::PolicyLedger => &POLICY_LEDGER,
+            Table::PolicyFile => &POLICY_FILE,
             Table::Feedback => &FEEDBACK,
             Table::PhoneNumber => &PHONE_NUMBER,
         }

@@ -86,16 +86,13 @@ pub(super) fn take_in(
     Ok(taken)
 }
 
-/// Remembers captures that matched, except those at the places `but`, which the profile holds as samples.
-pub(super) fn remember(
+/// Remembers captures that matched by their fingerprints; the oldest go where there are too many.
+pub(in crate::usecase) fn remember(
     rules: &BehaviorRules,
     profile: &mut BehaviorProfile,
-    seen: &[Seen],
-    used: &[usize],
-    but: &[usize],
+    fingerprints: impl IntoIterator<Item = Vec<u8>>,
 ) {
-    let new = used.iter().filter(|i| !but.contains(i)).filter_map(|i| seen.get(*i));
-    let new = new.map(|s| s.fingerprint.clone()).filter(|f| !f.is_empty());
+    let new = fingerprints.into_iter().filter(|f| !f.is_empty());
     profile.seen.extend(new.map(SecretBytes::new));
     let most = usize::try_from(rules.remembered_captures).unwrap_or(usize::MAX);
     let over = profile.seen.len().saturating_sub(most);

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::policy::{Standing, Verdict, admit};
 use crate::store::{BehaviorProfile, BehaviorSnapshot, ProfileKind, SampleOrigin};
 use crate::usecase::UseCaseError;
-use crate::usecase::behavior::models::BehaviorModels;
+use crate::usecase::behavior::models::{BehaviorModels, BehaviorTemplate};
 use crate::usecase::behavior::probe::{Seen, failed, findings};
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner};
@@ -26,7 +26,7 @@ pub(super) struct Compared {
 }
 
 /// The samples of a profile.
-pub(super) fn samples(
+pub(in crate::usecase) fn samples(
     profile: &BehaviorProfile,
     only: Option<SampleOrigin>,
 ) -> Result<Vec<Sample>, UseCaseError> {
@@ -38,7 +38,7 @@ pub(super) fn samples(
 }
 
 /// Fingerprints of all captures that a profile remembers.
-pub(super) fn known(profile: &BehaviorProfile) -> Vec<&[u8]> {
+pub(in crate::usecase) fn known(profile: &BehaviorProfile) -> Vec<&[u8]> {
     let own = profile.samples.iter().map(|s| s.fingerprint.as_slice());
     own.chain(profile.seen.iter().map(|s| s.as_slice())).filter(|f| !f.is_empty()).collect()
 }
@@ -83,9 +83,8 @@ pub(super) fn compare(
 ) -> Result<Compared, UseCaseError> {
     let enrolled = samples(profile, None)?;
     let findings = findings(models, seen, &known(profile));
-    let fits = |sample: &Sample| enrolled.first().is_some_and(|e| same_shape(e, sample));
     let with_samples = seen.iter().enumerate().filter_map(|(i, s)| Some((i, s.sample.as_ref()?)));
-    let (fitting, others): (Vec<_>, Vec<_>) = with_samples.partition(|(_, s)| fits(s));
+    let (fitting, others): (Vec<_>, Vec<_>) = with_samples.partition(|(_, s)| fits(&enrolled, s));
     let (used, probe): (Vec<usize>, Vec<Sample>) =
         fitting.into_iter().map(|(i, s)| (i, s.clone())).unzip();
     let other_text = !others.is_empty();
@@ -95,20 +94,44 @@ pub(super) fn compare(
         return Ok(compared);
     }
     let template = models.template(&enrolled).map_err(ours)?;
-    compared.evidence = match template.score(&probe) {
-        Ok(evidence) => finite(evidence),
-        Err(BehaviorError::TooFew { .. }) => None,
-        Err(BehaviorError::Mismatch { .. }) => {
-            compared.other_text = true;
-            None
-        }
-        Err(error) => return Err(failed(0, error)),
-    };
+    match said(template.as_ref(), &probe)? {
+        Said::Evidence(evidence) => compared.evidence = Some(evidence),
+        Said::Nothing => {}
+        Said::OtherText => compared.other_text = true,
+    }
     Ok(compared)
 }
 
+/// Whether a sample is of the text, and has the shape, of a profile's samples.
+pub(in crate::usecase) fn fits(enrolled: &[Sample], sample: &Sample) -> bool {
+    enrolled.first().is_some_and(|e| same_shape(e, sample))
+}
+
+/// What a template says to a probe.
+pub(in crate::usecase) enum Said {
+    /// This.
+    Evidence(Evidence),
+    /// Nothing: there is too little, or what came out is not a number.
+    Nothing,
+    /// The probe is of another text.
+    OtherText,
+}
+
+/// Compares a probe that fits, and is not empty. Runs in the engine.
+pub(in crate::usecase) fn said(
+    template: &dyn BehaviorTemplate,
+    probe: &[Sample],
+) -> Result<Said, UseCaseError> {
+    match template.score(probe) {
+        Ok(evidence) => Ok(finite(evidence).map_or(Said::Nothing, Said::Evidence)),
+        Err(BehaviorError::TooFew { .. }) => Ok(Said::Nothing),
+        Err(BehaviorError::Mismatch { .. }) => Ok(Said::OtherText),
+        Err(error) => Err(failed(0, error)),
+    }
+}
+
 /// A stored profile that cannot be used is a defect of ours, not of the request.
-pub(super) fn ours(error: BehaviorError) -> UseCaseError {
+pub(in crate::usecase) fn ours(error: BehaviorError) -> UseCaseError {
     UseCaseError::Internal(Box::new(error))
 }
 
@@ -133,6 +156,17 @@ pub(in crate::usecase) fn standing_for(
     background: &ArtifactRef,
     now: Timestamp,
 ) -> (Standing, Option<ConsentProof>) {
+    standing_with(purpose, snapshot, snapshot.and_then(complete), background, now)
+}
+
+/// The same with a profile of the snapshot, or none.
+pub(in crate::usecase) fn standing_with(
+    purpose: Purpose,
+    snapshot: Option<&BehaviorSnapshot>,
+    profile: Option<&BehaviorProfile>,
+    background: &ArtifactRef,
+    now: Timestamp,
+) -> (Standing, Option<ConsentProof>) {
     let Some(snapshot) = snapshot else {
         let unknown = Standing {
             refused: None,
@@ -144,7 +178,6 @@ pub(in crate::usecase) fn standing_for(
         return (unknown, None);
     };
     let consent = ConsentProof::find(snapshot.opted_out, &snapshot.consents, purpose, now);
-    let profile = complete(snapshot);
     let standing = Standing {
         refused: consent.as_ref().err().copied(),
         locked: snapshot.attempts.is_locked(now),

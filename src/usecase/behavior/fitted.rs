@@ -38,6 +38,13 @@ impl Fitted {
         let names = SampleKind::ALL.map(|kind| (kind, builtin::reference(kind)));
         Ok(Self::new(builtin::all().map_err(ours)?, names.to_vec()))
     }
+
+    /// The same, with what it counts how a device is held.
+    #[must_use]
+    pub fn with_motion(mut self, weight: f64) -> Self {
+        self.backgrounds.motion_weight = weight;
+        self
+    }
 }
 
 /// What is kept of a capture beside its sample.
@@ -117,6 +124,12 @@ impl BehaviorHistory for Past {
         findings(capture, &history).into_iter().map(shown).collect()
     }
 
+    fn holds(&self, fingerprint: &[u8]) -> bool {
+        let trace: Option<Trace> = serde_json::from_slice(fingerprint).ok();
+        let own = trace.and_then(|trace| trace.fingerprint);
+        own.is_some_and(|own| own.is_one_of(&self.fingerprints))
+    }
+
     fn add(&mut self, fingerprint: &[u8]) {
         // The tempo stays that of before: the captures of one request may all be of one bad day.
         self.take(fingerprint);
@@ -181,6 +194,8 @@ mod tests {
         let replay = BehaviorFinding::Replay;
         assert_eq!(state(&history.findings(&first), replay), Finding::Present);
         assert_eq!(state(&history.findings(&other), replay), Finding::Absent);
+        let holds = |capture: &Capture| history.holds(&models.fingerprint(capture));
+        assert!(holds(&first) && !holds(&other) && !history.holds(b"no fingerprint"));
         history.add(&models.fingerprint(&other));
         assert_eq!(state(&history.findings(&other), replay), Finding::Present);
         let fresh = models.history(&[]);

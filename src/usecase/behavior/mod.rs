@@ -10,7 +10,7 @@
 //! and because behavior, the weaker evidence, must not forgive failed attempts by voice. One for all
 //! profiles, because else each text and device would give an impostor fresh tries.
 
-mod adapt;
+pub(in crate::usecase) mod adapt;
 pub(in crate::usecase) mod compare;
 mod enroll;
 mod fitted;
@@ -18,7 +18,7 @@ mod judge;
 pub mod models;
 mod observe;
 pub mod output;
-mod probe;
+pub(in crate::usecase) mod probe;
 mod profiles;
 pub(in crate::usecase) mod verify;
 

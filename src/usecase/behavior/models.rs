@@ -41,6 +41,9 @@ pub trait BehaviorHistory {
     /// Cues of attacks in a capture; reveal no content.
     fn findings(&self, capture: &Capture) -> Vec<ShownFinding>;
 
+    /// Whether the capture with this fingerprint is one of them.
+    fn holds(&self, fingerprint: &[u8]) -> bool;
+
     /// One more capture, by its fingerprint.
     fn add(&mut self, fingerprint: &[u8]);
 }

@@ -10,7 +10,7 @@ use crate::crypto::sha256;
 use crate::domain::{Finding, Reason};
 use crate::store::ProfileKey;
 use crate::usecase::UseCaseError;
-use crate::usecase::behavior::models::BehaviorModels;
+use crate::usecase::behavior::models::{BehaviorHistory, BehaviorModels};
 use crate::usecase::behavior::{MAX_CAPTURES, models};
 use crate::usecase::core::Inner;
 use crate::usecase::failure::invalid;
@@ -18,25 +18,25 @@ use crate::usecase::output::{BehaviorFinding, ShownFinding};
 
 /// A capture and what was made of it. Lives as long as the request.
 #[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) capture: Arc<Capture>,
+pub(in crate::usecase) struct Seen {
+    pub(in crate::usecase) capture: Arc<Capture>,
     /// Absent when it holds too little.
-    pub(super) sample: Option<Sample>,
-    pub(super) fingerprint: Vec<u8>,
+    pub(in crate::usecase) sample: Option<Sample>,
+    pub(in crate::usecase) fingerprint: Vec<u8>,
 }
 
 /// What captures would be enrolled as or compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CaptureKey {
-    pub(super) kind: SampleKind,
-    pub(super) device: Device,
+pub(in crate::usecase) struct CaptureKey {
+    pub(in crate::usecase) kind: SampleKind,
+    pub(in crate::usecase) device: Device,
     /// Which fixed text, if one.
-    pub(super) text_id: Option<String>,
+    pub(in crate::usecase) text_id: Option<String>,
 }
 
 impl CaptureKey {
     /// The same in the words of the store.
-    pub(super) fn profile(&self) -> ProfileKey {
+    pub(in crate::usecase) fn profile(&self) -> ProfileKey {
         let (kind, device) = (self.kind.into(), Some(self.device));
         ProfileKey { kind, device, text_id: self.text_id.clone() }
     }
@@ -70,7 +70,14 @@ pub(super) fn findings(
     seen: &[Seen],
     known: &[&[u8]],
 ) -> Vec<ShownFinding> {
-    let mut history = models.history(known);
+    findings_in(models.history(known), seen)
+}
+
+/// The same with captures that came before.
+pub(in crate::usecase) fn findings_in(
+    mut history: Box<dyn BehaviorHistory>,
+    seen: &[Seen],
+) -> Vec<ShownFinding> {
     let mut found: Vec<ShownFinding> = Vec::new();
     for one in seen {
         for cue in history.findings(&one.capture) {
@@ -116,26 +123,45 @@ pub(super) fn failed(index: usize, error: BehaviorError) -> UseCaseError {
     }
 }
 
-/// Checks a capture and takes from it what is needed; the events end here.
-pub(super) fn look_at(
-    models: &dyn BehaviorModels,
+/// Checks a capture, the `index`th of its request.
+pub(in crate::usecase) fn checked(
     index: usize,
     raw: RawCapture,
-) -> Result<(CaptureKey, Seen), UseCaseError> {
+) -> Result<(CaptureKey, Capture), UseCaseError> {
     let capture = raw.check().map_err(|error| failed(index, error))?;
+    Ok((key_of(&capture), capture))
+}
+
+/// Takes from a checked capture what is needed.
+pub(in crate::usecase) fn features(
+    models: &dyn BehaviorModels,
+    index: usize,
+    key: &CaptureKey,
+    capture: Capture,
+) -> Result<Seen, UseCaseError> {
     let sample = match models.extract(&capture) {
         Ok(sample) => Some(sample),
         Err(BehaviorError::TooFew { .. }) => None,
         Err(error) => return Err(failed(index, error)),
     };
-    let key = key_of(&capture);
     if sample.as_ref().is_some_and(|s| s.kind != key.kind || s.device != key.device) {
         let problem = "a sample is not of the kind of its capture";
         return Err(UseCaseError::Internal(problem.into()));
     }
     let mut fingerprint = models.fingerprint(&capture);
     fingerprint.truncate(models::MAX_FINGERPRINT_BYTES);
-    Ok((key, Seen { capture: Arc::new(capture), sample, fingerprint }))
+    Ok(Seen { capture: Arc::new(capture), sample, fingerprint })
+}
+
+/// Checks a capture and takes from it what is needed; the events end here.
+pub(super) fn look_at(
+    models: &dyn BehaviorModels,
+    index: usize,
+    raw: RawCapture,
+) -> Result<(CaptureKey, Seen), UseCaseError> {
+    let (key, capture) = checked(index, raw)?;
+    let seen = features(models, index, &key, capture)?;
+    Ok((key, seen))
 }
 
 /// Refuses a capture of another kind, device or text than the ones before it.

@@ -349,7 +349,10 @@ impl Inner {
             taken = adapt::take_in(rules, &mut profile, seen, may, &other.checked, at)?;
             which = may.get(..usize::try_from(taken).unwrap_or(0)).unwrap_or_default();
         }
-        adapt::remember(rules, &mut profile, &probe.seen, &compared.used, which);
+        // Those taken in are held as samples.
+        let new = compared.used.iter().filter(|i| !which.contains(i));
+        let new = new.filter_map(|i| Some(probe.seen.get(*i)?.fingerprint.clone()));
+        adapt::remember(rules, &mut profile, new);
         let (profile, consent) = (Box::new(profile), consent.clone());
         draft.effects.push(Effect::PutBehaviorProfile { profile, consent });
         Ok(taken)

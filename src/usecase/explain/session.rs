@@ -1,8 +1,10 @@
 //! A decision of a session for whoever asks about it: the customer, the agent who speaks with them, the analyst.
 
 use crate::domain::Event;
-use crate::policy::session::{Audience, DecisionRecord, Explanation};
-use crate::usecase::sessions::record::{END, FACTS, INCOMPLETE, SESSION, VERDICT, WOULD_CHANGE};
+use crate::policy::session::{Audience, DecisionRecord, Explanation, Outside};
+use crate::usecase::sessions::record::{
+    END, FACTS, INCOMPLETE, SESSION, TOLD, VERDICT, WOULD_CHANGE,
+};
 
 /// What a session decision rests on, as it was recorded; `None` for other records.
 fn recorded(event: &Event) -> Option<DecisionRecord> {
@@ -15,9 +17,17 @@ fn recorded(event: &Event) -> Option<DecisionRecord> {
     })
 }
 
-/// The sentences for an audience; `None` for records that are no decision of a session.
-pub(super) fn about(event: &Event, audience: Audience) -> Option<Vec<String>> {
-    let Explanation { headline, lines } = recorded(event)?.explain(audience);
+/// What was told outside in place of a decision; `None` where the policy did not ask for constant answers.
+pub(in crate::usecase) fn told(event: &Event) -> Option<Outside> {
+    serde_json::from_str(event.details.get(TOLD)?).ok()
+}
+
+/// The sentences for an audience; `None` for records that are no decision of a session. `outside`: no more than was
+/// told outside.
+pub(super) fn about(event: &Event, audience: Audience, outside: bool) -> Option<Vec<String>> {
+    let record = recorded(event)?;
+    let told = told(event).filter(|_| outside).map(|told| record.as_told(&told));
+    let Explanation { headline, lines } = told.unwrap_or(record).explain(audience);
     let mut sentences = vec![headline];
     sentences.extend(lines);
     if audience == Audience::Analyst {

@@ -59,7 +59,7 @@ fn of(event: Event) -> DecisionRecord {
 #[test]
 fn a_session_is_told_to_each_in_their_words() {
     let record = decided(1.0);
-    let told = |audience| explain(&record, Some(audience), true).join("\n");
+    let told = |audience| explain(&record, Some(audience), true, false).join("\n");
     let customer = told(Audience::Customer);
     assert!(customer.contains("your voice") && customer.contains("ask for a person"), "{customer}");
     assert!(!customer.chars().any(|c| c.is_ascii_digit()), "{customer}");
@@ -73,8 +73,8 @@ fn a_session_is_told_to_each_in_their_words() {
         assert!(analyst.contains(part), "{part}: {analyst}");
     }
     // Nobody in particular: as far as the reader may see.
-    assert_eq!(explain(&record, None, true).join("\n"), analyst);
-    assert_eq!(explain(&record, None, false).join("\n"), agent);
+    assert_eq!(explain(&record, None, true, false).join("\n"), analyst);
+    assert_eq!(explain(&record, None, false, false).join("\n"), agent);
 }
 
 #[test]
@@ -84,12 +84,12 @@ fn other_records_and_broken_ones_are_told_too() {
         event.decision = Some(decision);
         event.reasons = vec![Reason::SpeakLonger];
         let record = of(event);
-        let customer = explain(&record, Some(Audience::Customer), true).join("\n");
+        let customer = explain(&record, Some(Audience::Customer), true, false).join("\n");
         assert!(!customer.contains("LLR") && !customer.is_empty());
         assert_eq!(customer.contains("ask for a person"), decision != Decision::Accept);
-        let agent = explain(&record, Some(Audience::Agent), true).join("\n");
+        let agent = explain(&record, Some(Audience::Agent), true, false).join("\n");
         assert!(agent.contains(Reason::SpeakLonger.advice()), "{agent}");
-        let full = explain(&record, Some(Audience::Analyst), true).join("\n");
+        let full = explain(&record, Some(Audience::Analyst), true, false).join("\n");
         assert!(full.contains("Record 7"), "{full}");
     }
     // A verdict of another version cannot be read: every step that can be is told.
@@ -97,7 +97,7 @@ fn other_records_and_broken_ones_are_told_too() {
     if let Some(event) = &mut record.event {
         event.details.insert(VERDICT.to_owned(), "{}".to_owned());
     }
-    assert!(explain(&record, Some(Audience::Analyst), true)[0].contains("Record 7"));
+    assert!(explain(&record, Some(Audience::Analyst), true, false)[0].contains("Record 7"));
     record.event = None;
-    assert!(explain(&record, Some(Audience::Customer), true)[0].contains("erased"));
+    assert!(explain(&record, Some(Audience::Customer), true, false)[0].contains("erased"));
 }

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ConsentRefusal, Decision, Modality, PadOutcome, SubjectId};
+use crate::domain::{Decision, Modality, PadOutcome, SubjectId, TenantId};
+use crate::policy::admit;
 use crate::policy::session::SubjectStanding;
-use crate::policy::{Standing, admit};
 use crate::scoring::Side;
 use crate::session::call::{Event, Measured};
 use crate::usecase::UseCaseError;
 use crate::usecase::core::Inner;
 use crate::usecase::identify::{Question, look};
 use crate::usecase::sessions::hearing::Hearing;
+use crate::usecase::sessions::standing::session_standing;
 use crate::usecase::verify::standing;
 use crate::usecase::voice::Probe;
 
@@ -19,48 +20,54 @@ use crate::usecase::voice::Probe;
 #[derive(Default)]
 pub(super) struct Claimed {
     pub(super) subject: Option<SubjectId>,
-    /// Absent while there is nothing to compare with.
+    /// Where they stand with what the session uses of them whatever comes; absent until that is known.
+    pub(super) stands: Option<SubjectStanding>,
+    /// Their voice; absent while there is nothing to compare with.
     template: Option<Side>,
 }
 
-/// Where a subject stands, in the words of the session's policy. An opt-out comes first, so that nothing
-/// else is told about such a subject.
-fn session_standing(known: bool, standing: Standing) -> SubjectStanding {
-    match standing {
-        _ if !known => SubjectStanding::Unknown,
-        Standing { refused: Some(ConsentRefusal::OptedOut), .. } => SubjectStanding::OptedOut,
-        Standing { refused: Some(ConsentRefusal::NoCurrentConsent), .. } => {
-            SubjectStanding::NoConsent
-        }
-        Standing { locked: true, .. } => SubjectStanding::Locked,
-        Standing { has_template: false, .. } | Standing { model_matches: false, .. } => {
-            SubjectStanding::NotEnrolled
-        }
-        Standing { expired: true, .. } => SubjectStanding::Expired,
-        _ => SubjectStanding::Enrolled,
-    }
+async fn look_up_voice(
+    inner: &Inner,
+    tenant: &TenantId,
+    subject: &SubjectId,
+) -> Result<(SubjectStanding, Option<Side>), UseCaseError> {
+    let voice = inner.voice(tenant)?;
+    let snapshot = inner.snapshot(tenant, subject).await?;
+    let model = voice.extractor.artifact();
+    let (stands, _) = standing(snapshot.as_ref(), &model, inner.now());
+    let stands = session_standing(snapshot.is_some(), stands);
+    let print = snapshot.and_then(|s| s.voiceprint);
+    let template = match (stands, print) {
+        (SubjectStanding::Enrolled, Some(print)) => Some(voice.voiceprint_side(&print)?),
+        _ => None,
+    };
+    Ok((stands, template))
 }
 
 impl Claimed {
-    /// Reads where the subject stands now, and the template if it may be used.
+    /// Reads where the subject stands with what the session uses of them whatever comes: their voice where
+    /// audio is expected, otherwise all their profiles.
     pub(super) async fn look_up(
         &mut self,
         inner: &Inner,
-        tenant: &crate::domain::TenantId,
+        tenant: &TenantId,
         subject: SubjectId,
-    ) -> Result<SubjectStanding, UseCaseError> {
-        let voice = inner.voice(tenant)?;
-        let snapshot = inner.snapshot(tenant, &subject).await?;
-        let model = voice.extractor.artifact();
-        let (stands, _) = standing(snapshot.as_ref(), &model, inner.now());
-        let stands = session_standing(snapshot.is_some(), stands);
-        let print = snapshot.and_then(|s| s.voiceprint);
-        self.template = match (stands, print) {
-            (SubjectStanding::Enrolled, Some(print)) => Some(voice.voiceprint_side(&print)?),
-            _ => None,
+        audio: bool,
+    ) -> Result<(), UseCaseError> {
+        let (stands, template) = match audio {
+            true => look_up_voice(inner, tenant, &subject).await?,
+            false => {
+                let found = inner.parts.store.behavior(tenant, &subject, None).await?;
+                (inner.stands_with_any(found.as_ref(), inner.now()), None)
+            }
         };
-        self.subject = Some(subject);
-        Ok(stands)
+        (self.subject, self.stands, self.template) = (Some(subject), Some(stands), template);
+        Ok(())
+    }
+
+    /// Whether the voice of the subject may be compared with.
+    pub(super) fn has_voice(&self) -> bool {
+        self.template.is_some()
     }
 
     /// Compares all speech of the present person with the template.

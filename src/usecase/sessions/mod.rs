@@ -4,7 +4,11 @@
 //! ends it as incomplete.
 
 mod adapt;
+mod answer;
+mod bind;
+mod captures;
 mod claim;
+mod compare;
 mod hearing;
 mod policy;
 pub(in crate::usecase) mod record;
@@ -12,6 +16,7 @@ mod registry;
 mod service;
 mod shown;
 pub mod simulate;
+mod standing;
 mod texts;
 mod token;
 mod words;

@@ -1,19 +1,27 @@
 //! The policy that sessions are held against.
 
-use std::sync::Arc;
-
+use crate::domain::ArtifactRef;
 use crate::policy::session::{
-    ActivePolicy, Counterfactual, DEFAULT_POLICY, DecisionFacts, SessionFacts, SessionVerdict,
-    decide, shipped, what_would_change,
+    ActivePolicy, Counterfactual, DecisionFacts, Outside, SessionFacts, SessionVerdict,
+    constant_answer, decide, what_would_change,
 };
-use crate::scoring::fusion::Fusion;
 use crate::session::call::CallRules;
-use crate::usecase::UseCaseError;
 
 /// A checked policy of sessions.
 pub trait SessionPolicy: Send + Sync {
     /// What all that is known comes to.
     fn judge(&self, facts: &SessionFacts) -> SessionVerdict;
+
+    /// Name and version, where it has one.
+    fn version(&self) -> Option<ArtifactRef> {
+        None
+    }
+
+    /// What is told to who may not know the verdict, where the policy asks for constant answers. `last`: it is a
+    /// decision, not an estimate on the way.
+    fn told(&self, _: &DecisionFacts, _: &SessionVerdict, _last: bool) -> Option<Outside> {
+        None
+    }
 
     /// What the machine takes from the policy.
     fn rules(&self) -> CallRules;
@@ -32,10 +40,19 @@ impl SessionPolicy for ActivePolicy {
         decide(self, facts)
     }
 
+    fn version(&self) -> Option<ArtifactRef> {
+        Some(self.version().clone())
+    }
+
+    fn told(&self, facts: &DecisionFacts, verdict: &SessionVerdict, last: bool) -> Option<Outside> {
+        constant_answer(self, facts, verdict, last)
+    }
+
     fn rules(&self) -> CallRules {
         let file = self.file();
         CallRules {
             min_net_speech_ms: file.evidence.min_net_speech_ms,
+            constant_time: file.constant_answers,
             ..CallRules::new(file.session_intent.clone())
         }
     }
@@ -47,11 +64,4 @@ impl SessionPolicy for ActivePolicy {
     fn remembers_numbers(&self) -> bool {
         self.file().remember_numbers
     }
-}
-
-/// The policy of a server that was given none.
-pub(super) fn default_policy(fusion: &Fusion) -> Result<Arc<dyn SessionPolicy>, UseCaseError> {
-    let found = shipped(DEFAULT_POLICY, fusion.clone());
-    let policy = found.ok_or_else(|| UseCaseError::Internal("no policy is shipped".into()))?;
-    Ok(Arc::new(policy.map_err(|error| UseCaseError::Internal(Box::new(error)))?))
 }

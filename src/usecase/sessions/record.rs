@@ -7,12 +7,15 @@ use crate::domain::{
     AuditKind, Authorization, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId,
     SubjectId, TenantId, Timestamp,
 };
+use crate::policy::session::{ActivePolicy, ShadowComparison};
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
-use crate::store::{DecisionFilter, Effect, PageRequest};
+use crate::store::{DecisionFilter, PageRequest};
 use crate::usecase::UseCaseError;
 use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::Caller;
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, target};
+use crate::usecase::sessions::bind::Unrecorded;
+use crate::usecase::sessions::captures::Spoke;
 use crate::usecase::sessions::policy::SessionPolicy;
 
 /// Acts of audit records.
@@ -29,6 +32,10 @@ const INTENT: &str = "intent";
 pub(in crate::usecase) const FACTS: &str = "facts";
 pub(in crate::usecase) const VERDICT: &str = "verdict";
 pub(in crate::usecase) const WOULD_CHANGE: &str = "would_change";
+/// What was told outside; only where the policy asks for constant answers.
+pub(in crate::usecase) const TOLD: &str = "told";
+/// Only where a policy ran in shadow.
+pub(in crate::usecase) const SHADOW: &str = "shadow";
 pub(in crate::usecase) const END: &str = "end";
 pub(in crate::usecase) const INCOMPLETE: &str = "incomplete";
 const OPEN_MS: &str = "open_ms";
@@ -37,14 +44,17 @@ const OPEN_MS: &str = "open_ms";
 const PAGE: u32 = 1_000;
 
 /// What may be kept of a session that is accepted.
+#[derive(Clone, Copy)]
 pub(super) struct Kept<'a> {
+    /// Captures that spoke for the person.
+    pub(super) spoke: &'a [Spoke],
     /// Where the call comes from.
     pub(super) number: Option<&'a PhoneNumber>,
     /// The caller's voice, and what vouched for them besides it.
     pub(super) heard: Option<&'a (Heard, Authorization)>,
 }
 
-fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
+pub(super) fn detail(event: &mut Event, name: &str, value: impl Into<String>) {
     event.details.insert(name.to_owned(), value.into());
 }
 
@@ -72,23 +82,33 @@ impl Inner {
         Err(UseCaseError::Conflict)
     }
 
-    /// Records a decision, and counts the attempt it is; taken anew when the subject changes in between.
+    /// Records a decision, counts the attempts it is, and remembers the captures that spoke for the person; taken
+    /// anew when the subject changes in between, so that nothing is decided on what may not be used any more.
     pub(super) async fn record_decision(
         &self,
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
-        kept: &Kept<'_>,
-    ) -> Result<(DecisionId, bool), UseCaseError> {
-        let would_change = self.would_change(record, policy).await?;
+        held: (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
+        kept: Kept<'_>,
+    ) -> Result<(DecisionId, bool), Unrecorded> {
+        let beside = self.beside(record, held).await?;
         for _ in 0..MAX_TRIES {
-            let (mut draft, adapted) = self.decision_draft(by, session, record, kept).await?;
-            detail(&mut draft.event, WOULD_CHANGE, &would_change);
-            match self.record(&by.tenant, draft).await {
-                Err(UseCaseError::Conflict) => {}
-                Err(error) => return Err(error),
-                Ok(decision) => {
+            let mut draft = self.decision_draft(by, session, record)?;
+            for (name, value) in &beside {
+                detail(&mut draft.event, name, value);
+            }
+            let recorded = match self.bind_subject(&by.tenant, record, kept, &mut draft).await {
+                Ok(adapted) => {
+                    let recorded = self.record(&by.tenant, draft).await;
+                    recorded.map(|id| (id, adapted)).map_err(Unrecorded::from)
+                }
+                Err(why) => Err(why),
+            };
+            match recorded {
+                Err(Unrecorded::Failed(UseCaseError::Conflict)) => {}
+                Err(why) => return Err(why),
+                Ok((decision, adapted)) => {
                     if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
                         self.refresh(by, subject).await?;
                     }
@@ -96,31 +116,43 @@ impl Inner {
                 }
             }
         }
-        Err(UseCaseError::Conflict)
+        Err(UseCaseError::Conflict.into())
     }
 
-    /// What would have changed a decision, found while its policy is in force. It is many decisions, so the engine
-    /// takes them.
-    async fn would_change(
+    /// What is recorded beside a decision, by names of details: what would have changed it, found while its policy is
+    /// in force, and what the policy in shadow would have decided. It is many decisions, so the engine takes them.
+    async fn beside(
         &self,
         record: &Record,
-        policy: &Arc<dyn SessionPolicy>,
-    ) -> Result<String, UseCaseError> {
-        let policy = Arc::clone(policy);
+        (policy, shadow): (&Arc<dyn SessionPolicy>, Option<&Arc<ActivePolicy>>),
+    ) -> Result<Vec<(&'static str, String)>, UseCaseError> {
+        let (policy, shadow) = (Arc::clone(policy), shadow.cloned());
         let (facts, verdict) = (record.assessment.facts.clone(), record.assessment.verdict.clone());
-        let found = self.compute(move || policy.would_change(&facts, &verdict)).await;
+        let told = policy.told(&facts, &verdict, true);
+        let work = move || {
+            let compared = shadow.map(|shadow| ShadowComparison::make(&verdict, &shadow, &facts));
+            (policy.would_change(&facts, &verdict), compared)
+        };
         // A busy server still records the decision.
+        let found = self.compute(work).await;
         let found = found.inspect_err(|error| tracing::warn!(%error, "no counterfactuals"));
-        Ok(serde_json::to_string(&found.unwrap_or_default())?)
+        let (would_change, compared) = found.unwrap_or_default();
+        let mut beside = vec![(WOULD_CHANGE, serde_json::to_string(&would_change)?)];
+        if let Some(told) = told {
+            beside.push((TOLD, serde_json::to_string(&told)?));
+        }
+        if let Some(compared) = compared {
+            beside.push((SHADOW, serde_json::to_string(&compared)?));
+        }
+        Ok(beside)
     }
 
-    async fn decision_draft(
+    fn decision_draft(
         &self,
         by: &Caller,
         session: &SessionId,
         record: &Record,
-        kept: &Kept<'_>,
-    ) -> Result<(Draft, bool), UseCaseError> {
+    ) -> Result<Draft, UseCaseError> {
         let assessment = &record.assessment;
         let verdict = &assessment.verdict;
         let act = if record.end.is_some() { ACT_ENDED } else { ACT_DECIDED };
@@ -141,35 +173,8 @@ impl Inner {
             detail(event, END, end.as_str());
             detail(event, INCOMPLETE, end.is_incomplete().to_string());
         }
-        let Some((subject, _)) = &assessment.claim else { return Ok((draft, false)) };
-        event.subject = Some(subject.clone());
-        let Some(snapshot) = self.snapshot(&by.tenant, subject).await? else {
-            return Ok((draft, false));
-        };
-        draft.subject = Some(target(&snapshot));
-        let accepted = verdict.decision == Decision::Accept;
-        if let Some(number) = kept.number.filter(|_| accepted) {
-            let number = number.clone();
-            draft.effects.push(Effect::AddPhoneNumber { number, remembered: true });
-        }
-        let adapted = match kept.heard.filter(|_| accepted) {
-            Some((heard, vouched)) => {
-                let voice = self.voice(&by.tenant)?;
-                self.adapt_voice(&mut draft, &voice, heard, &snapshot, vouched)?
-            }
-            None => false,
-        };
-        if let Some(outcome) = record.attempt {
-            let rules = &self.parts.policy.attempts;
-            let after = snapshot.attempts.after(outcome, draft.at, rules);
-            if after != snapshot.attempts {
-                draft.effects.push(Effect::SetAttempts(after));
-                if let Some(until) = after.locked_until.filter(|until| draft.at < *until) {
-                    detail(&mut draft.event, "locked_until", until.to_string());
-                }
-            }
-        }
-        Ok((draft, adapted))
+        event.subject = assessment.claim.as_ref().map(|(subject, _)| subject.clone());
+        Ok(draft)
     }
 
     /// Records the sessions that were open when the server stopped as ended and incomplete; how many. None

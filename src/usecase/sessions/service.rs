@@ -1,12 +1,11 @@
 //! Opening, resuming, reading and ending sessions.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
 use crate::domain::{PhoneNumber, SessionId};
-use crate::scoring::fusion::Fusion;
 use crate::session::call::{CallLimits, CallSession, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
@@ -14,11 +13,12 @@ use crate::usecase::command::Caller;
 use crate::usecase::core::{Inner, Shared};
 use crate::usecase::failure::invalid;
 use crate::usecase::identify::Question;
+use crate::usecase::policies::{Held, Policies};
 use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
+use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::policy::{SessionPolicy, default_policy};
 use crate::usecase::sessions::registry::{Entry, Registry};
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
@@ -39,28 +39,19 @@ const MAX_CONTEXT: usize = 32;
 pub(in crate::usecase) struct Sessions {
     registry: Registry,
     pub(super) tokens: Tokens,
-    policy: RwLock<Arc<dyn SessionPolicy>>,
+    pub(in crate::usecase) policies: Policies,
     limits: CallLimits,
 }
 
 impl Sessions {
-    /// No session yet; the policy is the shipped default.
-    pub(in crate::usecase) fn new(fusion: &Fusion) -> Result<Self, UseCaseError> {
-        Ok(Self {
+    /// No session yet.
+    pub(in crate::usecase) fn new(policies: Policies) -> Self {
+        Self {
             registry: Registry::default(),
             tokens: Tokens::default(),
-            policy: RwLock::new(default_policy(fusion)?),
+            policies,
             limits: CallLimits::default(),
-        })
-    }
-
-    /// Holds sessions that are opened from now on to another policy; those that run keep theirs.
-    pub(in crate::usecase) fn hold_to(&self, policy: Arc<dyn SessionPolicy>) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
-    }
-
-    fn policy(&self) -> Arc<dyn SessionPolicy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+        }
     }
 
     /// A session is over.
@@ -173,7 +164,7 @@ impl Inner {
         orders: mpsc::Receiver<Order>,
     ) -> Result<(), UseCaseError> {
         let limits = self.sessions.limits.clone();
-        let policy = self.sessions.policy();
+        let Held { policy, shadow } = self.held(&by.tenant).await?;
         let rules = policy.rules();
         let hearing = match c.audio {
             Some(format) => {
@@ -194,9 +185,12 @@ impl Inner {
             }
             _ => None,
         };
+        let mut versions = self.versions(&by.tenant);
+        versions.policy = policy.version().unwrap_or(versions.policy);
         let view = View {
+            policy: Arc::clone(&policy),
             fine: sees_fine_scores(by.role),
-            versions: self.versions(&by.tenant),
+            versions,
             language: c.language.clone(),
             age_class: None,
         };
@@ -213,6 +207,7 @@ impl Inner {
             context: c.context,
             intent: c.intent,
         };
+        let captures = Captures::new(&self.parts.behavior, rules.change_llr);
         let number = c.number.filter(|_| policy.remembers_numbers());
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
@@ -223,13 +218,17 @@ impl Inner {
             token,
             session,
             policy,
+            shadow,
             hearing,
             claimed: Claimed::default(),
+            captures,
             texts: Texts::new(&self.parts.conversation),
             search,
             number,
             view,
             adapted: false,
+            asked: false,
+            told: None,
             connection: 1,
             out: Some(out),
             chunks: Vec::new(),

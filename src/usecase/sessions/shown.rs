@@ -1,8 +1,12 @@
 //! Answers of the machine as a role may see them.
 
+use std::sync::Arc;
+
 use crate::domain::{AgeClass, ArtifactRef, Decision, Llr, Versions};
+use crate::policy::session::Outside;
 use crate::session::call::{Assessment, CallLimits, Decided, Standing};
 use crate::usecase::output::ShownScore;
+use crate::usecase::sessions::policy::SessionPolicy;
 use crate::usecase::sessions::words::{
     ClaimOrigin, Personalization, ShownAssessment, ShownDecision, ShownEvidence, ShownLimits,
 };
@@ -10,9 +14,14 @@ use crate::usecase::sessions::words::{
 /// Steps of the risk for roles without fine scores: whoever tries voices must not climb by it.
 const COARSE_RISK: u8 = 10;
 
+/// Risk of constant answers, in points: neither low nor high.
+const CONSTANT_RISK: u8 = 50;
+
 /// What is in force, and what its reader may see.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct View {
+    /// Knows what may be told.
+    pub(super) policy: Arc<dyn SessionPolicy>,
     /// LLRs and probabilities as they are.
     pub(super) fine: bool,
     /// Model and calibration of the tenant.
@@ -61,8 +70,24 @@ impl View {
         }
     }
 
-    /// An assessment.
-    pub(super) fn assessment(&self, a: &Assessment) -> ShownAssessment {
+    /// An estimate on the way.
+    pub(super) fn estimate(&self, a: &Assessment) -> ShownAssessment {
+        self.assessment(a, false)
+    }
+
+    fn assessment(&self, a: &Assessment, last: bool) -> ShownAssessment {
+        let plain = self.plain(a);
+        if self.fine {
+            return plain;
+        }
+        match self.policy.told(&a.facts, &a.verdict, last) {
+            None => plain,
+            Some(told) if told.decision == Decision::Accept => plain,
+            Some(told) => constant(plain, told),
+        }
+    }
+
+    fn plain(&self, a: &Assessment) -> ShownAssessment {
         let verdict = &a.verdict;
         let risk = verdict.risk.points();
         ShownAssessment {
@@ -88,9 +113,26 @@ impl View {
     /// A decision.
     pub(super) fn decision(&self, decided: &Decided) -> ShownDecision {
         ShownDecision {
-            assessment: self.assessment(&decided.assessment),
+            assessment: self.assessment(&decided.assessment, true),
             decision: decided.decision.clone(),
         }
+    }
+}
+
+/// An answer that tells nothing about the subject. A hint at a queue would: rules may look at the decision.
+fn constant(plain: ShownAssessment, told: Outside) -> ShownAssessment {
+    ShownAssessment {
+        decision: told.decision,
+        reasons: told.reasons,
+        next: told.next,
+        factors: told.factors,
+        evidence: Vec::new(),
+        fused: None,
+        p_genuine: None,
+        risk: CONSTANT_RISK,
+        routing: None,
+        changes: 0,
+        ..plain
     }
 }
 

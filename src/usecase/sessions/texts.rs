@@ -11,10 +11,12 @@ use crate::conversation::findings::{
     ScriptRules, TextFinding, pasted_script, social_engineering, unlike_person,
 };
 use crate::conversation::{Message, Reading, Style};
-use crate::domain::{Finding, FindingKind, Modality, PadOutcome, Purpose, SubjectId, TenantId};
+use crate::domain::{Finding, FindingKind, Modality, PadOutcome, SubjectId, TenantId};
+use crate::policy::session::SubjectStanding;
 use crate::session::call::{Event, Measured};
+use crate::store::{BehaviorProfile, ProfileKind};
 use crate::usecase::UseCaseError;
-use crate::usecase::behavior::compare::{complete, refusal, standing_for};
+use crate::usecase::behavior::compare::complete;
 use crate::usecase::conversation::Conversation;
 use crate::usecase::conversation::texts::{evidence, style_in, style_key};
 use crate::usecase::core::Inner;
@@ -36,6 +38,8 @@ pub(super) struct Texts {
     compared_words: u32,
     /// Findings that were made; they stay until the person changes.
     present: Vec<FindingKind>,
+    /// Where the subject stood with their style when it was last to be compared with.
+    pub(super) stands: Option<SubjectStanding>,
 }
 
 struct Heap {
@@ -79,12 +83,47 @@ impl Texts {
     pub(super) fn new(models: &Conversation) -> Self {
         let reading = Reading::new(&models.background);
         let heap = Heap { reading, recent: VecDeque::new() };
-        Self { heap: Arc::new(Mutex::new(heap)), compared_words: 0, present: Vec::new() }
+        Self {
+            heap: Arc::new(Mutex::new(heap)),
+            compared_words: 0,
+            present: Vec::new(),
+            stands: None,
+        }
     }
 
     /// Another person is there: what was written before is not theirs.
     pub(super) fn restart(&mut self, inner: &Inner) {
-        *self = Self::new(&inner.parts.conversation);
+        *self = Self { stands: self.stands, ..Self::new(&inner.parts.conversation) };
+    }
+
+    /// Looks anew at whether the style may be used, if it was to be: what came of it goes if it may not.
+    pub(super) async fn refresh(
+        &mut self,
+        inner: &Inner,
+        (tenant, subject): (&TenantId, &SubjectId),
+    ) -> Result<Vec<Event>, UseCaseError> {
+        if self.stands.is_some() {
+            self.look_up(inner, tenant, subject).await?;
+        }
+        Ok(self.withdrawn())
+    }
+
+    async fn look_up(
+        &mut self,
+        inner: &Inner,
+        tenant: &TenantId,
+        subject: &SubjectId,
+    ) -> Result<Option<BehaviorProfile>, UseCaseError> {
+        let snapshot = inner.parts.store.behavior(tenant, subject, Some(&style_key())).await?;
+        let stands = inner.stands_with_one(ProfileKind::Style, snapshot.as_ref(), inner.now());
+        self.stands = Some(stands);
+        let usable = snapshot.filter(|_| stands == SubjectStanding::Enrolled);
+        Ok(usable.as_ref().and_then(complete).cloned())
+    }
+
+    fn withdrawn(&self) -> Vec<Event> {
+        let gone = self.stands.is_some_and(|stands| stands != SubjectStanding::Enrolled);
+        Vec::from_iter(gone.then_some(Event::Withdrawn { modality: Modality::Text }))
     }
 
     /// Takes a text of the customer: findings in what they wrote lately, and, where there is news, the comparison
@@ -134,14 +173,11 @@ impl Texts {
         tenant: &TenantId,
         subject: &SubjectId,
     ) -> Result<Vec<Event>, UseCaseError> {
-        let snapshot = inner.parts.store.behavior(tenant, subject, Some(&style_key())).await?;
-        let models = Arc::clone(&inner.parts.conversation);
-        let (purpose, model) = (Purpose::ConversationAuthentication, models.artifact());
-        let (stands, _) = standing_for(purpose, snapshot.as_ref(), &model, inner.now());
-        let profile = snapshot.as_ref().and_then(complete).cloned();
-        let Some(profile) = profile.filter(|_| refusal(stands).is_none()) else {
-            return Ok(Vec::new());
+        let Some(profile) = self.look_up(inner, tenant, subject).await? else {
+            return Ok(self.withdrawn());
         };
+        let models = Arc::clone(&inner.parts.conversation);
+        let model = models.artifact();
         let heap = Arc::clone(&self.heap);
         let job = move || {
             let probe: Style = {

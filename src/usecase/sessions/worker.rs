@@ -10,21 +10,24 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
 use crate::domain::{Finding, Modality, PhoneNumber, SessionId, SubjectId};
+use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{CallSession, Effect, Event, Message, Outgoing, Response};
+use crate::session::call::{CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
 use crate::usecase::sessions::adapt::adaptable;
-use crate::usecase::sessions::claim::{Claimed, compare_window, search};
+use crate::usecase::sessions::bind::Unrecorded;
+use crate::usecase::sessions::captures::Captures;
+use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::SessionPolicy;
 use crate::usecase::sessions::record::Kept;
-use crate::usecase::sessions::shown::{self, View};
+use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::words::{
-    Ended, SessionMessage, SessionOutput, SessionResponse, SessionStatus,
+    Ended, SessionMessage, SessionOutput, SessionStatus, ShownAssessment,
 };
 
 /// Orders of one session that wait.
@@ -32,8 +35,6 @@ pub(super) const MAX_ORDERS: usize = 16;
 /// Responses waiting for a client that reads slowly. Updates that find only the last few places free are
 /// dropped; a client for whom nothing else fits is disconnected and can resume.
 pub(super) const MAX_WAITING_RESPONSES: usize = 256;
-/// Places that updates leave free.
-const KEPT_PLACES: usize = 128;
 /// Longest audio that waits for more before it is heard, in milliseconds.
 const MAX_GATHER_MS: u64 = 200;
 /// How often audio that found no place in the engine is tried again; each waits a second. Meanwhile the
@@ -72,8 +73,10 @@ pub(super) struct Worker {
     pub(super) token: String,
     pub(super) session: CallSession,
     pub(super) policy: Arc<dyn SessionPolicy>,
+    pub(super) shadow: Option<Arc<ActivePolicy>>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
+    pub(super) captures: Captures,
     pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
     /// Where the call comes from, if the policy remembers it with an acceptance.
@@ -81,6 +84,10 @@ pub(super) struct Worker {
     pub(super) view: View,
     /// The voice joined the voiceprint: once a session.
     pub(super) adapted: bool,
+    /// An update was asked for.
+    pub(super) asked: bool,
+    /// The last update that was told.
+    pub(super) told: Option<Vec<ShownAssessment>>,
     pub(super) connection: u64,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
@@ -140,6 +147,13 @@ impl Worker {
                 if !matches!(message, SessionMessage::Audio { .. }) {
                     self.hear_gathered().await;
                 }
+                if let SessionMessage::Plain(Message::Intent(_)) = message {
+                    // What is asked is decided on what may be used now.
+                    for event in self.refresh().await {
+                        self.tell(event).await;
+                    }
+                }
+                self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
@@ -202,52 +216,21 @@ impl Worker {
                 None
             }
             Effect::Process => return self.process().await,
-            Effect::LookUp(subject) => Some(self.look_up(subject).await),
+            Effect::LookUp(subject) => return self.look_up(subject).await,
             Effect::EndAudio => Some(self.end_audio().await),
             Effect::CompareVoice => return self.compare().await,
             Effect::CompareWindow { from_ms, until_ms } => {
                 Some(self.window(from_ms, until_ms).await)
             }
             Effect::SearchCandidates => Some(self.search().await),
-            Effect::Restart { modality: Modality::Voice, from } => {
-                if let Some(hearing) = &mut self.hearing {
-                    hearing.restart(from);
-                }
-                None
-            }
-            Effect::Restart { modality: Modality::Text, .. } => {
-                self.texts.restart(&self.inner);
-                None
-            }
+            Effect::Restart { modality, from } => return self.restart(modality, from).await,
             Effect::MakeChallenge { number } => Some(self.challenge(number)),
             Effect::CheckAnswer { number, prompt, transcript } => {
                 // Without a transcript the answer would have to be recognized from the audio.
                 let said = transcript.map_or(Finding::Unknown, |said| answers(&prompt, &said));
                 Some(Event::AnswerChecked { number, right: said })
             }
-            Effect::Record(record) => {
-                let ask = record.assessment.ask.clone();
-                let (inner, policy) = (&self.inner, &self.policy);
-                let heard = match self.adapted {
-                    true => None,
-                    false => {
-                        adaptable(inner, &record, self.hearing.as_ref(), self.id.as_str()).await
-                    }
-                };
-                let kept = Kept { number: self.number.as_ref(), heard: heard.as_ref() };
-                let recorded =
-                    inner.record_decision(&self.by, &self.id, &record, policy, &kept).await;
-                Some(match recorded {
-                    Ok((decision, adapted)) => {
-                        self.adapted |= adapted;
-                        Event::Recorded { ask, decision }
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, session = %self.id, "a decision was not recorded");
-                        Event::NotRecorded { ask }
-                    }
-                })
-            }
+            Effect::Record(record) => return self.record(&record).await,
             Effect::Finish => {
                 self.answer_enders();
                 self.finished = true;
@@ -255,8 +238,8 @@ impl Worker {
                 self.hearing = None;
                 None
             }
-            // The opening is recorded before the session starts; other modalities keep no state here.
-            Effect::Keep(_) | Effect::Restart { .. } => None,
+            // The opening is recorded before the session starts.
+            Effect::Keep(_) => None,
         };
         event.into_iter().collect()
     }
@@ -278,17 +261,46 @@ impl Worker {
                 self.hear_at.get_or_insert(latest);
                 Vec::new()
             }
-            SessionMessage::Capture(_) => vec![not_yet(sequence, "captures of behavior")],
+            SessionMessage::Capture(raw) => self.capture(sequence, *raw).await,
             SessionMessage::Text { transcript, content } => {
-                let subject = self.claimed.subject.clone();
-                let about = (&self.by.tenant, subject.as_ref());
-                let taken = self.texts.take(&self.inner, about, transcript, content).await;
-                taken.unwrap_or_else(|error| {
-                    let detail = error.to_string();
-                    vec![Event::Unusable { sequence, detail }]
-                })
+                self.text(sequence, transcript, content).await
             }
             SessionMessage::Plain(_) => Vec::new(),
+        }
+    }
+
+    /// Records a decision.
+    async fn record(&mut self, record: &Record) -> Vec<Event> {
+        let ask = record.assessment.ask.clone();
+        let spoke = self.captures.spoke();
+        let heard = match self.adapted {
+            true => None,
+            false => {
+                let (hearing, session) = (self.hearing.as_ref(), self.id.as_str());
+                adaptable(&self.inner, record, hearing, session).await
+            }
+        };
+        let held = (&self.policy, self.shadow.as_ref());
+        let kept = Kept { spoke: &spoke, number: self.number.as_ref(), heard: heard.as_ref() };
+        match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
+            Ok((decision, adapted)) => {
+                self.adapted |= adapted;
+                self.captures.remembered(&spoke);
+                vec![Event::Recorded { ask, decision }]
+            }
+            Err(why) => {
+                let mut events = match why {
+                    Unrecorded::Unusable => self.refresh().await,
+                    Unrecorded::Replayed(copies) => self.captures.replayed(&copies),
+                    Unrecorded::Failed(error) => {
+                        let session = &self.id;
+                        tracing::error!(%error, %session, "a decision was not recorded");
+                        Vec::new()
+                    }
+                };
+                events.push(Event::NotRecorded { ask });
+                events
+            }
         }
     }
 
@@ -327,142 +339,10 @@ impl Worker {
         self.hear_at = None;
     }
 
-    async fn end_audio(&mut self) -> Event {
-        let Some(hearing) = &mut self.hearing else { return Event::Heard { net_speech_ms: 0 } };
-        if let Err(error) = hearing.finish(&self.inner).await {
-            tracing::debug!(%error, session = %self.id, "the end of the audio was not heard");
-        }
-        Event::Heard { net_speech_ms: hearing.net_speech_ms() }
-    }
-
-    async fn look_up(&mut self, subject: SubjectId) -> Event {
-        use crate::policy::session::SubjectStanding;
-        let found = self.claimed.look_up(&self.inner, &self.by.tenant, subject).await;
-        Event::Standing(found.unwrap_or_else(|error| {
-            tracing::error!(%error, session = %self.id, "a claimed subject could not be read");
-            SubjectStanding::Unknown
-        }))
-    }
-
-    /// Compares, unless the subject was locked or consent was withdrawn meanwhile.
-    async fn compare(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        if let Some(subject) = self.claimed.subject.clone() {
-            events.push(self.look_up(subject).await);
-        }
-        let compared = match &self.hearing {
-            Some(hearing) => {
-                let least = self.inner.parts.policy.verification.min_net_speech_ms;
-                self.claimed.compare(&self.inner, hearing, least).await
-            }
-            None => Ok(Event::NotCompared),
-        };
-        events.push(self.or_not(compared, Event::NotCompared));
-        events
-    }
-
-    async fn window(&mut self, from_ms: u32, until_ms: u32) -> Event {
-        let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
-        let compared = match &mut self.hearing {
-            Some(hearing) => compare_window(&self.inner, hearing, from_ms, until_ms).await,
-            None => Ok(none.clone()),
-        };
-        self.or_not(compared, none)
-    }
-
-    async fn search(&mut self) -> Event {
-        let nobody = Event::Searched { accepted: None, among: 0 };
-        let found = match (&self.search, &self.hearing) {
-            (Some((question, candidates)), Some(hearing)) => {
-                search(&self.inner, question, Arc::clone(candidates), hearing).await
-            }
-            _ => Ok(nobody.clone()),
-        };
-        self.or_not(found, nobody)
-    }
-
-    /// A comparison that could not be made is absence; the next one may succeed.
-    fn or_not(&self, compared: Result<Event, UseCaseError>, otherwise: Event) -> Event {
-        compared.unwrap_or_else(|error| {
-            tracing::warn!(%error, session = %self.id, "a comparison could not be made");
-            otherwise
-        })
-    }
-
     fn challenge(&mut self, number: u32) -> Event {
         // 64 bytes hold a prompt but for one case in more than 10^30.
         let made = (0..4).find_map(|_| prompt(&random::<64>(self.inner.parts.entropy.as_ref())));
         Event::ChallengeMade { number, prompt: made.unwrap_or_default() }
-    }
-
-    fn answer_enders(&mut self) {
-        if let Some(ended) = self.session.ended() {
-            for reply in self.enders.drain(..) {
-                let _ = reply.send(ended);
-            }
-        }
-    }
-
-    fn status(&self, fine: bool) -> SessionStatus {
-        let view = View { fine, age_class: self.session.age_class(), ..self.view.clone() };
-        let assessments = match self.session.ended() {
-            Some(_) => Vec::new(),
-            None => vec![view.assessment(&self.session.look(&|f| self.policy.judge(f)))],
-        };
-        SessionStatus {
-            session: self.id.clone(),
-            opened_at: self.session.opened_at(),
-            ended: self.session.ended(),
-            acknowledged: self.session.taken(),
-            connected: self.session.is_connected(),
-            assessments,
-            decisions: self.session.decisions().map(|d| view.decision(d)).collect(),
-            versions: self.view.versions.clone(),
-        }
-    }
-
-    fn send(&mut self, outgoing: Outgoing) {
-        let Some(out) = &self.out else { return };
-        let is_update = matches!(outgoing.response, Response::Update(_));
-        if is_update && out.capacity() <= KEPT_PLACES {
-            return;
-        }
-        let Outgoing { sequence, acknowledged, response } = outgoing;
-        self.view.age_class = self.session.age_class();
-        let response = self.response(response);
-        let output = SessionOutput { sequence, acknowledged, response };
-        if self.out.as_ref().is_some_and(|out| out.try_send(output).is_err()) {
-            // Gone, or too slow: the edge ends the stream, and what matters is sent again on a resume.
-            self.out = None;
-        }
-    }
-
-    fn response(&self, response: Response) -> SessionResponse {
-        let limits = shown::limits(self.session.limits());
-        let versions = self.view.versions.clone();
-        let session = self.id.clone();
-        match response {
-            Response::Opened => {
-                let token = self.token.clone();
-                SessionResponse::Opened { session, token, limits, versions }
-            }
-            Response::Resumed => SessionResponse::Resumed { session, limits, versions },
-            Response::Acknowledged { missing_from } => {
-                let (repeated, skipped) = self.session.repeated_and_skipped();
-                SessionResponse::Acknowledged { missing_from, repeated, skipped }
-            }
-            Response::Update(assessments) => SessionResponse::Update(
-                assessments.iter().map(|a| self.view.assessment(a)).collect(),
-            ),
-            Response::Decision(decided) => {
-                SessionResponse::Decision(Box::new(self.view.decision(&decided)))
-            }
-            Response::Challenge { number, prompt, expires_at } => {
-                SessionResponse::Challenge { number, prompt, expires_at }
-            }
-            Response::Refused { sequence, reason } => SessionResponse::Refused { sequence, reason },
-            Response::Ended(ended) => SessionResponse::Ended(ended),
-        }
     }
 }
 
@@ -483,9 +363,4 @@ fn modality(raw: &crate::behavior::RawCapture) -> Modality {
         RawEvents::Touch(_) => Modality::Touch,
         RawEvents::Pointer(_) => Modality::Pointer,
     }
-}
-
-/// What this server has no models for in sessions is refused, never dropped in silence.
-fn not_yet(sequence: u64, what: &str) -> Event {
-    Event::Unusable { sequence, detail: format!("this server compares no {what} in sessions") }
 }

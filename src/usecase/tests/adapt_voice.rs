@@ -29,7 +29,7 @@ fn otp(adapt: bool) -> Option<OtherFactor> {
 }
 
 impl World {
-    async fn claim(
+    async fn claim_by_voice(
         &self,
         role: Role,
         speed: f32,
@@ -51,7 +51,7 @@ impl World {
 async fn an_accepted_claim_with_another_factor_joins_and_later_ones_replace_it() {
     let world = world(true).await;
     let (enrolled, _) = world.print().await;
-    let first = world.claim(Role::Client, ANNA, otp(true)).await.unwrap();
+    let first = world.claim_by_voice(Role::Client, ANNA, otp(true)).await.unwrap();
     assert_eq!((first.decision, first.adapted), (Decision::Accept, true), "{first:?}");
     assert_eq!(world.print().await, (enrolled + 1, 1));
     let record = world.store.decision(&tenant(), &first.decision_id).await.unwrap().unwrap();
@@ -59,7 +59,7 @@ async fn an_accepted_claim_with_another_factor_joins_and_later_ones_replace_it()
     assert_eq!(event.authorization.unwrap().factor, "otp");
     assert_eq!(event.details["adapted_dropped"], "0");
     for _ in 0..4 {
-        assert!(world.claim(Role::Client, ANNA, otp(true)).await.unwrap().adapted);
+        assert!(world.claim_by_voice(Role::Client, ANNA, otp(true)).await.unwrap().adapted);
     }
     let (all, adapted) = world.print().await;
     assert_eq!(all - adapted, enrolled, "enrolled ones stay");
@@ -72,11 +72,11 @@ async fn an_accepted_claim_with_another_factor_joins_and_later_ones_replace_it()
 async fn nothing_joins_without_policy_factor_wish_or_acceptance() {
     let off = world(false).await;
     let before = off.print().await;
-    assert!(!off.claim(Role::Client, ANNA, otp(true)).await.unwrap().adapted);
+    assert!(!off.claim_by_voice(Role::Client, ANNA, otp(true)).await.unwrap().adapted);
     assert_eq!(off.print().await, before);
     let world = world(true).await;
     for (speed, other) in [(ANNA, None), (ANNA, otp(false)), (BERT, otp(true))] {
-        let answer = world.claim(Role::Client, speed, other).await.unwrap();
+        let answer = world.claim_by_voice(Role::Client, speed, other).await.unwrap();
         assert!(!answer.adapted, "{answer:?}");
         assert_eq!(answer.decision == Decision::Accept, speed == ANNA);
     }
@@ -85,7 +85,7 @@ async fn nothing_joins_without_policy_factor_wish_or_acceptance() {
         checked: Authorization { agent: "agent-7".into(), factor: String::new() },
         adapt: true,
     };
-    let refused = world.claim(Role::Client, ANNA, Some(nameless)).await;
+    let refused = world.claim_by_voice(Role::Client, ANNA, Some(nameless)).await;
     let field = "other_factor.factor";
     assert!(matches!(refused, Err(UseCaseError::InvalidArgument { field: f, .. }) if f == field));
 }
@@ -99,11 +99,7 @@ async fn a_repeat_adapts_once_and_a_live_claim_like_a_whole_one() {
     let after = world.print().await;
     let again = world.vouch.verify(&by, c, recording(speak(ANNA, 25.0))).await.unwrap();
     assert_eq!((again, world.print().await), (first, after));
-    let c = Verify {
-        other: otp(true),
-        no_early_decision: true,
-        ..world.verify_command("anna")
-    };
+    let c = Verify { other: otp(true), no_early_decision: true, ..world.verify_command("anna") };
     let mut live = world.vouch.verify_stream(&by, c, format()).await.unwrap();
     let content = speak(ANNA, 20.0);
     for piece in content.chunks(RATE_HZ as usize) {

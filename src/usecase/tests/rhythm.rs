@@ -62,7 +62,7 @@ impl BehaviorModels for Rhythm {
             _ => vec![holds.iter().sum::<f32>() / units as f32],
         };
         let (device, text, dim) = (capture.device, None, rows.len());
-        Ok(Sample { kind, device, text, dim, rows, units })
+        Ok(Sample { kind, device, text, dim, rows, units, held: None })
     }
 
     fn template<'m>(
@@ -100,6 +100,10 @@ impl BehaviorHistory for Known {
             finding(BehaviorFinding::Replay, self.0.contains(&bytes(&holds))),
             finding(BehaviorFinding::Scripted, scripted),
         ]
+    }
+
+    fn holds(&self, fingerprint: &[u8]) -> bool {
+        self.0.iter().any(|known| known == fingerprint)
     }
 
     fn add(&mut self, fingerprint: &[u8]) {

@@ -47,7 +47,7 @@ impl SessionPolicy for TestPolicy {
     }
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let world = World::new().await;
     world.vouch.hold_sessions_to(Arc::new(TestPolicy::default()));
     world
@@ -84,7 +84,7 @@ pub(super) struct Client {
     responses: Receiver<SessionOutput>,
     next: u64,
     seen: u64,
-    session: SessionId,
+    pub(super) session: SessionId,
     token: String,
 }
 
@@ -113,7 +113,7 @@ impl Client {
     }
 
     /// The next response that `wanted` takes something from.
-    async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&mut self, wanted: impl Fn(&SessionResponse) -> Option<T>) -> T {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.responses.recv()).await;
             let output = next.expect("a response in time").expect("a response");
@@ -140,7 +140,7 @@ impl Client {
         .await
     }
 
-    async fn close(&mut self) -> (ShownDecision, Ended) {
+    pub(super) async fn close(&mut self) -> (ShownDecision, Ended) {
         self.send(SessionMessage::Plain(Message::Close)).await;
         (self.decision().await, self.end().await)
     }

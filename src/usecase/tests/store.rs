@@ -147,6 +147,14 @@ impl Directory for TestStore {
         self.inner.pseudonym(tenant, kind, value)
     }
 
+    fn policies(&self, tenant: &TenantId) -> Arc<crate::policy::session::PolicyLedger> {
+        self.inner.policies(tenant)
+    }
+
+    fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
+        self.inner.policy_file(tenant, sha256)
+    }
+
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {
         self.inner.api_keys(tenant)
     }

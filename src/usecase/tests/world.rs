@@ -295,6 +295,7 @@ impl World {
             behavior: rhythm.clone(),
             conversation: Arc::new(Conversation::shipped().unwrap()),
             fusion: Fusion::cautious(),
+            session_policy: crate::policy::session::SHIPPED[0].1.to_owned(),
             pinned,
             configured_model: "color".into(),
             models: vec![],

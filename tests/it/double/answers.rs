@@ -3,6 +3,7 @@
 use vouch::domain::*;
 use vouch::usecase::command::*;
 use vouch::usecase::output::*;
+use vouch::usecase::policies::{PolicyBytes, PolicyOverview};
 
 pub fn versions() -> Versions {
     Versions {
@@ -145,5 +146,20 @@ pub fn decision_info(id: DecisionId) -> DecisionInfo {
         versions: Some(versions()),
         actor: "k-1".into(),
         erased: false,
+    }
+}
+
+pub fn policy() -> PolicyBytes {
+    PolicyBytes { version: ArtifactRef::new("bank", 2), sha256: "0".repeat(64) }
+}
+
+pub fn policy_overview() -> PolicyOverview {
+    PolicyOverview {
+        active: policy(),
+        server_default: true,
+        since: None,
+        approved_by: None,
+        pending: None,
+        shadow: None,
     }
 }

@@ -13,6 +13,7 @@ use vouch::usecase::UseCaseError;
 use vouch::usecase::command::*;
 use vouch::usecase::export::Exported;
 use vouch::usecase::output::*;
+use vouch::usecase::policies::*;
 use vouch::usecase::port::*;
 use vouch::usecase::sessions::{
     Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionStatus,
@@ -483,6 +484,64 @@ impl Application for Double {
 
     fn redaction<'a>(&'a self, _: &'a Caller) -> Reply<'a, RedactionMode> {
         self.unary(None, RedactionMode::Anonymize)
+    }
+
+    fn check_policy<'a>(&'a self, _: &'a Caller, _: String) -> Reply<'a, PolicyCheck> {
+        self.unary(None, PolicyCheck { policy: Some(policy()), problems: vec![] })
+    }
+
+    fn propose_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ProposePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn approve_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ApprovePolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        Box::pin(async { Err(UseCaseError::PolicyChange(PolicyChangeError::SamePerson)) })
+    }
+
+    fn reject_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: RejectPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn roll_back_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: RollBackPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn shadow_policy<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: ShadowPolicy,
+    ) -> Reply<'a, Done<PolicyOverview>> {
+        self.unary(None, done(policy_overview()))
+    }
+
+    fn policy<'a>(&'a self, _: &'a Caller, _: Option<ArtifactRef>) -> Reply<'a, PolicyInfo> {
+        let (overview, policy) = (policy_overview(), policy());
+        self.unary(None, PolicyInfo { overview, version: None, policy, file: None })
+    }
+
+    fn policies<'a>(&'a self, _: &'a Caller, _: usize, _: Option<String>) -> Reply<'a, PolicyList> {
+        let versions = Page { items: vec![], next: None };
+        self.unary(None, PolicyList { overview: policy_overview(), versions })
+    }
+
+    fn what_if<'a>(&'a self, _: &'a Caller, _: AskWhatIf) -> Reply<'a, WhatIfReport> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "policy" }) })
     }
 
     fn decisions<'a>(

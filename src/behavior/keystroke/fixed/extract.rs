@@ -5,7 +5,7 @@ use crate::behavior::key::KeyClass;
 use crate::behavior::keystroke::fixed::background::Background;
 use crate::behavior::keystroke::fixed::keys::typed;
 use crate::behavior::keystroke::fixed::layout::{LEAST_KEYS, Layout, MOST_KEYS};
-use crate::behavior::{BehaviorError, Capture, Events, Sample, SampleKind};
+use crate::behavior::{BehaviorError, Capture, Events, Sample, SampleKind, motion};
 
 /// Longest hold and step that are told apart, ms.
 const LONGEST_MS: f64 = 10_000.0;
@@ -66,6 +66,7 @@ pub fn extract(
         dim: layout.row_len(),
         rows: row(&keys, &layout),
         units: got as u32,
+        held: motion::held(capture),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::behavior::keystroke::fixed::components::Scratch;
 use crate::behavior::keystroke::fixed::fit::{TrainOptions, dealt};
 use crate::behavior::keystroke::fixed::moments::{FIRST, seven_eighths};
 use crate::behavior::keystroke::fixed::{Background, Template, extract};
+use crate::behavior::motion::Holding;
 use crate::behavior::trial::{ScoredTrial, TrialSet};
 use crate::behavior::{BehaviorError, Capture, Sample};
 
@@ -46,6 +47,9 @@ pub struct Protocol {
     /// Typings that are compared together, one after the other; 1 without it.
     #[serde(default = "single")]
     pub window: usize,
+    /// What it counts how a device is held; 0 without it.
+    #[serde(default)]
+    pub motion_weight: f64,
     /// Conditions: which typings of the others are tested, by name.
     pub impostors: Vec<Impostors>,
     /// What is judged.
@@ -78,15 +82,17 @@ impl Protocol {
             enrolled,
             tested,
             window: 1,
+            motion_weight: 0.0,
             impostors: vec![impostors("novice", Some([0, 5])), impostors("practiced", None)],
             system: System::Known,
         }
     }
 
     fn condition(&self, impostors: &Impostors) -> String {
-        let Self { text, enrolled, window, .. } = self;
+        let Self { text, enrolled, window, motion_weight, .. } = self;
         let window = if *window == 1 { String::new() } else { format!(", windows of {window}") };
-        format!("{text}, {enrolled} enrolled{window}, {} impostors", impostors.name)
+        let motion = if *motion_weight > 0.0 { ", with motion" } else { "" };
+        format!("{text}, {enrolled} enrolled{window}{motion}, {} impostors", impostors.name)
     }
 }
 
@@ -225,6 +231,7 @@ fn judge(
         }
         let samples: Vec<Sample> = enrolled.iter().map(|(_, _, s)| s.clone()).collect();
         let template = Template::new(&samples, background)?;
+        let holding = Holding::of(&samples).filter(|_| protocol.motion_weight > 0.0);
         let shape = samples.first().map(|s| (s.units, s.dim));
         for (set, impostors) in sets.iter_mut().zip(&protocol.impostors) {
             for probe in &people {
@@ -235,7 +242,10 @@ fn judge(
                 for window in alike.chunks_exact(protocol.window.max(1)) {
                     let Some((_, capture, _)) = window.first() else { continue };
                     let samples: Vec<Sample> = window.iter().map(|t| t.2.clone()).collect();
-                    let evidence = template.score_with(&samples, &mut scratch)?;
+                    let mut evidence = template.score_with(&samples, &mut scratch)?;
+                    if let (Some(own), Some(seen)) = (holding, Holding::of(&samples)) {
+                        own.add(&seen, protocol.motion_weight, &mut evidence);
+                    }
                     let name = format!("{dealing}/{capture}");
                     set.trials.push(ScoredTrial::new(target.person, probe.person, name, &evidence));
                 }

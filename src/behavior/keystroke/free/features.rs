@@ -12,7 +12,7 @@ use crate::behavior::keystroke::free::habits::{HABITS, Habits};
 use crate::behavior::keystroke::free::model::{HEAD, Model, Totals};
 use crate::behavior::keystroke::free::press::{RESOLUTION_MS, Sight, presses};
 use crate::behavior::keystroke::free::{LEAST_KEYS, MAX_KEYS};
-use crate::behavior::{BehaviorError, Capture, Events, Sample, SampleKind};
+use crate::behavior::{BehaviorError, Capture, Events, Sample, SampleKind, motion};
 
 /// Values before the projected vectors: background, keys, habits.
 const FIXED: usize = 2 + 2 * HABITS;
@@ -68,6 +68,7 @@ pub fn extract(
         dim: rows.len(),
         rows,
         units: events.len() as u32,
+        held: motion::held(capture),
     })
 }
 

@@ -46,6 +46,7 @@ pub(in crate::behavior::pointer) fn made(person: u32, session: u32, actions: usi
         text: None,
         dim: ROW,
         units: actions as u32,
+        held: None,
         rows,
     }
 }

@@ -48,7 +48,7 @@ fn a_question_is_decided_recorded_and_then_answered() {
     });
     let record = record.expect("a record");
     assert_eq!(record.end, None);
-    assert_eq!(record.attempt, Some(Outcome::Passed));
+    assert_eq!(record.attempted.voice, Some(Outcome::Passed));
     assert_eq!(decisions(&asked), []);
     let decision = DecisionId::new(at(0), [1; 10]);
     let event = Event::Recorded { ask: Some(ask_id("q1")), decision: decision.clone() };
@@ -260,7 +260,7 @@ fn a_session_is_one_attempt_unless_the_evidence_turns() {
     let mut desk = Desk::enrolled();
     let attempts = |desk: &Desk| -> Vec<Option<Outcome>> {
         let records = desk.effects.iter().filter_map(|effect| match effect {
-            Effect::Record(record) => Some(record.attempt),
+            Effect::Record(record) => Some(record.attempted.voice),
             _ => None,
         });
         records.collect()
@@ -275,6 +275,34 @@ fn a_session_is_one_attempt_unless_the_evidence_turns() {
     desk.send(Message::Intent(intent("q4", 0)));
     let expected = [None, Some(Outcome::Failed), None, None, Some(Outcome::Passed)];
     assert_eq!(attempts(&desk), expected);
+}
+
+#[test]
+fn an_end_that_was_not_recorded_is_decided_anew_with_what_is_left() {
+    let mut desk = Desk::enrolled();
+    desk.speak(3_000, 9.0);
+    desk.send(Message::Capture(Modality::Keystroke));
+    desk.tell(Event::Evidence { modality: Modality::Keystroke, measured: measured(-20.0) });
+    desk.records = false;
+    desk.send(Message::Close);
+    desk.tell(Event::Heard { net_speech_ms: 3_000 });
+    let ended = |desk: &Desk| -> Vec<(Decision, Attempted)> {
+        let records = desk.effects.iter().filter_map(|effect| match effect {
+            Effect::Record(r) => Some((r.assessment.verdict.decision, r.attempted)),
+            _ => None,
+        });
+        records.collect()
+    };
+    let failed = Some(Outcome::Failed);
+    let first = Attempted { voice: Some(Outcome::Uncertain), behavior: failed };
+    assert_eq!(ended(&desk), [(Decision::Reject, first)]);
+    desk.tell(Event::Withdrawn { modality: Modality::Keystroke });
+    desk.tell(Event::NotRecorded { ask: None });
+    desk.records = true;
+    desk.tick(2_000);
+    let second = Attempted { voice: Some(Outcome::Passed), behavior: None };
+    assert_eq!(ended(&desk)[1..], [(Decision::Accept, second)]);
+    assert!(desk.session.ended().is_some());
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub fn opening() -> Opening {
 pub fn judge(facts: &SessionFacts) -> SessionVerdict {
     let facts = &facts.decision;
     let since = facts.changed_ms_ago.unwrap_or(u64::MAX);
-    let usable = facts.evidence.values().filter(|e| e.enough && e.age_ms <= since);
+    let sound = facts.evidence.values().filter(|e| e.enough && e.pad != PadOutcome::Attack);
+    let usable = sound.filter(|e| e.age_ms <= since && facts.subject == SubjectStanding::Enrolled);
     let llrs: Vec<f64> = usable.filter_map(|e| e.llr).map(|llr| llr.0).collect();
     let fused = (!llrs.is_empty()).then(|| llrs.iter().sum::<f64>());
     let right = if facts.challenge == Finding::Present { 3.0 } else { 0.0 };

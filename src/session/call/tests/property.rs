@@ -80,6 +80,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (modality(), llr()).prop_map(|(modality, llr)| {
             Event::Evidence { modality, measured: measured(llr) }
         }),
+        1 => modality().prop_map(|modality| Event::Withdrawn { modality }),
         4 => (modality(), llr(), any::<u32>()).prop_map(|(modality, llr, from)| {
             Event::Window { modality, llr: Some(Llr(llr)), from }
         }),

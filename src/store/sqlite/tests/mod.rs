@@ -8,6 +8,7 @@ mod feedback;
 mod fixture;
 mod group;
 mod phone_numbers;
+mod policies;
 mod profiles;
 mod tamper;
 

@@ -118,6 +118,19 @@ async fn a_profile_is_replaced_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_renewal_of_voiceprints_leaves_profiles_as_they_are() {
+    let mut w = World::new().await;
+    let before = w.enroll("anna", "p1", "pin").await;
+    let renew = Effect::RenewRotation { expected_generation: 1 };
+    let done = w.f.act(None, vec![renew]).await.unwrap().applied;
+    assert_eq!((done.renewed, done.rotation_generation), (0, 2));
+    for _ in 0..2 {
+        assert_eq!(w.read("anna", Some(&pin())).await.profiles, std::slice::from_ref(&before));
+        w.f.reopen().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_was_computed_from_an_old_version_is_refused() {
     let w = World::new().await;
     let first = w.now("anna", w.effect(profile("p1", SampleKind::Touch, None))).await;

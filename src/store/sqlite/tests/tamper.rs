@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::{Connection as _, Row as _};
 
 use super::fixture::{Fixture, raw, subject, tamper, tenant};
+use super::policies;
 use crate::behavior::SampleKind;
 use crate::crypto::{MintedKey, SystemEntropy};
 use crate::domain::{
@@ -23,6 +24,7 @@ async fn full() -> Fixture {
     f.enroll("bert", 9).await;
     f.enroll("carl", 13).await;
     put_profile(&f).await;
+    policies::propose(&f, 1, "ann").await.unwrap();
     let put = Effect::PutApiKey {
         key: MintedKey::mint(&SystemEntropy),
         role: Role::Client,
@@ -186,6 +188,8 @@ async fn missing_extra_and_old_rows_are_refused() {
         "DELETE FROM api_key",
         "DELETE FROM erasure",
         "DELETE FROM behavior_profile",
+        "DELETE FROM policy_ledger",
+        "DELETE FROM policy_file",
         "DELETE FROM feedback",
         "DELETE FROM phone_number",
         "DELETE FROM feedback WHERE subject IS NULL",

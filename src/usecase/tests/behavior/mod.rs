@@ -19,9 +19,9 @@ use crate::usecase::output::*;
 use crate::usecase::port::Application;
 
 /// How long Anna and Bert hold keys, in milliseconds.
-const ANNA_MS: f64 = 90.0;
-const BERT_MS: f64 = 140.0;
-const TEXT: &str = "hunter2secret";
+pub(super) const ANNA_MS: f64 = 90.0;
+pub(super) const BERT_MS: f64 = 140.0;
+pub(super) const TEXT: &str = "hunter2secret";
 
 fn captures(hold_ms: f64, numbers: std::ops::Range<u32>) -> Vec<RawCapture> {
     numbers.map(|n| typed(TEXT, hold_ms, n)).collect()
@@ -36,7 +36,7 @@ fn otp(adapt: bool) -> Option<OtherFactor> {
 }
 
 impl World {
-    async fn agree(&self, subject: &str, purpose: Purpose) {
+    pub(in crate::usecase::tests) async fn agree(&self, subject: &str, purpose: Purpose) {
         let c = RecordConsent {
             subject: id(subject),
             notice_id: "behavior".into(),
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    async fn keep(
+    pub(in crate::usecase::tests) async fn keep(
         &self,
         subject: &str,
         captures: Vec<RawCapture>,
@@ -71,7 +71,11 @@ impl World {
     }
 
     /// A subject with consent and a profile of ten repetitions.
-    async fn with_profile(&self, subject: &str, hold_ms: f64) -> BehaviorProfileId {
+    pub(in crate::usecase::tests) async fn with_profile(
+        &self,
+        subject: &str,
+        hold_ms: f64,
+    ) -> BehaviorProfileId {
         self.subject(subject).await;
         self.agree(subject, Purpose::BehaviorAuthentication).await;
         let answer = self.keep(subject, captures(hold_ms, 0..10)).await.unwrap();
@@ -93,7 +97,7 @@ impl World {
     }
 
     /// Somebody claims to be Anna; audited.
-    async fn type_as(
+    pub(in crate::usecase::tests) async fn type_as(
         &self,
         hold_ms: f64,
         n: u32,
@@ -104,7 +108,10 @@ impl World {
         answer
     }
 
-    async fn profiles(&self, subject: &str) -> Vec<BehaviorProfileInfo> {
+    pub(in crate::usecase::tests) async fn profiles(
+        &self,
+        subject: &str,
+    ) -> Vec<BehaviorProfileInfo> {
         self.vouch.behavior_profiles(&self.by(Role::Client), id(subject)).await.unwrap()
     }
 }

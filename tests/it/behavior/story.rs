@@ -1,7 +1,6 @@
-//! Behavior over the wire: the door with a double behind it, and the whole story with the real program.
+//! The whole story of behavior with the real program.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,251 +14,9 @@ use vouch::grpc::proto::observe_behavior_response::Message as Answer;
 use vouch::grpc::proto::subject_service_client::SubjectServiceClient;
 use vouch::grpc::proto::{self, Decision, DeviceClass, Reason};
 
-use crate::double::manner;
+use super::{TEXT, TEXT_ID, Typist, capture, config, enroll, observe, verify};
 use crate::process::Place;
-use crate::server::{self, keyed, reason_of, until, with_key};
-
-/// What is typed: eleven keys, some of them named so that nothing else in the program is.
-const TEXT: [&str; 11] =
-    ["KeyZ", "7", "KeyQ", "h:5ec2e7c0de01", "x", "Digit9", "h:5ec2e7c0de02", "KeyW", "3", "k", "p"];
-/// The client's name for it.
-const TEXT_ID: &str = "very-private-password";
-
-/// A typist whose habits follow from a seed.
-struct Typist {
-    holds_ms: Vec<f64>,
-    steps_ms: Vec<f64>,
-    state: u64,
-}
-
-impl Typist {
-    fn new(seed: u64) -> Self {
-        let mut typist = Self { holds_ms: vec![], steps_ms: vec![], state: seed };
-        for _ in TEXT {
-            let (hold, step) = (60.0 + 80.0 * typist.unit(), 110.0 + 240.0 * typist.unit());
-            typist.holds_ms.push(hold);
-            typist.steps_ms.push(step);
-        }
-        typist
-    }
-
-    /// Uniform in 0..1 (SplitMix64).
-    fn unit(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// About 1, give or take a tenth.
-    fn about_one(&mut self) -> f64 {
-        let sum: f64 = (0..4).map(|_| self.unit()).sum();
-        1.0 + 0.1 * (sum - 2.0)
-    }
-
-    /// Types the text once more.
-    fn types(&mut self) -> proto::BehaviorCapture {
-        let mut at = 0.0;
-        let mut events = Vec::new();
-        for (i, key) in TEXT.iter().enumerate() {
-            let up_ms = at + self.holds_ms[i] * self.about_one();
-            events.push(proto::KeyEvent {
-                key: (*key).to_owned(),
-                down_ms: at,
-                up_ms,
-                ..Default::default()
-            });
-            at += self.steps_ms[i] * self.about_one();
-        }
-        proto::BehaviorCapture {
-            device: DeviceClass::Desktop as i32,
-            text_id: TEXT_ID.into(),
-            events: Some(Events::Keystroke(proto::KeyEvents { events })),
-            ..Default::default()
-        }
-    }
-
-    fn times(&mut self, n: usize) -> Vec<proto::BehaviorCapture> {
-        (0..n).map(|_| self.types()).collect()
-    }
-}
-
-fn authorization(factor: &str) -> Option<proto::Authorization> {
-    Some(proto::Authorization { agent: "agent-7".into(), factor: factor.into() })
-}
-
-fn enroll(captures: Vec<proto::BehaviorCapture>, key: &str) -> proto::EnrollBehaviorRequest {
-    proto::EnrollBehaviorRequest {
-        subject_id: "anna".into(),
-        captures,
-        authorization: authorization("id_document"),
-        reenroll: false,
-        idempotency_key: key.into(),
-    }
-}
-
-fn verify(captures: Vec<proto::BehaviorCapture>, key: &str) -> proto::VerifyBehaviorRequest {
-    proto::VerifyBehaviorRequest {
-        subject_id: "anna".into(),
-        captures,
-        other_factor: authorization("otp"),
-        adapt: false,
-        idempotency_key: key.into(),
-    }
-}
-
-fn config(subject: &str) -> proto::ObserveBehaviorRequest {
-    let config = proto::ObserveBehaviorConfig {
-        subject_id: subject.into(),
-        other_factor: None,
-        adapt: false,
-        idempotency_key: "observe-1".into(),
-    };
-    proto::ObserveBehaviorRequest { message: Some(Sent::Config(config)) }
-}
-
-fn capture(capture: proto::BehaviorCapture) -> proto::ObserveBehaviorRequest {
-    proto::ObserveBehaviorRequest { message: Some(Sent::Capture(capture)) }
-}
-
-/// Sends messages, closes, and reads to the end: updates, and the result or the error.
-async fn observe(
-    client: &mut BehaviorServiceClient<Channel>,
-    messages: Vec<proto::ObserveBehaviorRequest>,
-    key: &str,
-) -> (Vec<proto::BehaviorUpdate>, Result<proto::BehaviorResult, Status>) {
-    let (sender, receiver) = mpsc::channel(64);
-    let request = with_key(ReceiverStream::new(receiver), key);
-    for message in messages {
-        sender.send(message).await.unwrap();
-    }
-    drop(sender);
-    let mut answers = client.observe_behavior(request).await.unwrap().into_inner();
-    let mut updates = Vec::new();
-    loop {
-        match answers.message().await {
-            Err(status) => return (updates, Err(status)),
-            Ok(None) => panic!("the stream ended without a last message"),
-            Ok(Some(answer)) => match answer.message.unwrap() {
-                Answer::Update(update) => updates.push(update),
-                Answer::Result(result) => return (updates, Ok(result)),
-            },
-        }
-    }
-}
-
-#[tokio::test]
-async fn answers_say_what_was_found() {
-    let server = server::start(server::settings()).await;
-    let mut client = BehaviorServiceClient::new(server.channel().await);
-    let captures = Typist::new(1).times(2);
-    let answer = client.enroll_behavior(keyed(enroll(captures.clone(), "e"))).await.unwrap();
-    let answer = answer.into_inner();
-    assert_eq!(answer.state(), proto::EnrollmentState::InProgress);
-    assert_eq!(answer.progress.as_ref().unwrap().text, "7 of 10 captures, 88 of 100 keys");
-    let ids: Vec<&str> = answer.captures.iter().map(|o| o.capture_id.as_str()).collect();
-    assert_eq!(ids, ["1", "2"], "numbered where the client does not name them");
-    assert_eq!(
-        (answer.kind(), answer.device()),
-        (proto::BehaviorKind::FreeText, DeviceClass::Phone)
-    );
-    let answer = client.verify_behavior(keyed(verify(captures, "v"))).await.unwrap();
-    let result = answer.into_inner().result.unwrap();
-    assert_eq!(result.decision(), Decision::StepUp);
-    let reasons = [Reason::BehaviorMatch as i32, Reason::BehaviorAlone as i32];
-    assert_eq!((&result.reasons[..], result.captures), (&reasons[..], 2));
-    let states: Vec<_> = result.findings.iter().map(|f| (f.kind(), f.state())).collect();
-    use proto::{BehaviorFindingKind as K, FindingState as S};
-    assert_eq!(states, [(K::Replay, S::NotDetected), (K::RemoteControl, S::Unknown)]);
-    assert_eq!(result.habits[0].position, Some(3));
-}
-
-#[tokio::test]
-async fn bad_fields_are_named() {
-    let server = server::start(server::settings()).await;
-    let mut client = BehaviorServiceClient::new(server.channel().await);
-    let good = Typist::new(1).types();
-    let nowhere = proto::BehaviorCapture { device: 0, ..good.clone() };
-    let empty = proto::BehaviorCapture { events: None, ..good.clone() };
-    let cases = [
-        ("captures[1].device", verify(vec![good.clone(), nowhere], "k")),
-        ("captures[0].events", verify(vec![empty], "k")),
-        ("idempotency_key", verify(vec![good.clone()], "")),
-        (
-            "adapt",
-            proto::VerifyBehaviorRequest {
-                other_factor: None,
-                adapt: true,
-                ..verify(vec![good.clone()], "k")
-            },
-        ),
-        (
-            "subject_id",
-            proto::VerifyBehaviorRequest { subject_id: "a b".into(), ..verify(vec![good], "k") },
-        ),
-    ];
-    for (field, request) in cases {
-        let status = client.verify_behavior(keyed(request)).await.unwrap_err();
-        assert_eq!(status.code(), Code::InvalidArgument);
-        let bad = status.get_details_bad_request().unwrap();
-        assert_eq!(bad.field_violations[0].field, field);
-    }
-}
-
-#[tokio::test]
-async fn a_stream_answers_each_capture_and_decides_when_it_is_closed() {
-    let server = server::start(server::settings()).await;
-    let mut client = BehaviorServiceClient::new(server.channel().await);
-    let one = || capture(Typist::new(1).types());
-    let key = crate::double::KEY;
-    let (updates, result) = observe(&mut client, vec![config("anna"), one(), one()], key).await;
-    let counts: Vec<u32> = updates.iter().map(|u| u.captures).collect();
-    assert_eq!((counts, result.unwrap().captures), (vec![1, 2], 2));
-    let nothing = proto::ObserveBehaviorRequest { message: None };
-    for wrong in [
-        vec![],
-        vec![one()],
-        vec![config("anna"), one(), config("anna")],
-        vec![config("anna"), nothing],
-    ] {
-        let (_, refused) = observe(&mut client, wrong, key).await;
-        let status = refused.unwrap_err();
-        assert_eq!(reason_of(&status), "STREAM_ORDER", "{status}");
-    }
-    let nowhere = proto::BehaviorCapture { device: 0, ..Typist::new(1).types() };
-    let (_, refused) = observe(&mut client, vec![config("anna"), capture(nowhere)], key).await;
-    let bad = refused.unwrap_err().get_details_bad_request().unwrap();
-    assert_eq!(bad.field_violations[0].field, "capture.device");
-    let (_, refused) = observe(&mut client, vec![config(manner::STORE_DOWN)], key).await;
-    assert_eq!(reason_of(&refused.unwrap_err()), "STORE_UNAVAILABLE");
-}
-
-#[tokio::test]
-async fn a_stream_that_is_left_is_not_decided() {
-    let server = server::start(server::settings()).await;
-    let uri = format!("http://{}", server.address);
-    let leave = move || {
-        // A runtime of its own: with it the connection is gone, without a good-bye.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let kept = runtime.block_on(async {
-            let channel = Channel::from_shared(uri).unwrap().connect().await.unwrap();
-            let mut client = BehaviorServiceClient::new(channel);
-            let (sender, receiver) = mpsc::channel(8);
-            sender.send(config("anna")).await.unwrap();
-            sender.send(capture(Typist::new(1).types())).await.unwrap();
-            let request = keyed(ReceiverStream::new(receiver));
-            let mut answers = client.observe_behavior(request).await.unwrap().into_inner();
-            assert!(answers.message().await.unwrap().is_some());
-            (client, sender, answers)
-        });
-        drop(runtime);
-        drop(kept);
-    };
-    tokio::task::spawn_blocking(leave).await.unwrap();
-    until("the live object is dropped", || server.app.count(|c| &c.dropped) == 1).await;
-    assert_eq!(server.app.counts.finished.load(Ordering::SeqCst), 0);
-}
+use crate::server::{reason_of, with_key};
 
 /// The real program; any voice model is beside the point.
 struct Story {
@@ -393,10 +150,14 @@ async fn typing_is_enrolled_verified_and_forgotten() {
     assert!(result.reasons.contains(&(Reason::BehaviorAlone as i32)), "{result:?}");
 
     hostile_captures_are_refused(&story, &anna.types()).await;
+    free_text_is_enrolled(&story).await;
     nothing_typed_is_written(&story);
     let profiles = story.profiles().await;
-    assert_eq!((profiles.len(), profiles[0].state()), (1, proto::EnrollmentState::Enrolled));
-    assert!(profiles[0].bytes > 0);
+    assert_eq!(profiles.len(), 2);
+    for profile in profiles {
+        assert_eq!(profile.state(), proto::EnrollmentState::Enrolled);
+        assert!(profile.bytes > 0);
+    }
     let request =
         proto::EraseSubjectRequest { subject_id: "anna".into(), idempotency_key: "erase".into() };
     story.subjects().erase_subject(story.keyed(request)).await.unwrap();
@@ -443,6 +204,64 @@ async fn hostile_captures_are_refused(story: &Story, good: &proto::BehaviorCaptu
     }
 }
 
+/// A sentence that is nowhere else, typed with the names of its keys: what hides content on the way is the client's choice, what
+/// is kept is not.
+const SENTENCE: &str = "quartz jackdaws vex my big sphinx of flowing zymurgy";
+
+/// One typing of the sentence.
+fn free_text(seed: u64) -> proto::BehaviorCapture {
+    let mut typist = Typist::new(seed);
+    let mut at = 0.0;
+    let key = |letter: char| {
+        let key = if letter == ' ' { "space".to_owned() } else { letter.to_string() };
+        let (down_ms, hold_ms) = (at, 90.0 * typist.about_one());
+        at += 160.0 * typist.about_one();
+        proto::KeyEvent { key, down_ms, up_ms: down_ms + hold_ms, ..Default::default() }
+    };
+    let events = SENTENCE.chars().map(key).collect();
+    proto::BehaviorCapture {
+        device: DeviceClass::Desktop as i32,
+        events: Some(Events::Keystroke(proto::KeyEvents { events })),
+        ..Default::default()
+    }
+}
+
+async fn free_text_is_enrolled(story: &Story) {
+    let captures = (100..106).map(free_text).collect();
+    let answer = story.enroll(captures, "free").await.unwrap();
+    assert_eq!(answer.kind(), proto::BehaviorKind::FreeText);
+    assert_eq!(answer.state(), proto::EnrollmentState::Enrolled, "{answer:?}");
+    let result = story.verify(vec![free_text(107)], "free-1").await.unwrap();
+    assert!(result.enough && result.units >= 40, "{result:?}");
+    for habit in &result.habits {
+        let content = SENTENCE.split(' ').any(|word| word.len() > 2 && habit.what.contains(word));
+        assert!(!content && habit.position.is_none(), "{habit:?}");
+    }
+}
+
+/// The first keys of the sentence as somebody might keep them: as text, in JSON, and as numbers of any width.
+fn sentence_needles() -> Vec<Vec<u8>> {
+    let first = &SENTENCE[..6];
+    let joined = |by: &str| {
+        let letters: Vec<String> = first.chars().map(String::from).collect();
+        letters.join(by).into_bytes()
+    };
+    let mut needles: Vec<Vec<u8>> = SENTENCE
+        .split(' ')
+        .filter(|word| word.len() > 4)
+        .map(|word| word.as_bytes().to_vec())
+        .collect();
+    needles.extend([joined(","), joined("\",\""), joined(" "), joined("\0")]);
+    for base in [u32::from(b'a'), 0, u32::from(b'a') - 1] {
+        let numbers = first.bytes().map(|c| u32::from(c) - base);
+        needles.push(numbers.clone().map(|n| n as u8).collect());
+        needles.push(numbers.clone().flat_map(|n| (n as u16).to_le_bytes()).collect());
+        needles.push(numbers.clone().flat_map(u32::to_le_bytes).collect());
+        needles.push(numbers.flat_map(|n| (n as f32).to_le_bytes()).collect());
+    }
+    needles
+}
+
 /// FNV-1a, 64 bits: what the program makes of a hashed code.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -462,6 +281,7 @@ fn nothing_typed_is_written(story: &Story) {
             needles.push(hash.to_string().into_bytes());
         }
     }
+    needles.extend(sentence_needles());
     let mut files = 0;
     search(story.place.dir.path(), &needles, &mut files);
     assert!(files >= 4, "database, its log, keys and the program's log are there: {files}");
@@ -507,4 +327,62 @@ async fn two_clients_at_once_lose_no_capture() {
         .filter(|r| r.reasons.contains(&(Reason::InputReplayed as i32)))
         .count();
     assert_eq!(replays, 1);
+}
+
+#[tokio::test]
+async fn a_million_events_are_refused_before_they_are_kept() {
+    let story = Story::begin().await;
+    story.create().await;
+    story.consent().await;
+    let mut capture = Typist::new(1).types();
+    if let Some(Events::Keystroke(keys)) = &mut capture.events {
+        let key = keys.events[0].clone();
+        keys.events.resize(1_000_000, key);
+    }
+    let refused = story.verify(vec![capture], "million").await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert_eq!(reason_of(&refused), "MESSAGE_TOO_LARGE");
+    assert!(story.verify(Typist::new(1).times(1), "after").await.is_ok());
+}
+
+#[tokio::test]
+async fn interleaved_streams_of_two_clients_do_not_mix() {
+    let story = Story::begin().await;
+    story.create().await;
+    story.consent().await;
+    let (mut anna, mut bert) = (Typist::new(11), Typist::new(23));
+    story.enroll(anna.times(10), "e").await.unwrap();
+    let begin = |key: &str| {
+        let mut first = config("anna");
+        if let Some(Sent::Config(config)) = &mut first.message {
+            config.idempotency_key = key.into();
+        }
+        let (sender, receiver) = mpsc::channel(8);
+        sender.try_send(first).unwrap();
+        (sender, story.keyed(ReceiverStream::new(receiver)))
+    };
+    let ((genuine, a), (impostor, b)) = (begin("genuine"), begin("impostor"));
+    let mut answers_a = story.behavior().observe_behavior(a).await.unwrap().into_inner();
+    let mut answers_b = story.behavior().observe_behavior(b).await.unwrap().into_inner();
+    for n in 1..=4 {
+        genuine.send(capture(anna.types())).await.unwrap();
+        impostor.send(capture(bert.types())).await.unwrap();
+        for answers in [&mut answers_a, &mut answers_b] {
+            let Some(Answer::Update(update)) = answers.message().await.unwrap().unwrap().message
+            else {
+                panic!("an update follows a capture");
+            };
+            assert_eq!(update.captures, n, "captures of the other client are not counted");
+        }
+    }
+    drop((genuine, impostor));
+    let mut decisions = Vec::new();
+    for answers in [&mut answers_a, &mut answers_b] {
+        let Some(Answer::Result(result)) = answers.message().await.unwrap().unwrap().message else {
+            panic!("a result comes last");
+        };
+        assert_eq!(result.captures, 4);
+        decisions.push(result.decision());
+    }
+    assert_eq!(decisions, [Decision::StepUp, Decision::Reject]);
 }

@@ -1,0 +1,160 @@
+//! What a session compares, and with what of its subject it may.
+
+use std::sync::Arc;
+
+use crate::behavior::RawCapture;
+use crate::domain::{Modality, SubjectId};
+use crate::policy::session::SubjectStanding;
+use crate::session::call::Event;
+use crate::usecase::UseCaseError;
+use crate::usecase::sessions::claim::{compare_window, search};
+use crate::usecase::sessions::standing::best;
+use crate::usecase::sessions::worker::Worker;
+
+impl Worker {
+    pub(super) async fn end_audio(&mut self) -> Event {
+        let Some(hearing) = &mut self.hearing else { return Event::Heard { net_speech_ms: 0 } };
+        if let Err(error) = hearing.finish(&self.inner).await {
+            tracing::debug!(%error, session = %self.id, "the end of the audio was not heard");
+        }
+        Event::Heard { net_speech_ms: hearing.net_speech_ms() }
+    }
+
+    /// Where the subject, now the claim, stands.
+    pub(super) async fn look_up(&mut self, subject: SubjectId) -> Vec<Event> {
+        self.claimed.subject = Some(subject);
+        self.refresh().await
+    }
+
+    /// Looks anew at what of the subject may be used: consent, locks and expiry are those of this moment. What
+    /// may not be used any more is gone, and so is the evidence that came of it.
+    pub(super) async fn refresh(&mut self) -> Vec<Event> {
+        let Some(subject) = self.claimed.subject.clone() else { return Vec::new() };
+        match self.looked_up(&subject).await {
+            Ok(mut events) => {
+                events.extend(self.standing());
+                events
+            }
+            Err(error) => {
+                tracing::error!(%error, session = %self.id, "a claimed subject could not be read");
+                vec![Event::Standing(SubjectStanding::Unknown)]
+            }
+        }
+    }
+
+    async fn looked_up(&mut self, subject: &SubjectId) -> Result<Vec<Event>, UseCaseError> {
+        let (inner, tenant) = (&self.inner, &self.by.tenant);
+        let audio = self.session.expects_audio();
+        self.claimed.look_up(inner, tenant, subject.clone(), audio).await?;
+        let gone = audio && !self.claimed.has_voice();
+        let mut events =
+            Vec::from_iter(gone.then_some(Event::Withdrawn { modality: Modality::Voice }));
+        events.extend(self.captures.refresh(inner, (tenant, subject)).await?);
+        events.extend(self.texts.refresh(inner, (tenant, subject)).await?);
+        Ok(events)
+    }
+
+    /// The best that is known of where the subject stands with what the session uses.
+    fn standing(&self) -> Option<Event> {
+        let parts = self.captures.standings().into_iter().chain(self.texts.stands);
+        best(self.claimed.stands.into_iter().chain(parts)).map(Event::Standing)
+    }
+
+    /// Takes a capture of behavior.
+    pub(super) async fn capture(&mut self, sequence: u64, raw: RawCapture) -> Vec<Event> {
+        let subject = self.claimed.subject.clone();
+        let about = (&self.by.tenant, subject.as_ref());
+        let taken = self.captures.take(&self.inner, about, sequence, raw).await;
+        self.with_standing(sequence, taken)
+    }
+
+    /// Takes a text.
+    pub(super) async fn text(&mut self, sequence: u64, of: bool, content: String) -> Vec<Event> {
+        let subject = self.claimed.subject.clone();
+        let about = (&self.by.tenant, subject.as_ref());
+        let taken = self.texts.take(&self.inner, about, of, content).await;
+        self.with_standing(sequence, taken)
+    }
+
+    /// What came of a message, after where the subject stands now: what may not be used any more is out of
+    /// the way before there is something new.
+    fn with_standing(&self, sequence: u64, taken: Result<Vec<Event>, UseCaseError>) -> Vec<Event> {
+        let unusable = |error: UseCaseError| {
+            let detail = error.to_string();
+            vec![Event::Unusable { sequence, detail }]
+        };
+        let mut events = Vec::from_iter(self.standing());
+        events.extend(taken.unwrap_or_else(unusable));
+        events
+    }
+
+    /// Another person is there: drops what was captured of a modality before `from`.
+    pub(super) async fn restart(&mut self, modality: Modality, from: Option<u32>) -> Vec<Event> {
+        match modality {
+            Modality::Voice => {
+                if let Some(hearing) = &mut self.hearing {
+                    hearing.restart(from);
+                }
+                Vec::new()
+            }
+            Modality::Text => {
+                self.texts.restart(&self.inner);
+                Vec::new()
+            }
+            Modality::Keystroke | Modality::Touch | Modality::Pointer => {
+                let subject = self.claimed.subject.clone();
+                let about = subject.as_ref().map(|subject| (&self.by.tenant, subject));
+                let left = self.captures.restart(&self.inner, about, modality, from).await;
+                left.unwrap_or_else(|error| {
+                    tracing::warn!(%error, session = %self.id, "captures were not compared anew");
+                    Vec::new()
+                })
+            }
+        }
+    }
+
+    /// Compares, unless the subject was locked or consent was withdrawn meanwhile.
+    pub(super) async fn compare(&mut self) -> Vec<Event> {
+        let mut events = self.refresh().await;
+        let compared = match &self.hearing {
+            Some(hearing) => {
+                let least = self.inner.parts.policy.verification.min_net_speech_ms;
+                self.claimed.compare(&self.inner, hearing, least).await
+            }
+            None => Ok(Event::NotCompared),
+        };
+        events.push(self.or_not(compared, Event::NotCompared));
+        events
+    }
+
+    pub(super) async fn window(&mut self, from_ms: u32, until_ms: u32) -> Event {
+        let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
+        let compared = match &mut self.hearing {
+            // Who may not be compared with is not listened to for changes either.
+            Some(hearing) if self.claimed.has_voice() => {
+                compare_window(&self.inner, hearing, from_ms, until_ms).await
+            }
+            _ => Ok(none.clone()),
+        };
+        self.or_not(compared, none)
+    }
+
+    pub(super) async fn search(&mut self) -> Event {
+        let nobody = Event::Searched { accepted: None, among: 0 };
+        let found = match (&self.search, &self.hearing) {
+            (Some((question, candidates)), Some(hearing)) => {
+                search(&self.inner, question, Arc::clone(candidates), hearing).await
+            }
+            _ => Ok(nobody.clone()),
+        };
+        self.or_not(found, nobody)
+    }
+
+    /// A comparison that could not be made is absence; the next one may succeed.
+    fn or_not(&self, compared: Result<Event, UseCaseError>, otherwise: Event) -> Event {
+        compared.unwrap_or_else(|error| {
+            tracing::warn!(%error, session = %self.id, "a comparison could not be made");
+            otherwise
+        })
+    }
+}
