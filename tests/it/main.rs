@@ -12,6 +12,7 @@ mod auth;
 mod behavior;
 mod behavior_data;
 mod captures;
+mod calibration;
 mod conversation;
 mod double;
 mod errors;
