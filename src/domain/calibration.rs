@@ -2,8 +2,10 @@
 
 use crate::domain::{ArtifactRef, Llr, Timestamp};
 
-/// Range of [`TenantCalibration::scale`] that may be put in force.
-pub const SCALE_RANGE: std::ops::RangeInclusive<f64> = 0.1..=10.0;
+/// Least [`TenantCalibration::scale`] that may be put in force.
+pub const MIN_SCALE: f64 = 0.1;
+/// Most.
+pub const MAX_SCALE: f64 = 10.0;
 /// Largest magnitude of [`TenantCalibration::shift`] that may be put in force, in nats.
 pub const MAX_SHIFT: f64 = 20.0;
 
@@ -45,9 +47,9 @@ impl TenantCalibration {
 
     /// What makes it unfit to be put in force, if anything does.
     pub fn unfit(&self) -> Option<String> {
-        if !SCALE_RANGE.contains(&self.scale) {
-            let (low, high) = (SCALE_RANGE.start(), SCALE_RANGE.end());
-            return Some(format!("its scale must lie in {low} to {high}, got {}", self.scale));
+        if !(MIN_SCALE..=MAX_SCALE).contains(&self.scale) {
+            let got = self.scale;
+            return Some(format!("its scale must lie in {MIN_SCALE} to {MAX_SCALE}, got {got}"));
         }
         if self.shift.is_nan() || self.shift.abs() > MAX_SHIFT {
             return Some(format!("its shift must be at most {MAX_SHIFT} nats, got {}", self.shift));

@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 47] = [
+const READERS: [Reader; 48] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -60,6 +60,7 @@ const READERS: [Reader; 47] = [
     |bytes| whole(bytes, requests::add_phone_number),
     |bytes| whole(bytes, requests::remove_phone_number),
     |bytes| whole(bytes, requests::export_subject),
+    session,
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>
@@ -93,6 +94,20 @@ fn observe(bytes: &[u8]) -> Option<Read<()>> {
             convert::behavior_capture(capture, &subject, 1, "capture").map(drop)
         }
         None => Ok(()),
+    })
+}
+
+/// The first message of a session's stream, or a later one: what cannot be read of those is refused in the
+/// session.
+fn session(bytes: &[u8]) -> Option<Read<()>> {
+    use proto::run_request::Message;
+    let request = proto::RunRequest::decode(bytes).ok()?;
+    Some(match request.message {
+        Some(Message::Open(_) | Message::Resume(_)) | None => convert::start(request).map(drop),
+        Some(_) => {
+            convert::message(request);
+            Ok(())
+        }
     })
 }
 
@@ -257,7 +272,8 @@ mod tests {
             .chain(conversation())
             .chain(policies())
             .chain(feedback())
-            .chain(subjects());
+            .chain(subjects())
+            .chain([run()]);
         let numbered = messages.enumerate();
         numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
     }
@@ -362,6 +378,26 @@ mod tests {
             }
             .encode_to_vec(),
         ]
+    }
+
+    /// The same of `SessionService`: a capture.
+    fn run() -> Vec<u8> {
+        let point = |phase: proto::PointPhase, t_ms| proto::PointEvent {
+            phase: phase as i32,
+            t_ms,
+            x: 3.0,
+            y: 4.0,
+            ..Default::default()
+        };
+        use proto::PointPhase::{Down, Move, Up};
+        let events = vec![point(Down, 0.0), point(Move, 8.0), point(Up, 16.0)];
+        let capture = proto::BehaviorCapture {
+            device: proto::DeviceClass::Phone as i32,
+            events: Some(proto::behavior_capture::Events::Touch(proto::PointEvents { events })),
+            ..Default::default()
+        };
+        let message = Some(proto::run_request::Message::Capture(capture));
+        proto::RunRequest { sequence: 1, message }.encode_to_vec()
     }
 
     /// The same of `ConversationService`.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -26,31 +25,32 @@ pub struct Service {
 
 type Part = Result<proto::ExportSubjectResponse, Status>;
 
-/// Sends an export: its start, its lines, its end.
+/// Sends an export: its start, its lines, its end. `None` when nobody reads it.
 async fn hand_out(
     exported: Exported,
     answers: &mpsc::Sender<Part>,
     patience: Duration,
-) -> Result<(), SendTimeoutError<Part>> {
+) -> Option<()> {
     use proto::export_subject_response::Part as P;
     let part = |part| Ok(proto::ExportSubjectResponse { part: Some(part) });
     let started = proto::ExportStarted {
         decision_id: exported.decision_id.into(),
         versions: Some(convert::versions(&exported.versions)),
     };
-    answers.send_timeout(part(P::Started(started)), patience).await?;
+    answers.send_timeout(part(P::Started(started)), patience).await.ok()?;
     let (mut pages, mut written) = (exported.pages, 0);
     while let Some(page) = pages.recv().await {
         let lines = match page {
             Ok(lines) => lines,
             Err(error) => {
-                return answers.send_timeout(Err(status::status(&error)), patience).await;
+                return answers.send_timeout(Err(status::status(&error)), patience).await.ok();
             }
         };
         written += lines.len() as u64;
-        answers.send_timeout(part(P::Lines(proto::ExportLines { lines })), patience).await?;
+        answers.send_timeout(part(P::Lines(proto::ExportLines { lines })), patience).await.ok()?;
     }
-    answers.send_timeout(part(P::Ended(proto::ExportEnded { lines: written })), patience).await
+    let ended = proto::ExportEnded { lines: written };
+    answers.send_timeout(part(P::Ended(ended)), patience).await.ok()
 }
 
 #[tonic::async_trait]
@@ -182,7 +182,7 @@ impl SubjectService for Service {
         let patience = self.patience;
         tokio::spawn(async move {
             // A client that is gone, or does not read for too long, ends it.
-            let _ = hand_out(exported, &answers, patience).await;
+            hand_out(exported, &answers, patience).await;
             drop(places);
         });
         Ok(Response::new(ReceiverStream::new(receiver)))

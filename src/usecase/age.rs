@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    AgeClassSetting, AgeEstimate, AuditKind, LicenseClass, Quality, Reason, RoutingHint, TenantId,
-    Timestamp,
+    AgeClass, AgeClassSetting, AgeEstimate, AuditKind, LicenseClass, Probability, Quality, Reason,
+    RoutingHint, TenantId, Timestamp,
 };
 use crate::policy::{AgeVerdict, classify_age};
 use crate::store::Effect;
@@ -20,6 +20,7 @@ use crate::usecase::output::{AgeClassStatus, AgeClassification, AgeHeadRef, Done
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
 use crate::usecase::subjects::check_text;
+use crate::usecase::voice::Probe;
 use crate::voice::{AgeHead, AgeInput};
 
 /// Act of an audit record.
@@ -65,6 +66,16 @@ fn shown_hint(hint: RoutingHint, fine: bool) -> ShownHint {
         band: hint.band(),
         confidence: fine.then_some(hint.confidence),
     }
+}
+
+/// The age of the voice of an embedding. Runs in the engine.
+fn estimate(head: &AgeHead, probe: &Probe) -> Result<AgeEstimate, UseCaseError> {
+    let input = AgeInput {
+        embedding: &probe.embedding,
+        bandwidth: probe.bandwidth,
+        net_speech_ms: probe.net_speech_ms,
+    };
+    head.estimate(&[input]).map_err(|error| UseCaseError::Internal(Box::new(error)))
 }
 
 /// What was heard of a caller; lives as long as the request.
@@ -120,16 +131,35 @@ impl Inner {
                 return Ok(Heard { estimate: None, quality });
             }
             let probe = voice.probe(&speech.frames, &quality)?;
-            let input = AgeInput {
-                embedding: &probe.embedding,
-                bandwidth: probe.bandwidth,
-                net_speech_ms: probe.net_speech_ms,
-            };
-            let estimate = head.estimate(&[input]);
-            let estimate = estimate.map_err(|e| UseCaseError::Internal(Box::new(e)))?;
-            Ok(Heard { estimate: Some(estimate), quality })
+            Ok(Heard { estimate: Some(estimate(&head, &probe)?), quality })
         })
         .await
+    }
+
+    /// The class of age of a caller in a session, for its routing: determined, and recorded without a word about
+    /// whose session it is. `None` while the tenant has not enabled it, or has no head for it.
+    pub(super) async fn age_for_routing(
+        &self,
+        by: &Caller,
+        voice: &VoiceParts,
+        probe: Probe,
+        quality: Quality,
+    ) -> Result<Option<(AgeClass, Option<Probability>)>, UseCaseError> {
+        let Some(setting) = self.age_class(&by.tenant) else { return Ok(None) };
+        let Ok(head) = head_for(voice, setting.research) else { return Ok(None) };
+        let of = Arc::clone(&head);
+        let found = self.compute(move || estimate(&of, &probe)).await??;
+        let verdict = classify_age(&self.parts.policy.age, Some(&found), &quality);
+        let draft = self.categorization(by, &setting, &head, &verdict, &quality);
+        self.record(&by.tenant, draft).await?;
+        let unheard = [Reason::SpeakLonger, Reason::NotSpeech];
+        let heard = !verdict.reasons.iter().any(|reason| unheard.contains(reason));
+        Ok(Some((verdict.class, heard.then_some(found.p_senior))))
+    }
+
+    /// Whether the tenant has enabled it.
+    pub(super) fn tells_age(&self, tenant: &TenantId) -> bool {
+        self.age_class(tenant).is_some()
     }
 
     /// The record: class, head, notice, queue, quality. No age, no probability, nobody's name.

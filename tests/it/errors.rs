@@ -54,6 +54,7 @@ async fn bad_fields_are_named() {
             "idempotency_key",
             proto::VerifyRequest { idempotency_key: String::new(), ..good.clone() },
         ),
+        ("adapt", proto::VerifyRequest { adapt: true, ..good.clone() }),
         ("audio", proto::VerifyRequest { audio: None, ..good.clone() }),
         (
             "audio.content",

@@ -7,10 +7,12 @@
 
 mod age;
 mod app;
+mod app_session;
 mod auth;
 mod behavior;
 mod behavior_data;
 mod captures;
+mod calibration;
 mod conversation;
 mod double;
 mod errors;

@@ -230,6 +230,16 @@ fn check_rules(file: &SessionPolicyFile) -> Checked {
             return Err(SessionPolicyError::unfit(format!("rules.{}.next", rule.name), why));
         }
     }
+    for rule in &file.routing {
+        if let Some(reason) = &rule.reason
+            && (reason.is_empty()
+                || reason.len() > MAX_TEXT
+                || reason.chars().any(char::is_control))
+        {
+            let why = format!("1 to {MAX_TEXT} bytes without control characters");
+            return Err(SessionPolicyError::unfit(format!("routing.{}.reason", rule.name), why));
+        }
+    }
     let mut seen = BTreeSet::new();
     let names = file.rules.iter().map(|r| &r.name).chain(file.routing.iter().map(|r| &r.name));
     for name in names {

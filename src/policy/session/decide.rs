@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    Assurance, Decision, FactorName, Finding, FindingKind, NextStep, RuleName, SessionReason,
-    probability_of,
+    AgeClass, Assurance, Decision, FactorName, Finding, FindingKind, NextStep, RuleName,
+    SessionReason, probability_of,
 };
 use crate::policy::session::active::ActivePolicy;
 use crate::policy::session::assess::{Assessment, Element, assess, is_known};
@@ -228,8 +228,17 @@ fn route(
     let values = routing_values(values, verdict.decision, verdict.next, routing);
     let values = Bound::new(&values);
     let mut rules = policy.routing().iter();
-    let (rule, _) = rules.find(|(_, condition)| condition.holds(&values).unwrap_or(false))?;
-    Some(SessionRouting { queue: rule.queue.clone(), rule: rule.name.clone() })
+    let (rule, condition) =
+        rules.find(|(_, condition)| condition.holds(&values).unwrap_or(false))?;
+    // How sure another class is was not measured.
+    let senior = condition.looks_at("p_senior")
+        || (condition.looks_at("age_class") && routing.age_class == Some(AgeClass::Senior));
+    Some(SessionRouting {
+        queue: rule.queue.clone(),
+        rule: rule.name.clone(),
+        reason: rule.reason.clone(),
+        confidence: routing.age_class.and(routing.p_senior).filter(|_| senior),
+    })
 }
 
 /// The factors of a policy that were not tried.

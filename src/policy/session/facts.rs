@@ -284,12 +284,16 @@ pub struct Counterfactual {
 }
 
 /// Why a call should go to a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionRouting {
     /// Which queue. A hint: the router decides.
     pub queue: QueueName,
     /// The rule that said so.
     pub rule: RuleName,
+    /// Why, for people; absent where the rule gives no reason.
+    pub reason: Option<String>,
+    /// Probability of a senior, where the rule looks at age: how sure what is behind the hint is.
+    pub confidence: Option<Probability>,
 }
 
 /// What a decision came to, with all that explains it. One record for customer, agent and analyst.

@@ -233,6 +233,9 @@ pub struct RoutingRule {
     pub when: String,
     /// Where to.
     pub queue: QueueName,
+    /// Why, for people at the queue: short, without control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The whole file.

@@ -340,6 +340,7 @@ fn age_moves_the_queue_and_nothing_else() {
     let senior = of(Some(AgeClass::Senior), Probability::new(0.9), None);
     let routing = senior.routing.clone().expect("a hint");
     assert_eq!((routing.queue.as_str(), routing.rule.as_str()), ("priority", "senior"));
+    assert!(routing.reason.is_some());
     let likely = of(Some(AgeClass::Undetermined), Probability::new(0.3), Some("de"));
     assert_eq!(likely.routing.expect("a hint").queue.as_str(), "priority");
     let german = of(Some(AgeClass::Adult), Probability::new(0.1), Some("de"));

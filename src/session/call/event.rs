@@ -91,6 +91,8 @@ pub enum Event {
         /// Probability of a senior.
         p_senior: Option<Probability>,
     },
+    /// A class of age was found that may not be used any more.
+    Uncategorized,
     /// A prompt was made.
     ChallengeMade {
         /// Number of the challenge.

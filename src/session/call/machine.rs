@@ -183,11 +183,8 @@ impl CallSession {
                 self.news |= noted == crate::session::call::context::Noted::News;
             }
             Event::Searched { accepted, among } => self.searched(accepted, among, effects),
-            Event::Categorized { class, p_senior } => {
-                self.routing.age_class = Some(class);
-                self.routing.p_senior = p_senior;
-                self.news = true;
-            }
+            Event::Categorized { class, p_senior } => self.categorize(Some(class), p_senior),
+            Event::Uncategorized => self.categorize(None, None),
             Event::ChallengeMade { number, prompt } => self.challenge_made(number, prompt, effects),
             Event::AnswerChecked { number, right } => {
                 self.challenges.checked(number, right);

@@ -1,7 +1,6 @@
 //! What is worth telling: something other than what was told last.
 
-use crate::domain::{Decision, Llr, NextStep, SessionReason, SubjectId};
-use crate::policy::session::SessionRouting;
+use crate::domain::{Decision, Llr, NextStep, QueueName, RuleName, SessionReason, SubjectId};
 use crate::session::call::limits::CallRules;
 use crate::session::call::output::Assessment;
 use crate::session::call::words::AskId;
@@ -15,7 +14,8 @@ struct Gist {
     reasons: Vec<SessionReason>,
     risk: u8,
     fused: Option<Llr>,
-    routing: Option<SessionRouting>,
+    /// Queue and rule.
+    routing: Option<(QueueName, RuleName)>,
     subject: Option<SubjectId>,
     changes: u32,
 }
@@ -32,7 +32,7 @@ impl Gist {
             reasons,
             risk: verdict.risk.points(),
             fused: verdict.fused,
-            routing: verdict.routing.clone(),
+            routing: verdict.routing.as_ref().map(|r| (r.queue.clone(), r.rule.clone())),
             subject: assessment.claim.as_ref().map(|(subject, _)| subject.clone()),
             changes: assessment.changes,
         }

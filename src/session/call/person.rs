@@ -1,6 +1,6 @@
 //! Whom a session is about: claims, comparisons, searches, and the notice of another person.
 
-use crate::domain::{Finding, FindingKind, Llr, Modality, SubjectId};
+use crate::domain::{AgeClass, Finding, FindingKind, Llr, Modality, Probability, SubjectId};
 use crate::policy::session::SubjectStanding;
 use crate::session::call::effect::Effect;
 use crate::session::call::evidence::{Measured, WindowOutcome};
@@ -121,6 +121,12 @@ impl CallSession {
         }
     }
 
+    /// The class of age of the present caller, for routing alone.
+    pub(super) fn categorize(&mut self, class: Option<AgeClass>, p_senior: Option<Probability>) {
+        self.news |= (self.routing.age_class, self.routing.p_senior) != (class, p_senior);
+        (self.routing.age_class, self.routing.p_senior) = (class, p_senior);
+    }
+
     /// Another person is there; `noticed` says on what and from where on, if it was noticed here.
     pub(super) fn person_changed(
         &mut self,
@@ -130,6 +136,7 @@ impl CallSession {
         self.evidence.change(self.now);
         self.around.person_changed();
         self.challenges.person_changed();
+        self.categorize(None, None);
         self.news = true;
         let from = |modality| noticed.filter(|(m, _)| *m == modality).map(|(_, from)| from);
         if from(Modality::Voice).is_some() {

@@ -10,8 +10,9 @@
 //! {"t_ms":9500,"close":{}}
 //! ```
 //!
-//! Evidence either stands in the file (`heard`, `evidence`, `window`) or is computed from what the file names
-//! (`audio`, `capture`, `text`) before the session is played; [`replay`](super::replay) plays the former.
+//! Evidence either stands in the file (`heard`, `evidence`, `window`) or follows from what the file holds or names
+//! (`audio`, `text`, and `capture` against what is `enrolled`); [`replay`](super::replay) plays the former, and the
+//! latter with a [`Driver`](super::replay::Driver) for it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -222,6 +223,9 @@ pub enum Action {
         #[serde(default)]
         channel: Option<u16>,
     },
+    /// A capture that the claimed subject enrolled, as in files of behavior; whoever enrolled it, it counts as
+    /// theirs. Comes before what is compared with it.
+    Enrolled(Map<String, Value>),
     /// A capture, as in files of behavior.
     Capture(Map<String, Value>),
     /// Something written or said.
@@ -330,7 +334,7 @@ impl RecordedSession {
     /// Whether something must be computed before it can be played.
     pub fn needs_work(&self) -> bool {
         let raw = |line: &Line| {
-            matches!(line.action, Action::Audio { .. } | Action::Capture(_) | Action::Text { .. })
+            matches!(line.action, Action::Audio { .. } | Action::Text { .. } | Action::Capture(_))
         };
         self.lines.iter().any(raw)
     }

@@ -58,8 +58,32 @@ pub struct Playback {
     pub expectations: usize,
 }
 
+/// What compares captures of a file, by their lines.
+pub trait Driver {
+    /// The capture of a line: its modality, and what came of it.
+    fn capture(&mut self, line: usize) -> Option<(Modality, Vec<Event>)>;
+
+    /// Another person is there: what was captured of a modality before `from` is not theirs.
+    fn restart(&mut self, modality: Modality, from: Option<u32>) -> Vec<Event>;
+}
+
+/// Passes over captures.
+#[derive(Debug, Clone, Copy)]
+pub struct NoCaptures;
+
+impl Driver for NoCaptures {
+    fn capture(&mut self, _: usize) -> Option<(Modality, Vec<Event>)> {
+        None
+    }
+
+    fn restart(&mut self, _: Modality, _: Option<u32>) -> Vec<Event> {
+        Vec::new()
+    }
+}
+
 struct Player<'a> {
     session: CallSession,
+    driver: &'a mut dyn Driver,
     judge: &'a Judge<'a>,
     standing: SubjectStanding,
     candidates: u32,
@@ -81,6 +105,7 @@ pub fn replay(
     limits: CallLimits,
     rules: CallRules,
     judge: &Judge<'_>,
+    driver: &mut dyn Driver,
 ) -> Playback {
     let open = &recorded.opening;
     let candidates = u32::try_from(open.candidates.len()).unwrap_or(u32::MAX);
@@ -103,6 +128,7 @@ pub fn replay(
     };
     let mut player = Player {
         session,
+        driver,
         judge,
         standing: open.standing,
         candidates,
@@ -207,8 +233,14 @@ impl Player<'_> {
             }
             Action::Close {} => self.send(Message::Close),
             Action::Expect { .. } => self.check(line, false),
-            // Opened already; raw content was turned into evidence before.
-            Action::Open(_) | Action::Audio { .. } | Action::Capture(_) | Action::Text { .. } => {}
+            Action::Capture(_) => {
+                if let Some((modality, events)) = self.driver.capture(line.number) {
+                    self.send(Message::Capture(modality));
+                    events.into_iter().for_each(|event| self.tell(event));
+                }
+            }
+            // Opened already; enrolled before; raw content was turned into evidence before.
+            Action::Open(_) | Action::Enrolled(_) | Action::Audio { .. } | Action::Text { .. } => {}
         }
     }
 
@@ -230,7 +262,11 @@ impl Player<'_> {
     fn follow(&mut self, effects: Vec<Effect>) {
         let mut pending = VecDeque::from(effects);
         while let Some(effect) = pending.pop_front() {
-            if let Some(event) = self.answer(effect) {
+            let events = match effect {
+                Effect::Restart { modality, from } => self.driver.restart(modality, from),
+                effect => Vec::from_iter(self.answer(effect)),
+            };
+            for event in events {
                 pending.extend(self.session.step(event, self.now(), self.judge));
             }
         }

@@ -115,7 +115,7 @@ impl CallSession {
         }
     }
 
-    fn routing(&self) -> RoutingFacts {
+    pub(super) fn routing(&self) -> RoutingFacts {
         self.routing.clone()
     }
 

@@ -338,6 +338,6 @@ fn withdraw(work: &mut Work<'_, '_>, purpose: Purpose) -> Result<(), StoreError>
 fn needs_version(work: &Work<'_, '_>) -> Result<(), StoreError> {
     let expected = work.target.as_ref().and_then(|t| t.expected_version);
     expected.map(|_| ()).ok_or(StoreError::Invalid(
-        "a counter of attempts and a behavior profile need an expected version",
+        "a counter of attempts, a behavior profile and an adaptation need an expected version",
     ))
 }

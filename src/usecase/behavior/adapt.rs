@@ -40,7 +40,7 @@ pub(super) fn adaptable(
 }
 
 /// A capture as it is kept.
-pub(super) fn kept(
+pub(in crate::usecase) fn kept(
     seen: &Seen,
     sample: &Sample,
     origin: SampleOrigin,

@@ -102,7 +102,7 @@ fn weight(state: Finding) -> u8 {
 }
 
 /// What a capture would be enrolled as or compared with.
-fn key_of(capture: &Capture) -> CaptureKey {
+pub(in crate::usecase) fn key_of(capture: &Capture) -> CaptureKey {
     let kind = sample_kind(capture);
     let text_id = capture.text_id.clone().filter(|_| kind == SampleKind::FixedText);
     CaptureKey { kind, device: capture.device, text_id }

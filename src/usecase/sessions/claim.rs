@@ -74,12 +74,12 @@ impl Claimed {
     pub(super) async fn compare(
         &self,
         inner: &Inner,
-        hearing: &Hearing,
+        hearing: &mut Hearing,
         min_net_speech_ms: u32,
     ) -> Result<Event, UseCaseError> {
         let Some(template) = self.template.clone() else { return Ok(Event::NotCompared) };
         let net_speech_ms = hearing.whole_ms();
-        let side = hearing.side(inner, hearing.whole()).await?;
+        let side = hearing.whole_side(inner).await?;
         let voice = hearing.voice();
         Ok(Event::Compared(Measured {
             llr: Some(voice.score(&template, &side).llr),

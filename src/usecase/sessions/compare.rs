@@ -33,6 +33,9 @@ impl Worker {
         match self.looked_up(&subject).await {
             Ok(mut events) => {
                 events.extend(self.standing());
+                if !self.may_categorize() && self.age.forget() {
+                    events.push(Event::Uncategorized);
+                }
                 events
             }
             Err(error) => {
@@ -64,7 +67,9 @@ impl Worker {
     pub(super) async fn capture(&mut self, sequence: u64, raw: RawCapture) -> Vec<Event> {
         let subject = self.claimed.subject.clone();
         let about = (&self.by.tenant, subject.as_ref());
-        let taken = self.captures.take(&self.inner, about, sequence, raw).await;
+        // Where answers are constant, a refusal tells no more than a decision.
+        let tells = self.view.fine || !self.policy.rules().constant_time;
+        let taken = self.captures.take(&self.inner, about, (sequence, tells), raw).await;
         self.with_standing(sequence, taken)
     }
 
@@ -95,6 +100,7 @@ impl Worker {
                 if let Some(hearing) = &mut self.hearing {
                     hearing.restart(from);
                 }
+                self.age.restart();
                 Vec::new()
             }
             Modality::Text => {
@@ -116,7 +122,7 @@ impl Worker {
     /// Compares, unless the subject was locked or consent was withdrawn meanwhile.
     pub(super) async fn compare(&mut self) -> Vec<Event> {
         let mut events = self.refresh().await;
-        let compared = match &self.hearing {
+        let compared = match &mut self.hearing {
             Some(hearing) => {
                 let least = self.inner.parts.policy.verification.min_net_speech_ms;
                 self.claimed.compare(&self.inner, hearing, least).await
@@ -124,6 +130,7 @@ impl Worker {
             None => Ok(Event::NotCompared),
         };
         events.push(self.or_not(compared, Event::NotCompared));
+        events.extend(self.categorize().await);
         events
     }
 

@@ -13,6 +13,7 @@ use crate::usecase::core::Inner;
 use crate::usecase::hear::{Capture, Keep};
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::parts::VoiceParts;
+use crate::usecase::voice::Probe;
 
 /// Speech kept of the present person, in frames of 10 ms: half a minute. More adds little to an embedding, and
 /// a call holds it in memory.
@@ -38,6 +39,8 @@ pub(super) struct Hearing {
     quality: Quality,
     /// The first speech of the present person as a side, and of how many frames.
     reference: Option<(usize, Side)>,
+    /// The last embedding of all speech of the present person.
+    embedded: Option<(Probe, Quality)>,
 }
 
 /// Frames on their way to the engine.
@@ -81,6 +84,7 @@ impl Hearing {
             before: 0,
             quality: nothing_heard(),
             reference: None,
+            embedded: None,
         })
     }
 
@@ -157,7 +161,7 @@ impl Hearing {
         let over = from.saturating_sub(self.before).min(frames);
         self.rows.drain(..over * width);
         self.before += over;
-        self.reference = None;
+        (self.reference, self.embedded) = (None, None);
     }
 
     /// All speech of the present person that is kept.
@@ -211,12 +215,32 @@ impl Hearing {
 
     /// An excerpt as a side. In the engine.
     pub(super) async fn side(&self, inner: &Inner, excerpt: Excerpt) -> Result<Side, UseCaseError> {
+        Ok(self.embed(inner, excerpt).await?.0)
+    }
+
+    async fn embed(
+        &self,
+        inner: &Inner,
+        excerpt: Excerpt,
+    ) -> Result<(Side, Probe, Quality), UseCaseError> {
         let voice = self.voice.clone();
         let job = move || {
             let probe = voice.probe(&excerpt.frames, &excerpt.quality)?;
-            Ok::<_, UseCaseError>(voice.probe_side(&probe)?)
+            Ok::<_, UseCaseError>((voice.probe_side(&probe)?, probe, excerpt.quality))
         };
         inner.parts.engine.run_within(MAX_WAIT, job).await??
+    }
+
+    /// All speech of the present person that is kept as a side.
+    pub(super) async fn whole_side(&mut self, inner: &Inner) -> Result<Side, UseCaseError> {
+        let (side, probe, quality) = self.embed(inner, self.whole()).await?;
+        self.embedded = Some((probe, quality));
+        Ok(side)
+    }
+
+    /// The last embedding of all speech of the present person.
+    pub(super) fn embedded(&self) -> Option<&(Probe, Quality)> {
+        self.embedded.as_ref()
     }
 
     /// All speech of the present person, as it may be kept. In the engine.

@@ -4,6 +4,7 @@
 //! ends it as incomplete.
 
 mod adapt;
+mod age;
 mod answer;
 mod bind;
 mod captures;

@@ -16,6 +16,7 @@ use crate::usecase::identify::Question;
 use crate::usecase::policies::{Held, Policies};
 use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
+use crate::usecase::sessions::age::Age;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
@@ -221,6 +222,7 @@ impl Inner {
             shadow,
             hearing,
             claimed: Claimed::default(),
+            age: Age::default(),
             captures,
             texts: Texts::new(&self.parts.conversation),
             search,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{AgeClass, ArtifactRef, Decision, Llr, Versions};
-use crate::policy::session::Outside;
+use crate::policy::session::{Outside, SessionRouting};
 use crate::session::call::{Assessment, CallLimits, Decided, Standing};
 use crate::usecase::output::ShownScore;
 use crate::usecase::sessions::policy::SessionPolicy;
@@ -54,6 +54,11 @@ impl View {
         }
     }
 
+    /// How sure a hint is tells an age, finer than the queue does.
+    fn routing(&self, route: SessionRouting) -> SessionRouting {
+        SessionRouting { confidence: route.confidence.filter(|_| self.fine), ..route }
+    }
+
     /// What may greet a caller: only whom a search found and the policy accepts, and nothing else about them.
     fn personalization(&self, a: &Assessment) -> Option<Personalization> {
         match &a.claim {
@@ -101,7 +106,7 @@ impl View {
             fused: verdict.fused.map(|llr| score(llr, self.fine)),
             p_genuine: self.fine.then_some(verdict.p_genuine),
             risk: if self.fine { risk } else { risk / COARSE_RISK * COARSE_RISK },
-            routing: verdict.routing.clone(),
+            routing: verdict.routing.clone().map(|route| self.routing(route)),
             claim: a.claim.clone(),
             personalization: self.personalization(a),
             changes: a.changes,

@@ -1,14 +1,18 @@
 //! Playing a recorded session file against a shipped policy: what the client would have been told, what would
 //! have been recorded, and which expectations of the file did not hold.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use crate::behavior::parse::capture;
 use crate::domain::Decision;
 use crate::policy::session::shipped;
 use crate::scoring::fusion::Fusion;
 use crate::session::call::record::{Action, RecordError, RecordedSession};
 use crate::session::call::replay::{Missed, Playback, replay};
-use crate::session::call::{Assessment, CallLimits, RefusalReason, Response};
+use crate::session::call::{Assessment, CallLimits, CallRules, RefusalReason, Response};
+use crate::usecase::sessions::captures::Played;
 use crate::usecase::sessions::policy::SessionPolicy;
 
 /// Why a file cannot be played.
@@ -17,10 +21,10 @@ pub enum SimulateError {
     /// It is no recorded session.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// It names recordings, captures or texts that were not compared yet.
+    /// It names recordings or texts that were not compared yet.
     #[error(
-        "line {line} holds {what}: replace it by what it compares to (heard, evidence), as only given \
-         evidence is played"
+        "line {line} holds {what}: replace it by what it compares to (heard, evidence), as of these only \
+         given evidence is played"
     )]
     Raw {
         /// Line, from 1.
@@ -28,6 +32,17 @@ pub enum SimulateError {
         /// What it holds.
         what: &'static str,
     },
+    /// A capture that is none.
+    #[error("line {line}: {why}")]
+    Capture {
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong; never content.
+        why: String,
+    },
+    /// What is enrolled cannot be.
+    #[error("what is enrolled in the file cannot be a profile: {0}")]
+    Enrolled(String),
     /// No policy of that name is shipped.
     #[error("no policy `{0}` is shipped")]
     Policy(String),
@@ -64,7 +79,6 @@ pub fn simulate(text: &str, policy: &str) -> Result<Simulation, SimulateError> {
     for line in &recorded.lines {
         let what = match line.action {
             Action::Audio { .. } => "a recording",
-            Action::Capture(_) => "a capture",
             Action::Text { .. } => "a text",
             _ => continue,
         };
@@ -77,8 +91,32 @@ pub fn simulate(text: &str, policy: &str) -> Result<Simulation, SimulateError> {
         source: Box::new(error),
     })?;
     let judge = |facts: &_| active.judge(facts);
-    let playback = replay(&recorded, CallLimits::default(), active.rules(), &judge);
+    let rules = active.rules();
+    let mut driver = driver(&recorded, &rules)?;
+    let playback = replay(&recorded, CallLimits::default(), rules, &judge, &mut driver);
     Ok(told(playback))
+}
+
+/// What compares the captures of a file.
+fn driver(recorded: &RecordedSession, rules: &CallRules) -> Result<Played, SimulateError> {
+    let (mut enrolled, mut captures) = (Vec::new(), BTreeMap::new());
+    for line in &recorded.lines {
+        let (is_enrolled, fields) = match &line.action {
+            Action::Enrolled(fields) => (true, fields),
+            Action::Capture(fields) => (false, fields),
+            _ => continue,
+        };
+        let text = Value::Object(fields.clone()).to_string();
+        let capture = capture(&text, line.number)
+            .map_err(|e| SimulateError::Capture { line: line.number, why: e.to_string() })?;
+        if is_enrolled {
+            enrolled.push(capture);
+        } else {
+            captures.insert(line.number, capture);
+        }
+    }
+    let played = Played::new(enrolled, captures, rules.change_llr);
+    played.map_err(|error| SimulateError::Enrolled(error.to_string()))
 }
 
 fn told(playback: Playback) -> Simulation {
@@ -183,6 +221,7 @@ fn assessment(a: &Assessment) -> Value {
         "p_genuine": verdict.p_genuine,
         "risk": verdict.risk,
         "route": verdict.routing.as_ref().map(|route| route.queue.as_str()),
+        "route_reason": verdict.routing.as_ref().and_then(|route| route.reason.as_deref()),
         "subject": a.claim.as_ref().map(|(subject, _)| subject),
         "changes_of_person": a.changes,
         "policy": verdict.policy.to_string(),
@@ -209,6 +248,43 @@ mod tests {
         let usual = simulate(CALL, "contact-centre").expect("a session");
         assert_eq!(usual.missed, [], "{:#?}", usual.lines);
         assert_eq!(usual.expectations, 2);
+    }
+
+    /// Two made-up typists (fixtures/sessions/PROVENANCE.md): one enrolled and asks, another one takes over.
+    const APP: &str = include_str!("../../../fixtures/sessions/app.jsonl");
+
+    /// Evidence of typing in the decision on a question: its LLR, and how often the person had changed.
+    fn typing(played: &Simulation, ask: &str) -> (f64, u64) {
+        let lines = played.lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        let decided = |line: &Value| line["kind"] == "decision" && line["assessment"]["ask"] == ask;
+        let line: Value = lines.into_iter().find(decided).expect("it is decided");
+        let assessment = &line["assessment"];
+        let evidence = assessment["evidence"].as_array().expect("evidence").iter();
+        let mut typing = evidence.filter(|e| e["modality"] == "keystroke");
+        let llr = typing.next().and_then(|e| e["llr"].as_f64()).expect("typing was compared");
+        (llr, assessment["changes_of_person"].as_u64().expect("a number"))
+    }
+
+    #[test]
+    fn an_app_session_plays_with_its_captures() {
+        let played = simulate(APP, "contact-centre").expect("a session");
+        assert_eq!(played.missed, [], "{:#?}", played.lines);
+        assert_eq!(played.decisions.len(), 3);
+        let (genuine, changes) = typing(&played, "look");
+        assert!(genuine > 0.0 && changes == 0, "{genuine} {changes}");
+        let (other, changes) = typing(&played, "move");
+        assert!(other < 0.0 && changes == 1, "{other} {changes}");
+        assert_ne!(played.decisions[1], Decision::Accept);
+        // The same file says the same thing.
+        assert_eq!(simulate(APP, "contact-centre").expect("a session").lines, played.lines);
+    }
+
+    #[test]
+    fn captures_that_are_none_are_named_by_their_line() {
+        let open = r#"{"t_ms":0,"open":{"channel":"app","audio":false}}"#;
+        let bad = format!("{open}\n{}", r#"{"t_ms":1,"capture":{"kind":"keystroke"}}"#);
+        let refused = simulate(&bad, "contact-centre");
+        assert!(matches!(refused, Err(SimulateError::Capture { line: 2, .. })));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
 use crate::usecase::sessions::adapt::adaptable;
+use crate::usecase::sessions::age::Age;
 use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
@@ -76,6 +77,7 @@ pub(super) struct Worker {
     pub(super) shadow: Option<Arc<ActivePolicy>>,
     pub(super) hearing: Option<Hearing>,
     pub(super) claimed: Claimed,
+    pub(super) age: Age,
     pub(super) captures: Captures,
     pub(super) texts: Texts,
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
@@ -317,7 +319,14 @@ impl Worker {
             heard = hearing.hear(&self.inner, chunks.clone()).await;
         }
         match heard {
-            Ok(()) => vec![Event::Heard { net_speech_ms: hearing.net_speech_ms() }],
+            Ok(()) => {
+                let mut events = vec![Event::Heard { net_speech_ms: hearing.net_speech_ms() }];
+                if !self.claimed.has_voice() {
+                    // Where a voice is compared, the class of age follows from that embedding.
+                    events.extend(self.categorize().await);
+                }
+                events
+            }
             Err(UseCaseError::Busy { .. }) => {
                 vec![Event::Unusable { sequence, detail: "the server is busy".to_owned() }]
             }

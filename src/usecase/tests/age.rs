@@ -21,7 +21,7 @@ fn of(tensors: Named, class: LicenseClass) -> Arc<AgeHead> {
 }
 
 /// The open head hears seniors everywhere, the one for research adults.
-fn heads() -> AgeHeads {
+pub(super) fn heads() -> AgeHeads {
     AgeHeads {
         open: Some(of(always(DIM, 3, 9.0), LicenseClass::Open)),
         research: Some(of(always(DIM, 1, 9.0), LicenseClass::Research)),
@@ -32,7 +32,10 @@ async fn world(age: AgeHeads) -> World {
     World::with(Setting { age, ..Setting::default() }).await
 }
 
-async fn enable(world: &World, research: bool) -> Result<Done<AgeClassStatus>, UseCaseError> {
+pub(super) async fn enable(
+    world: &World,
+    research: bool,
+) -> Result<Done<AgeClassStatus>, UseCaseError> {
     let c = EnableAgeClass {
         notice_id: "age-notice".into(),
         notice_version: "4".into(),

@@ -18,6 +18,7 @@ mod live;
 mod phone_numbers;
 mod policies;
 mod recalibrate;
+mod session_age;
 mod session_captures;
 mod sessions;
 mod subjects;

@@ -13,7 +13,7 @@ use vouch::grpc::proto::{self, DeviceClass};
 use crate::server::with_key;
 
 mod door;
-mod story;
+pub(crate) mod story;
 
 /// What is typed: eleven keys, some of them named so that nothing else in the program is.
 const TEXT: [&str; 11] =
@@ -22,14 +22,14 @@ const TEXT: [&str; 11] =
 const TEXT_ID: &str = "very-private-password";
 
 /// A typist whose habits follow from a seed.
-struct Typist {
+pub(crate) struct Typist {
     holds_ms: Vec<f64>,
     steps_ms: Vec<f64>,
     state: u64,
 }
 
 impl Typist {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut typist = Self { holds_ms: vec![], steps_ms: vec![], state: seed };
         for _ in TEXT {
             let (hold, step) = (60.0 + 80.0 * typist.unit(), 110.0 + 240.0 * typist.unit());
@@ -55,7 +55,7 @@ impl Typist {
     }
 
     /// Types the text once more.
-    fn types(&mut self) -> proto::BehaviorCapture {
+    pub(crate) fn types(&mut self) -> proto::BehaviorCapture {
         let mut at = 0.0;
         let mut events = Vec::new();
         for (i, key) in TEXT.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Typist {
         }
     }
 
-    fn times(&mut self, n: usize) -> Vec<proto::BehaviorCapture> {
+    pub(crate) fn times(&mut self, n: usize) -> Vec<proto::BehaviorCapture> {
         (0..n).map(|_| self.types()).collect()
     }
 }

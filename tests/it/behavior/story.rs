@@ -19,9 +19,9 @@ use crate::process::Place;
 use crate::server::{reason_of, with_key};
 
 /// The real program; any voice model is beside the point.
-struct Story {
-    place: Place,
-    channel: Channel,
+pub(crate) struct Story {
+    pub(crate) place: Place,
+    pub(crate) channel: Channel,
     key: String,
     _server: crate::process::Process,
 }
@@ -31,7 +31,7 @@ const SETTINGS: &str = "[telemetry]\nlevel = \"debug\"\n\
     [policy.behavior]\naccept_llr = 0.7\nreject_llr = -0.7\n";
 
 impl Story {
-    async fn begin() -> Self {
+    pub(crate) async fn begin() -> Self {
         let models = tempfile::tempdir().unwrap();
         let place = Place::new(models.path(), SETTINGS);
         let key = place.done(&["key", "create", "--role", "admin"]).trim().to_owned();
@@ -40,7 +40,7 @@ impl Story {
         Self { place, channel, key, _server: server }
     }
 
-    fn keyed<T>(&self, message: T) -> Request<T> {
+    pub(crate) fn keyed<T>(&self, message: T) -> Request<T> {
         with_key(message, &self.key)
     }
 
@@ -48,11 +48,11 @@ impl Story {
         BehaviorServiceClient::new(self.channel.clone())
     }
 
-    fn subjects(&self) -> SubjectServiceClient<Channel> {
+    pub(crate) fn subjects(&self) -> SubjectServiceClient<Channel> {
         SubjectServiceClient::new(self.channel.clone())
     }
 
-    async fn create(&self) {
+    pub(crate) async fn create(&self) {
         let request = proto::CreateSubjectRequest {
             subject_id: "anna".into(),
             idempotency_key: "create".into(),
@@ -60,7 +60,7 @@ impl Story {
         self.subjects().create_subject(self.keyed(request)).await.unwrap();
     }
 
-    async fn consent(&self) {
+    pub(crate) async fn consent(&self) {
         let consent = proto::Consent {
             notice_id: "behavior".into(),
             notice_version: "1".into(),
@@ -78,7 +78,7 @@ impl Story {
         self.subjects().record_consent(self.keyed(request)).await.unwrap();
     }
 
-    async fn enroll(
+    pub(crate) async fn enroll(
         &self,
         captures: Vec<proto::BehaviorCapture>,
         key: &str,
@@ -87,7 +87,7 @@ impl Story {
         Ok(self.behavior().enroll_behavior(request).await?.into_inner())
     }
 
-    async fn verify(
+    pub(crate) async fn verify(
         &self,
         captures: Vec<proto::BehaviorCapture>,
         key: &str,
@@ -270,7 +270,7 @@ fn fnv(text: &str) -> u64 {
 }
 
 /// Neither database nor log nor anything else on disk holds a key, a code of one, or the text's name.
-fn nothing_typed_is_written(story: &Story) {
+pub(crate) fn nothing_typed_is_written(story: &Story) {
     let mut needles: Vec<Vec<u8>> = vec![TEXT_ID.into(), TEXT.concat().into_bytes()];
     for key in TEXT.iter().filter(|key| key.len() > 3) {
         needles.push(key.as_bytes().to_vec());

@@ -138,6 +138,8 @@ fn assessment_out(a: ShownAssessment) -> proto::Assessment {
         route: a.routing.map(|route| proto::SessionRoute {
             queue: route.queue.into(),
             rule: route.rule.into(),
+            confidence: route.confidence.map(crate::domain::Probability::value),
+            reason: route.reason.unwrap_or_default(),
         }),
         subject_id: subject,
         claim_origin: origin as i32,

@@ -70,21 +70,26 @@ type Wrong = (u64, String);
 /// Names known to be true where a node is evaluated.
 type Guards = BTreeSet<String>;
 
-/// Checks a whole condition.
-pub(super) fn check(expression: &IdedExpr, scope: Scope, names: &Names) -> Result<(), Wrong> {
-    let mut checker = Checker { scope, names, nodes: 0 };
+/// Checks a whole condition; the names it looks at.
+pub(super) fn check(
+    expression: &IdedExpr,
+    scope: Scope,
+    names: &Names,
+) -> Result<BTreeSet<String>, Wrong> {
+    let mut checker = Checker { scope, names, nodes: 0, looked_at: BTreeSet::new() };
     let found = checker.type_of(expression, &Guards::new())?;
     if found != Type::Bool {
         let why = format!("a condition must be true or false, this one is {}", found.name());
         return Err((expression.id, why));
     }
-    Ok(())
+    Ok(checker.looked_at)
 }
 
 struct Checker<'a> {
     scope: Scope,
     names: &'a Names,
     nodes: usize,
+    looked_at: BTreeSet<String>,
 }
 
 impl Checker<'_> {
@@ -116,7 +121,8 @@ impl Checker<'_> {
         }
     }
 
-    fn name(&self, id: u64, name: &str, guards: &Guards) -> Result<Type, Wrong> {
+    fn name(&mut self, id: u64, name: &str, guards: &Guards) -> Result<Type, Wrong> {
+        self.looked_at.insert(name.to_owned());
         let Some(variable) = find(self.scope, name) else {
             return Err((id, format!("`{name}` is not known here")));
         };

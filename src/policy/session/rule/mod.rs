@@ -7,6 +7,7 @@ mod check;
 mod scope;
 mod values;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use cel::parser::ParseErrors;
@@ -55,6 +56,7 @@ impl Bound {
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
     expression: IdedExpr,
+    names: BTreeSet<String>,
 }
 
 impl Condition {
@@ -73,11 +75,11 @@ impl Condition {
             let start = places.offset_for(id).map_or(0, |(start, _)| start as usize);
             position(text, start)
         };
-        check::check(&expression, scope, names).map_err(|(id, why)| {
+        let names = check::check(&expression, scope, names).map_err(|(id, why)| {
             let (line, column) = place(id);
             Fault { line, column, why }
         })?;
-        let condition = Self { expression };
+        let condition = Self { expression, names };
         for (name, values) in samples.iter() {
             condition.holds(&Bound::new(values)).map_err(|why| Fault {
                 line: 1,
@@ -86,6 +88,11 @@ impl Condition {
             })?;
         }
         Ok(condition)
+    }
+
+    /// Whether the value of this name plays a part.
+    pub fn looks_at(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// Whether it holds.

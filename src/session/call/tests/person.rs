@@ -1,7 +1,8 @@
 //! Whom a session is about, and another person taking over.
 
 use super::*;
-use crate::domain::FindingKind;
+use crate::domain::{AgeClass, FindingKind, Probability};
+use crate::policy::session::RoutingFacts;
 
 fn window(llr: f64, from: u32) -> Event {
     Event::Window { modality: Modality::Voice, llr: Some(Llr(llr)), from }
@@ -157,4 +158,17 @@ fn nobody_is_compared_who_may_not_be() {
     assert!(!desk.tell(Event::Heard { net_speech_ms: 9_000 }).contains(&Effect::CompareVoice));
     let asked = desk.send(Message::Intent(intent("q1", 9_000)));
     assert_eq!(decisions(&asked)[0].1, Decision::Locked);
+}
+
+#[test]
+fn a_change_of_person_forgets_the_class_of_age() {
+    let mut desk = Desk::enrolled();
+    let p_senior = Probability::new(0.9);
+    desk.tell(Event::Categorized { class: AgeClass::Senior, p_senior });
+    assert_eq!(desk.session.routing().age_class, Some(AgeClass::Senior));
+    desk.send(Message::Context(ContextEvent::PersonChanged));
+    assert_eq!(desk.session.routing(), RoutingFacts::default());
+    desk.tell(Event::Categorized { class: AgeClass::Adult, p_senior });
+    desk.tell(Event::Uncategorized);
+    assert_eq!(desk.session.routing(), RoutingFacts::default());
 }

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::session::call::record::{MAX_LINE_BYTES, RecordError, RecordedSession};
-use crate::session::call::replay::{Playback, replay};
+use crate::session::call::replay::{NoCaptures, Playback, replay};
 
 const OPEN: &str = r#"{"t_ms":0,"open":{"channel":"phone","subject":"anna"}}"#;
 
 fn play(text: &str) -> Playback {
     let recorded = RecordedSession::parse(text).expect("a session");
-    replay(&recorded, CallLimits::default(), rules(), &judge)
+    replay(&recorded, CallLimits::default(), rules(), &judge, &mut NoCaptures)
 }
 
 fn intent_line(t_ms: u64, ask: &str, wait_ms: u64) -> String {
@@ -161,7 +161,7 @@ proptest::proptest! {
     ) {
         let text = std::iter::once(OPEN.to_owned()).chain(lines).collect::<Vec<_>>().join("\n");
         if let Ok(recorded) = RecordedSession::parse(&text) {
-            let playback = replay(&recorded, CallLimits::default(), rules(), &judge);
+            let playback = replay(&recorded, CallLimits::default(), rules(), &judge, &mut NoCaptures);
             proptest::prop_assert!(playback.records.iter().filter(|r| r.end.is_some()).count() == 1);
         }
     }

@@ -3,6 +3,7 @@
 //! fingerprints of the latest live as long as the session.
 
 mod heap;
+mod played;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::usecase::output::{BehaviorFinding, ShownFinding};
 use crate::usecase::sessions::captures::heap::{Heap, Taken};
 
 pub(super) use heap::{Spoke, modality_of};
+pub(super) use played::Played;
 
 /// Captures of one session: one every two seconds of the longest. More would be tries at a profile.
 pub(super) const MAX_CAPTURES: u32 = 7_200;
@@ -50,7 +52,8 @@ impl Captures {
         Self { heap: Arc::default(), models: Arc::clone(models), change_llr, count: 0 }
     }
 
-    /// Takes a capture, the message of this number: checks it, then consent, then what it shows.
+    /// Takes a capture, the message of this number: checks it, then consent, then what it shows. Whether a refusal
+    /// may tell something about the subject, `tells` says.
     ///
     /// # Errors
     /// A capture that is none, or over a limit; a busy engine; a store that cannot be read.
@@ -58,7 +61,7 @@ impl Captures {
         &mut self,
         inner: &Inner,
         (tenant, subject): (&TenantId, Option<&SubjectId>),
-        sequence: u64,
+        (sequence, tells): (u64, bool),
         raw: RawCapture,
     ) -> Result<Vec<Event>, UseCaseError> {
         if self.count >= MAX_CAPTURES {
@@ -73,9 +76,9 @@ impl Captures {
         let modality = modality_of(key.kind);
         let gone = profile.is_none() && self.forget(&key);
         let mut events = Vec::from_iter(gone.then_some(Event::Withdrawn { modality }));
-        let refused = |detail: String| Event::Unusable { sequence, detail };
+        let refused = |detail: String| tells.then_some(Event::Unusable { sequence, detail });
         if !agreed(stands) {
-            events.push(refused(UseCaseError::ConsentMissing.to_string()));
+            events.extend(refused(UseCaseError::ConsentMissing.to_string()));
             return Ok(events);
         }
         let (heap, models) = (Arc::clone(&self.heap), Arc::clone(&self.models));
@@ -84,9 +87,10 @@ impl Captures {
             locked(&heap).take(models.as_ref(), &key, capture, profile.as_ref(), change_llr)
         };
         let taken = inner.parts.engine.run_within(MAX_WAIT, job).await???;
-        events.extend(self.events(modality, &taken));
+        events.extend(told(&locked(&self.heap), self.models.as_ref(), modality, &taken));
         if taken.other_text {
-            events.push(refused("the capture is of another text than the enrolled one".to_owned()));
+            let why = "the capture is of another text than the enrolled one".to_owned();
+            events.extend(refused(why));
         }
         Ok(events)
     }
@@ -110,19 +114,8 @@ impl Captures {
         locked(&self.heap).forget(key)
     }
 
-    /// What a capture means to the session.
-    fn events(&self, modality: Modality, taken: &Taken) -> Vec<Event> {
-        let mut events = found(&taken.findings);
-        events.extend(self.evidence(modality));
-        if let Some((llr, from)) = taken.window {
-            events.push(Event::Window { modality, llr: Some(llr), from });
-        }
-        events
-    }
-
     fn evidence(&self, modality: Modality) -> Option<Event> {
-        let measured = locked(&self.heap).measured(self.models.as_ref(), modality)?;
-        Some(Event::Evidence { modality, measured })
+        evidence(&locked(&self.heap), self.models.as_ref(), modality)
     }
 
     /// Where the subject stands with each profile that captures came for.
@@ -200,6 +193,21 @@ impl Captures {
         self.remembered(spoke);
         events
     }
+}
+
+/// What a capture means to the session.
+fn told(heap: &Heap, models: &dyn BehaviorModels, modality: Modality, taken: &Taken) -> Vec<Event> {
+    let mut events = found(&taken.findings);
+    events.extend(evidence(heap, models, modality));
+    if let Some((llr, from)) = taken.window {
+        events.push(Event::Window { modality, llr: Some(llr), from });
+    }
+    events
+}
+
+fn evidence(heap: &Heap, models: &dyn BehaviorModels, modality: Modality) -> Option<Event> {
+    let measured = heap.measured(models, modality)?;
+    Some(Event::Evidence { modality, measured })
 }
 
 /// Whether a subject who stands like this agreed to the use of behavior.
