@@ -189,16 +189,13 @@ impl Inner {
         act: PolicyAct,
         file: Option<String>,
     ) -> Result<Done<PolicyOverview>, UseCaseError> {
-        // A file that this server cannot use must not be put in force, even if an older one took it.
-        if let PolicyAct::Approve(policy) = &act
-            && *policy != self.sessions.policies.server
-            && self.parts.store.policies(&by.tenant).find(&policy.version).is_some()
-        {
-            self.compiled(&by.tenant, policy).await?;
-        }
         let mut draft = self.draft(&by, AuditKind::Policy, "");
         let ledger = self.parts.store.policies(&by.tenant);
         let next = ledger.after(&act, &by.key, draft.at).map_err(UseCaseError::PolicyChange)?;
+        // A file that this server cannot use must not be put in force, even if an older one took it.
+        if let (PolicyAct::Approve(_), Some(active)) = (&act, next.active()) {
+            self.compiled(&by.tenant, &active.policy).await?;
+        }
         let versions = draft.event.versions.take();
         draft.event = Event { versions, ..change_event(&act, by.key.clone()) };
         draft.effects = vec![Effect::ChangePolicy { act, by: by.key.clone(), file }];

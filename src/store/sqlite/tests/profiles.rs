@@ -6,6 +6,7 @@ use crate::domain::{BehaviorProfileId, ConsentProof, ConsentRecord, Purpose, Rec
 use crate::policy::Attempts;
 use crate::store::sqlite::behavior_profiles::tests::profile;
 use crate::store::sqlite::inspect;
+use crate::store::sqlite::table::Table;
 use crate::store::{
     BehaviorProfile, BehaviorSnapshot, Effect, ProfileKey, StoreError, SubjectTarget,
     Subjects as _, TextSlot, Transaction,
@@ -231,7 +232,9 @@ async fn a_database_from_before_behavior_is_read_and_brought_up_to_date() {
     let mut f = Fixture::new().await;
     f.enroll("anna", 5).await;
     f.store.close().await;
-    tamper(&f.path(), "DROP TABLE behavior_profile; PRAGMA user_version = 1").await;
+    let later = Table::SUMMED.iter().filter(|table| table.since() > 1);
+    let drops: String = later.map(|table| format!("DROP TABLE {}; ", table.spec().name)).collect();
+    tamper(&f.path(), &format!("{drops}PRAGMA user_version = 1")).await;
     assert!(inspect(&f.path(), &f.master).await.is_ok(), "looked at as it is");
     f.reopen().await.unwrap();
     let snapshot = f.snapshot("anna").await;
