@@ -231,7 +231,9 @@ async fn a_database_from_before_behavior_is_read_and_brought_up_to_date() {
     let mut f = Fixture::new().await;
     f.enroll("anna", 5).await;
     f.store.close().await;
-    tamper(&f.path(), "DROP TABLE behavior_profile; PRAGMA user_version = 1").await;
+    let sql = "DROP TABLE behavior_profile; DROP TABLE policy_ledger; DROP TABLE policy_file; \
+               DROP TABLE feedback; DROP TABLE phone_number; PRAGMA user_version = 1";
+    tamper(&f.path(), sql).await;
     assert!(inspect(&f.path(), &f.master).await.is_ok(), "looked at as it is");
     f.reopen().await.unwrap();
     let snapshot = f.snapshot("anna").await;
