@@ -96,3 +96,16 @@ pub(super) async fn check_pages(conn: &mut SqliteConnection) -> Result<(), Store
     }
     Err(StoreError::Schema(answer))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_migration_ends_with_its_number() {
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            let end = format!("PRAGMA user_version = {};", at + 1);
+            assert!(migration.trim_end().ends_with(&end), "migration {}: not {end}", at + 1);
+        }
+    }
+}

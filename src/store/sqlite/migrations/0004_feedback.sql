@@ -14,4 +14,4 @@ CREATE TABLE feedback (
 CREATE INDEX feedback_by_tenant ON feedback (tenant, n);
 CREATE INDEX feedback_by_subject ON feedback (subject, n) WHERE subject IS NOT NULL;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

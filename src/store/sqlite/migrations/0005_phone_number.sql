@@ -11,4 +11,4 @@ CREATE TABLE phone_number (
 CREATE INDEX phone_number_by_number ON phone_number (number);
 CREATE INDEX phone_number_by_subject ON phone_number (subject);
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
