@@ -18,6 +18,7 @@ use crate::usecase::hear::Vad;
 /// Fits score → natural-log LLR on labeled trials and reports it on held-out people; or a tenant's own calibration on what
 /// became of its decisions, as a candidate that is judged and then activated (the server must be stopped).
 #[derive(Debug, clap::Args)]
+#[command(disable_version_flag = true)] // --version is that of the calibration
 #[command(group = clap::ArgGroup::new("source").required(true))]
 pub struct Args {
     /// Labeled trials, scored here, so that net speech and bandwidth are known too.

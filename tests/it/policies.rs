@@ -176,8 +176,9 @@ async fn two_people_change_what_the_next_session_is_held_to() {
     let list = story.client().list_policies(story.by("cleo", list)).await.unwrap().into_inner();
     assert_eq!(list.policies[0].state, PolicyState::Active as i32);
     assert_ne!(list.policies[0].proposed_by, list.policies[0].decided_by);
-    let found = story.client().get_policy(story.by("cleo", proto::GetPolicyRequest::default()));
-    assert_eq!(found.await.unwrap().into_inner().policy_toml, file(1));
+    let ask = story.by("cleo", proto::GetPolicyRequest::default());
+    let found = story.client().get_policy(ask).await.unwrap().into_inner();
+    assert_eq!(found.policy_toml, file(1));
 
     story.server.kill();
     on_the_command_line(&story);
