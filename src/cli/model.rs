@@ -41,6 +41,7 @@ enum Action {
         id: String,
     },
     /// Fits the back-end of a model (centering, projection, cohort, calibration) on recordings.
+    #[command(disable_version_flag = true)] // --version is that of the back-end
     FitBackend {
         /// Which model.
         id: String,

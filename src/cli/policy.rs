@@ -49,8 +49,8 @@ enum Action {
     /// admin's API key in VOUCH_API_KEY.
     Approve {
         /// Which, as NAME@VERSION.
-        #[arg(value_parser = version)]
-        version: ArtifactRef,
+        #[arg(value_name = "NAME@VERSION", value_parser = version)]
+        which: ArtifactRef,
         /// SHA-256 of the file that was read.
         #[arg(long)]
         sha256: String,
@@ -58,8 +58,8 @@ enum Action {
     /// Rejects it, as somebody else.
     Reject {
         /// Which, as NAME@VERSION.
-        #[arg(value_parser = version)]
-        version: ArtifactRef,
+        #[arg(value_name = "NAME@VERSION", value_parser = version)]
+        which: ArtifactRef,
     },
     /// What a file would have decided in place of the policy in force, over stored session decisions.
     WhatIf {
@@ -109,14 +109,14 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             let policy = app::block_on(work).map_err(CliError::failed)?;
             say(&format!("{}\t{}", policy.version, policy.sha256))?;
         }
-        Action::Approve { version, sha256 } => {
-            let (key, policy) = (key()?, PolicyBytes { version, sha256 });
+        Action::Approve { which, sha256 } => {
+            let (key, policy) = (key()?, PolicyBytes { version: which, sha256 });
             let work = policies::approve(&config, tenant, &key, policy);
             app::block_on(work).map_err(CliError::failed)?;
         }
-        Action::Reject { version } => {
+        Action::Reject { which } => {
             let key = key()?;
-            let work = policies::reject(&config, tenant, &key, version);
+            let work = policies::reject(&config, tenant, &key, which);
             app::block_on(work).map_err(CliError::failed)?;
         }
         Action::WhatIf { file, days } => {

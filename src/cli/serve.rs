@@ -28,7 +28,7 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConfigArg {
     /// Configuration file (default: vouch.toml, if there is one). VOUCH_<SECTION>_<FIELD> beats it.
-    #[arg(long = "config", value_name = "FILE", global = true)]
+    #[arg(id = "config", long, value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }
 

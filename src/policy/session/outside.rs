@@ -72,9 +72,9 @@ pub fn outside(policy: &ActivePolicy, verdict: &SessionVerdict) -> Outside {
     }
 }
 
-/// The same where the policy asks for constant answers, else nothing. Until the last word is spoken, who is unknown or
-/// refused is answered like somebody enrolled of whom nothing was heard yet, so that the moment of a comparison tells
-/// nothing either.
+/// The same where the policy asks for constant answers, else nothing. Until the last word is spoken, everybody who is not
+/// accepted is answered like somebody enrolled of whom nothing was heard yet, so that neither the moment of a comparison
+/// nor what it came to tells anything.
 pub fn constant_answer(
     policy: &ActivePolicy,
     facts: &DecisionFacts,
@@ -85,9 +85,7 @@ pub fn constant_answer(
         return None;
     }
     let told = outside(policy, verdict);
-    let open =
-        matches!(verdict.decision, Decision::Accept | Decision::StepUp | Decision::Inconclusive);
-    if last || open {
+    if last || verdict.decision == Decision::Accept {
         return Some(told);
     }
     let (subject, evidence) = (SubjectStanding::Enrolled, BTreeMap::new());
