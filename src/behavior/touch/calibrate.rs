@@ -6,13 +6,11 @@ use std::collections::BTreeMap;
 use crate::behavior::BehaviorError;
 use crate::behavior::touch::fit::{FitOptions, Stroke, fit};
 use crate::behavior::touch::kind::Kind;
-use crate::behavior::touch::model::{
-    EnrolledSide, FOREST, GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES,
-};
+use crate::behavior::touch::model::{GroupSide, KindModel, MANHATTAN, NEAREST, PLDA, SCORES};
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
 
 /// Values of [`quality`].
-pub const VALUES: usize = 10;
+pub const VALUES: usize = 8;
 /// No LLR of touch is further from 0: a few strokes are no proof. Natural logarithm, odds of 1 to 3,000.
 pub const MAX_LLR: f64 = 8.0;
 
@@ -38,9 +36,8 @@ const MOST_ENROLLED: usize = 200;
 pub fn quality(scores: &[f64; SCORES], used: usize, enrolled: usize) -> Vec<f64> {
     let n = (used.clamp(1, MOST_STROKES) as f64).ln();
     let m = (enrolled.clamp(1, MOST_ENROLLED) as f64).ln();
-    let [near, manhattan, forest, plda] = [NEAREST, MANHATTAN, FOREST, PLDA].map(|i| scores[i]);
-    let (once, often) = (plda / (1.0 + n), forest * n);
-    vec![near, near * n, manhattan, manhattan * n, forest, often, plda, once, n, m]
+    let [near, manhattan, plda] = [NEAREST, MANHATTAN, PLDA].map(|i| scores[i]);
+    vec![near, near * n, manhattan, manhattan * n, plda, plda / (1.0 + n), n, m]
 }
 
 /// Fits the calibration of a kind.
@@ -104,7 +101,7 @@ struct Person {
 /// One way to deal a person's sessions.
 struct Turn {
     /// The whole enrollment and a small one, with their strokes.
-    enrolled: Vec<(EnrolledSide, usize)>,
+    enrolled: Vec<(Vec<GroupSide>, usize)>,
     windows: Vec<(usize, Vec<GroupSide>)>,
 }
 
@@ -133,7 +130,7 @@ fn score_fold(model: &KindModel, own: &[&Stroke<'_>], rows: &mut Vec<LogisticRow
 
 fn compare(
     model: &KindModel,
-    (enrolled, strokes): (&EnrolledSide, usize),
+    (enrolled, strokes): (&[GroupSide], usize),
     windows: &[(usize, Vec<GroupSide>)],
     target: bool,
     rows: &mut Vec<LogisticRow>,
@@ -177,9 +174,9 @@ fn person(model: &KindModel, strokes: &[&Stroke<'_>]) -> Option<Person> {
 fn turn(model: &KindModel, enroll: &[&[&[f32]]], test: &[&[&[f32]]]) -> Turn {
     let enroll: Vec<&[f32]> = enroll.iter().flat_map(|s| s.iter().copied()).collect();
     let few: Vec<&[f32]> = spread(&enroll, FEW_ENROLLED).copied().collect();
-    let mut enrolled = vec![(model.enrolled(&enroll), enroll.len())];
+    let mut enrolled = vec![(model.side(&enroll, true), enroll.len())];
     if few.len() < enroll.len() {
-        enrolled.push((model.enrolled(&few), few.len()));
+        enrolled.push((model.side(&few, true), few.len()));
     }
     let mut windows = Vec::new();
     for size in WINDOWS {

@@ -25,6 +25,7 @@ impl Cohort {
     /// Of rows of normal numbers with their person, in any order.
     pub fn new(mut rows: Vec<(u16, Vec<f32>)>) -> Self {
         rows.sort_by_key(|r| r.0);
+        let code = |x: &f32| (128.0 + STEPS * x).round().clamp(0.0, 255.0) as u8;
         let codes = rows.iter().flat_map(|r| r.1.iter().map(code)).collect();
         Self::stored(rows.iter().map(|r| r.0).collect(), codes)
     }
@@ -84,11 +85,6 @@ impl Cohort {
         }
         (sum / f64::max(count, 1.0)).max(1e-3).ln()
     }
-}
-
-/// A normal number in a byte.
-pub(super) fn code(x: &f32) -> u8 {
-    (128.0 + STEPS * x).round().clamp(0.0, 255.0) as u8
 }
 
 /// Squared distance.

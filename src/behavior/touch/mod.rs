@@ -16,7 +16,6 @@ pub mod extract;
 pub mod fallback;
 pub mod features;
 pub mod fit;
-pub mod forest;
 mod habits;
 pub mod kind;
 pub mod model;

@@ -1,23 +1,20 @@
 //! What the background people know about one kind of stroke: distributions, directions that tell people apart,
 //! and a sample of their strokes to compare nearness with.
 
-use crate::behavior::touch::cohort::{Cohort, code, squared};
+use crate::behavior::touch::cohort::{Cohort, squared};
 use crate::behavior::touch::features::at;
-use crate::behavior::touch::forest::{Codes, Forest};
 use crate::behavior::touch::kind::Kind;
 use crate::behavior::touch::quantile::{Quantiles, median};
 use crate::scoring::plda::Plda;
 
 /// Scores of a comparison before they are combined, each a mean over the strokes of the probe except `plda`.
-pub const SCORES: usize = 4;
+pub const SCORES: usize = 3;
 /// Positions in the scores.
 pub const NEAREST: usize = 0;
 /// See [`KindModel::scores`].
 pub const MANHATTAN: usize = 1;
 /// See [`KindModel::scores`].
-pub const FOREST: usize = 2;
-/// See [`KindModel::scores`].
-pub const PLDA: usize = 3;
+pub const PLDA: usize = 2;
 
 /// Neighbors of a probe stroke among the enrolled.
 const ENROLLED_NEIGHBORS: usize = 1;
@@ -69,33 +66,10 @@ pub struct GroupSide {
     pub norm: (f64, f64),
 }
 
-/// The enrolled side of a comparison.
-#[derive(Debug, Clone)]
-pub struct EnrolledSide {
-    /// By direction.
-    pub groups: Vec<GroupSide>,
-    /// The enrolled strokes against those of background people.
-    pub forest: Forest,
-}
-
 impl KindModel {
     /// Values of a row that this kind is compared by.
     pub fn dim(&self) -> usize {
         self.weights.len()
-    }
-
-    /// The enrolled strokes, ready to be compared.
-    pub fn enrolled(&self, rows: &[&[f32]]) -> EnrolledSide {
-        let groups = self.side(rows, true);
-        let d = self.dim();
-        let (mut own, mut others) = (Vec::new(), Vec::new());
-        for (g, (side, known)) in groups.iter().zip(&self.groups).enumerate() {
-            if side.count >= MIN_ENROLLED {
-                own.extend(side.rows.chunks_exact(d).map(|row| codes(row, g)));
-                others.extend(known.cohort.codes.chunks_exact(d).map(|row| with_group(row, g)));
-            }
-        }
-        EnrolledSide { forest: Forest::grow(&own, &others), groups }
     }
 
     /// The strokes of each direction. `normalize` for the enrolled side, whose scores are then normalized.
@@ -164,11 +138,11 @@ impl KindModel {
     }
 
     /// Compares: nearness to the enrolled strokes against nearness to background people's (log ratio of distances, in
-    /// deviations of what background people score), minus the mean deviation in the person's own spread, the log-odds of the
-    /// forest, and the PLDA's LLR. Also how many strokes of the probe were compared.
-    pub fn scores(&self, enrolled: &EnrolledSide, probe: &[GroupSide]) -> ([f64; SCORES], usize) {
+    /// deviations of what background people score), minus the mean deviation in the person's own spread, and the PLDA's
+    /// LLR. Also how many strokes of the probe were compared.
+    pub fn scores(&self, enrolled: &[GroupSide], probe: &[GroupSide]) -> ([f64; SCORES], usize) {
         let (mut scores, mut used, d) = ([0.0; SCORES], 0, self.dim());
-        for (g, (own, seen)) in enrolled.groups.iter().zip(probe).enumerate() {
+        for (g, (own, seen)) in enrolled.iter().zip(probe).enumerate() {
             if own.count < MIN_ENROLLED || seen.count == 0 {
                 continue;
             }
@@ -182,7 +156,6 @@ impl KindModel {
                 let off: f64 =
                     off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
                 scores[MANHATTAN] -= off / d as f64;
-                scores[FOREST] += enrolled.forest.log_odds(&codes(row, g));
             }
             scores[PLDA] += self.plda_llr(own, seen);
         }
@@ -203,16 +176,6 @@ impl KindModel {
         let variance = |n: usize| self.session + self.stroke / n.max(1) as f64;
         self.plda.llr((&a, variance(own.count)), (&b, variance(seen.count)))
     }
-}
-
-/// A row of normal numbers as a forest sees it.
-fn codes(row: &[f32], group: usize) -> Codes {
-    let codes: Codes = row.iter().map(code).collect();
-    with_group(&codes, group)
-}
-
-fn with_group(codes: &[u8], group: usize) -> Codes {
-    codes.iter().copied().chain(std::iter::once(group as u8)).collect()
 }
 
 /// How strange strokes are among background people: the mean square of the mean normal numbers of each direction. People of

@@ -6,7 +6,7 @@ use crate::behavior::touch::calibrate::MAX_LLR;
 use crate::behavior::touch::fallback::{self, Robust};
 use crate::behavior::touch::habits;
 use crate::behavior::touch::kind::{Kind, kind, mean_lean};
-use crate::behavior::touch::model::{EnrolledSide, MIN_ENROLLED, strangeness};
+use crate::behavior::touch::model::{GroupSide, MIN_ENROLLED, strangeness};
 use crate::behavior::{BehaviorError, Evidence, Habit, Sample, SampleKind};
 use crate::domain::{Llr, RawScore};
 
@@ -32,7 +32,7 @@ pub struct Template<'b> {
 #[derive(Debug, Clone)]
 struct Enrolled<'b> {
     known: &'b Calibrated,
-    side: EnrolledSide,
+    side: Vec<GroupSide>,
     strokes: usize,
 }
 
@@ -58,14 +58,15 @@ impl<'b> Template<'b> {
         let sorted: Vec<(Kind, &[f32])> = rows.iter().map(|r| (kind(r, lean), *r)).collect();
         let kinds = background.map_or(&[][..], |b| &b.kinds).iter().filter_map(|known| {
             let own = of_kind(&sorted, known.model.kind);
-            if own.len() < MIN_ENROLLED {
-                return None;
-            }
-            let side = known.model.enrolled(&own);
-            let strange = strangeness(&side.groups, known.model.dim());
+            let side = known.model.side(&own, true);
+            let strange = strangeness(&side, known.model.dim());
             // Few strokes are strange by chance.
             let allowed = known.model.kind.most_strange() + 1.0 / own.len().max(1) as f64;
-            (strange <= allowed).then_some(Enrolled { known, side, strokes: own.len() })
+            (own.len() >= MIN_ENROLLED && strange <= allowed).then_some(Enrolled {
+                known,
+                side,
+                strokes: own.len(),
+            })
         });
         let (kinds, robust) = (kinds.collect(), fallback::robust(&sorted));
         Ok(Self { device, lean, strokes: rows.len(), kinds, robust })
@@ -125,7 +126,7 @@ impl Enrolled<'_> {
         let (scores, used) = model.scores(&self.side, &side);
         if used > 0 {
             let llr = self.known.llr(&scores, used, self.strokes);
-            habits.extend(habits::between(model, &self.side.groups, &side, llr));
+            habits.extend(habits::between(model, &self.side, &side, llr));
             all.raw += llr;
             all.llr += llr;
             all.used += used;
