@@ -164,6 +164,8 @@ impl Worker {
                 self.connection += 1;
                 self.out = Some(out);
                 self.view.fine &= fine;
+                // Who comes back hears where it stands, even if that was told before.
+                self.told = None;
                 // One that is gone already is noticed with the first response.
                 let _ = reply.send(self.connection);
                 let connection = self.connection;
