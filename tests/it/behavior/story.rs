@@ -214,8 +214,9 @@ fn free_text(seed: u64) -> proto::BehaviorCapture {
     let mut at = 0.0;
     let key = |letter: char| {
         let key = if letter == ' ' { "space".to_owned() } else { letter.to_string() };
-        let (down_ms, hold_ms) = (at, 60.0 + 60.0 * typist.unit());
-        at += 90.0 + 160.0 * typist.unit();
+        let (down_ms, hold_ms) = (at, 90.0 * typist.about_one());
+        // A rhythm that differs by key, as hands have it and scripts have not.
+        at += (110.0 + f64::from(u32::from(letter) * 37 % 90)) * typist.about_one();
         proto::KeyEvent { key, down_ms, up_ms: down_ms + hold_ms, ..Default::default() }
     };
     let events = SENTENCE.chars().map(key).collect();
