@@ -1,6 +1,11 @@
 //! Code generated from `proto/vouch/v1`; the proto files carry the documentation.
 
-#![expect(missing_docs, clippy::allow_attributes, reason = "generated code")]
+#![expect(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::large_enum_variant,
+    reason = "generated code"
+)]
 
 tonic::include_proto!("vouch.v1");
 

@@ -140,7 +140,8 @@ mod tests {
         use Modality::{Keystroke, Text, Touch, Voice};
         let (failed, passed) = (Some(Outcome::Failed), Some(Outcome::Passed));
         let unsure = Some(Outcome::Uncertain);
-        let cases: [(&[(Modality, Option<f64>)], Attempted); 9] = [
+        type Said<'a> = &'a [(Modality, Option<f64>)];
+        let cases: [(Said<'_>, Attempted); 9] = [
             (&[], Attempted::default()),
             (&[(Voice, Some(6.0))], Attempted { voice: passed, behavior: None }),
             (&[(Keystroke, Some(6.0))], Attempted { voice: None, behavior: passed }),

@@ -217,7 +217,7 @@ pub(super) async fn adapt(
         return Err(StoreError::OtherExtractor { pinned, found });
     }
     let makes_way =
-        |u: &UtteranceRef| u.origin == SampleOrigin::Adapted && drop.iter().any(|id| *id == u.id);
+        |u: &UtteranceRef| u.origin == SampleOrigin::Adapted && drop.contains(&u.id);
     let (gone, kept): (Vec<_>, Vec<_>) = print.utterances.into_iter().partition(makes_way);
     if gone.len() != drop.len() {
         return Err(StoreError::Invalid("only an adapted utterance makes way for another"));

@@ -103,6 +103,13 @@ async fn it_is_forgotten_with_the_person_and_with_their_consent() {
     assert_eq!(route(&mut client).await, None);
     let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Admin).await;
     client.speak(&speak(ANNA, 8.0)).await;
+    // What was determined before is recorded before it is told.
+    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
+    let routed = client.until(|response| match response {
+        SessionResponse::Update(all) => all[0].routing.clone(),
+        _ => None,
+    });
+    assert_eq!(routed.await.queue.as_str(), "priority");
     let purpose = Purpose::VoiceAuthentication;
     let c = WithdrawConsent { subject: id("anna"), purpose, key: world.key() };
     world.vouch.withdraw_consent(&world.by(Role::Agent), c).await.unwrap();
