@@ -216,8 +216,7 @@ pub(super) async fn adapt(
         let (pinned, found) = (print.extractor, utterance.extractor);
         return Err(StoreError::OtherExtractor { pinned, found });
     }
-    let makes_way =
-        |u: &UtteranceRef| u.origin == SampleOrigin::Adapted && drop.contains(&u.id);
+    let makes_way = |u: &UtteranceRef| u.origin == SampleOrigin::Adapted && drop.contains(&u.id);
     let (gone, kept): (Vec<_>, Vec<_>) = print.utterances.into_iter().partition(makes_way);
     if gone.len() != drop.len() {
         return Err(StoreError::Invalid("only an adapted utterance makes way for another"));
