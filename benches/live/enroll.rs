@@ -13,6 +13,7 @@ use vouch::crypto::{MasterKey, SystemEntropy};
 use vouch::domain::{ArtifactRef, Authorization, Purpose, Role, SubjectId, TenantId};
 use vouch::engine::Engine;
 use vouch::features::Frontend;
+use vouch::policy::session::SHIPPED;
 use vouch::scoring::fusion::Fusion;
 use vouch::store::sqlite::SqliteStore;
 use vouch::usecase::behavior::Fitted;
@@ -121,6 +122,7 @@ pub async fn enroll(config: &Config, speech: &[u8]) -> String {
         behavior: Arc::new(Fitted::new(Backgrounds::default(), Vec::new())),
         conversation: Arc::new(Conversation::shipped().expect("it ships")),
         fusion: Fusion::cautious(),
+        session_policy: SHIPPED[0].1.to_owned(),
         pinned: Vec::new(),
         configured_model: id.clone(),
         models: Vec::new(),
