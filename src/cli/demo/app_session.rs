@@ -50,7 +50,8 @@ impl<W: Write> Script<'_, W> {
         self.report.line(
             "   3 typings, two questions; a one-time code passes; the first typing is played back",
         )?;
-        self.run_session(open, messages).await
+        self.run_session(open, messages).await?;
+        Ok(())
     }
 
     async fn enroll_typing(&mut self, name: &str, typist: &mut Typist) -> Result<(), ScriptError> {

@@ -36,18 +36,24 @@ impl<W: Write> Script<'_, W> {
         messages.extend(speech(longest(theirs)));
         messages.push(intent("sim", "sim_swap", None));
         messages.push((Duration::ZERO, Sent::Close(pb::CloseSession {})));
-        self.run_session(open, messages).await
+        let changes = self.run_session(open, messages).await?;
+        self.report.line(match changes {
+            0 => "   The other voice was not noticed as another person; the evidence fell with it.",
+            _ => "   The other voice was noticed as another person.",
+        })?;
+        Ok(())
     }
 
-    /// Runs a session and reports what the server says.
+    /// Runs a session and reports what the server says; how often another person was noticed.
     pub(super) async fn run_session(
         &mut self,
         open: pb::OpenSession,
         messages: Vec<(Duration, Sent)>,
-    ) -> Result<(), ScriptError> {
-        let mut lines = Vec::new();
-        let mut last = String::new();
+    ) -> Result<u32, ScriptError> {
+        let (mut lines, mut last) = (Vec::new(), String::new());
+        let mut changes = 0;
         let ended = self.client.run_session(open, messages, |answer| {
+            changes = changes.max(changes_of_person(answer));
             let Some(line) = line(answer) else { return };
             // An update that reads as the one before is no news to a reader.
             if line != last {
@@ -60,7 +66,7 @@ impl<W: Write> Script<'_, W> {
             self.report.line(line)?;
         }
         self.report.line(&format!("   ended, {} decisions audited", ended.decisions))?;
-        Ok(())
+        Ok(changes)
     }
 }
 
@@ -94,6 +100,16 @@ pub(super) fn intent(ask: &str, intent: &str, amount: Option<f64>) -> (Duration,
         wait: None,
     };
     (Duration::ZERO, Sent::Intent(intent))
+}
+
+/// How often another person was noticed by now.
+fn changes_of_person(answer: &Received) -> u32 {
+    let assessment = match answer {
+        Received::Update(update) => update.assessments.first(),
+        Received::Decision(decision) => decision.assessment.as_ref(),
+        _ => None,
+    };
+    assessment.map_or(0, |a| a.changes_of_person)
 }
 
 /// A line of the report, where there is something to tell.
