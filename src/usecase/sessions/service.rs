@@ -208,7 +208,7 @@ impl Inner {
             context: c.context,
             intent: c.intent,
         };
-        let captures = Captures::new(&self.parts.behavior, rules.change_llr);
+        let captures = Captures::new(&self.parts.behavior, rules.behavior_change.floor);
         let number = c.number.filter(|_| policy.remembers_numbers());
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
