@@ -53,6 +53,7 @@ pub mod score_trials;
 pub mod sessions;
 pub mod speech_set;
 mod subjects;
+pub mod tape;
 #[cfg(test)]
 mod tests;
 mod verify;
