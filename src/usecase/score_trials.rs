@@ -263,7 +263,8 @@ mod tests {
         // Both enrolled ones once more.
         assert_eq!(count("11.wav,12.wav 13.wav#phone:0+all\n"), 5);
         assert_eq!(count("11.wav#phone:0+all 13.wav#phone:0+all\n"), 2);
-        let raw = |list| score(list).0.lines().nth(1).unwrap().split('\t').nth(2).unwrap().to_owned();
+        let raw =
+            |list| score(list).0.lines().nth(1).unwrap().split('\t').nth(2).unwrap().to_owned();
         assert_eq!(raw("11.wav 13.wav"), raw("13.wav 11.wav"));
         // Only what is enrolled has a rendition.
         assert_ne!(raw("11.wav 13.wav#phone:0+all"), raw("13.wav#phone:0+all 11.wav"));
@@ -272,8 +273,7 @@ mod tests {
         let trials = parse("11.wav 13.wav#phone:0+all").unwrap();
         let scored = score_all(&embed, &full, &trials, Path::new("."), 1).unwrap();
         let samples = embed.decode(Path::new("11.wav")).unwrap();
-        let (own, call) =
-            (embed.embed(&samples).unwrap(), embed.over_telephone(&samples).unwrap());
+        let (own, call) = (embed.embed(&samples).unwrap(), embed.over_telephone(&samples).unwrap());
         let probe: Item = "13.wav#phone:0+all".parse().unwrap();
         let probes = embed_items(&embed, Path::new("."), [probe.clone()], 1).unwrap();
         let probe = probes[&probe].as_ref().ok().unwrap();

@@ -10,8 +10,8 @@ use crate::domain::{
 };
 use crate::store::{
     Attempts, AuditLog as _, Commits as _, DecisionFilter, Directory as _, Effect, Embedding,
-    Idempotency,
-    IdempotencyKey, Outcome, PageRequest, Response, StoreError, SubjectTarget, Subjects as _,
+    Idempotency, IdempotencyKey, Outcome, PageRequest, Response, StoreError, SubjectTarget,
+    Subjects as _,
 };
 
 fn page(size: u32, token: Option<String>) -> PageRequest {
@@ -109,7 +109,7 @@ async fn extractors_do_not_mix() {
     let mut utterance = f.utterance(1);
     utterance.extractor = ArtifactRef::new("other", 1);
     let add = Effect::AddUtterance {
-        enrollment: EnrollmentId::parse("e3-anna").unwrap(),
+        enrollment: EnrollmentId::parse("e2-anna").unwrap(),
         reenroll: true,
         utterance,
         consent: proof.clone(),
