@@ -31,3 +31,4 @@ mod stop;
 mod subjects;
 mod texts;
 mod tls;
+mod train;
