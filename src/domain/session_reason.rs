@@ -82,4 +82,6 @@ session_reasons! {
     RuleApplied => "a rule of the policy applied",
     /// A rule could not be evaluated, so the decision was capped.
     RuleFailed => "a rule of the policy could not be evaluated",
+    /// Whoever makes the claim failed too often, whomever they claimed to be.
+    SourceLocked => "too many failed claims came from the same caller or client",
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
-use crate::policy::{AdaptationRules, AgeRules, BehaviorRules, ConversationRules};
+use crate::policy::{AdaptationRules, AgeRules, BehaviorRules, ConversationRules, SourceLimits};
 
 /// One day, in milliseconds.
 pub(super) const DAY_MS: DurationMs = 86_400_000;
 /// One minute, in milliseconds.
-const MINUTE_MS: DurationMs = 60_000;
+pub(super) const MINUTE_MS: DurationMs = 60_000;
 /// Largest LLR bound that can be configured, either way: odds of e^30, beyond any calibration.
 pub(super) const LLR_LIMIT: f64 = 30.0;
 /// Most candidates of one identification that can be configured.
@@ -163,8 +163,10 @@ pub struct VoicePolicy {
     pub verification: VerificationRules,
     /// Enrollment.
     pub enrollment: EnrollmentRules,
-    /// Lockout.
+    /// Lockout of subjects.
     pub attempts: AttemptRules,
+    /// Limits of who makes claims.
+    pub sources: SourceLimits,
     /// 1:N.
     pub identification: IdentificationRules,
     /// Age class; no input of any other decision.
@@ -184,6 +186,7 @@ impl Default for VoicePolicy {
             verification: VerificationRules::default(),
             enrollment: EnrollmentRules::default(),
             attempts: AttemptRules::default(),
+            sources: SourceLimits::default(),
             identification: IdentificationRules::default(),
             age: AgeRules::default(),
             behavior: BehaviorRules::default(),
@@ -212,6 +215,7 @@ impl VoicePolicy {
         self.check_verification()?;
         self.check_enrollment()?;
         self.check_attempts()?;
+        self.sources.check()?;
         self.age.check()?;
         self.behavior.check()?;
         self.conversation.check()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus, Purpose,
-    Quality, Timestamp,
+    Quality, Reason, Timestamp,
 };
 use crate::policy::{Standing, Verdict, VerificationEvidence, admit, decide_verification};
 use crate::scoring::backend::conditions;
@@ -20,6 +20,7 @@ use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::recalibrate::CONDITIONS;
 use crate::usecase::request::{Content, Request};
+use crate::usecase::sources;
 use crate::usecase::subjects::check_text;
 use crate::usecase::voice::{Probe, Score};
 
@@ -77,6 +78,13 @@ pub(super) fn standing(
         expired: print.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),
     };
     (standing, consent.ok().map(|c| c.consent_id().clone()))
+}
+
+/// What a claim hears whose source is held up.
+fn held_up() -> Verdict {
+    let (decision, mut reasons) = sources::held_up();
+    reasons.push(Reason::PadNotEvaluated);
+    (decision, reasons)
 }
 
 /// A score with everything, for the record; see [`for_role`].
@@ -160,6 +168,9 @@ impl Inner {
 
     /// Why the claim would be refused now without a comparison.
     pub(super) async fn refusal(&self, claim: &Claim) -> Result<Option<Verdict>, UseCaseError> {
+        if self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await? {
+            return Ok(Some(held_up()));
+        }
         let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
         let model = claim.voice.extractor.artifact();
         Ok(admit(standing(snapshot.as_ref(), &model, self.now()).0))
@@ -173,7 +184,8 @@ impl Inner {
     ) -> Result<Verification, UseCaseError> {
         for _ in 0..MAX_TRIES {
             let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
-            let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref())?;
+            let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
+            let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref(), held)?;
             match self.commit(&claim.by, &claim.request, draft, answer).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -193,6 +205,7 @@ impl Inner {
         claim: &Claim,
         evidence: &Evidence,
         snapshot: Option<&SubjectSnapshot>,
+        held: bool,
     ) -> Result<(Draft, Verification), UseCaseError> {
         let policy = &self.parts.policy;
         let mut draft = self.draft(&claim.by, AuditKind::Verification, "verification");
@@ -200,7 +213,7 @@ impl Inner {
         let (standing, consent) = standing(snapshot, &model, draft.at);
         let (mut score, mut adapted) = (None, false);
         let mut quality = evidence.quality.clone();
-        let (decision, reasons) = match admit(standing) {
+        let (decision, reasons) = match if held { Some(held_up()) } else { admit(standing) } {
             Some(verdict) => verdict,
             None => {
                 let compared = self.compare(claim, evidence, snapshot)?;
@@ -233,6 +246,7 @@ impl Inner {
         event.authorization = claim.command.other.as_ref().map(|other| other.checked.clone());
         let least = policy.verification.min_net_speech_ms.to_string();
         event.details.insert("min_net_speech_ms".to_owned(), least);
+        self.count_sources(&mut draft, &sources::of(&claim.by), decision.into());
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
             self.count_attempt(&mut draft, snapshot, decision);

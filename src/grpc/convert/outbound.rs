@@ -78,6 +78,7 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::BehaviorUncertain => P::BehaviorUncertain,
         Reason::BehaviorAlone => P::BehaviorAlone,
         Reason::SocialEngineering => P::SocialEngineering,
+        Reason::SourceLocked => P::SourceLocked,
         Reason::InputReplayed => P::InputReplayed,
         Reason::InputScripted => P::InputScripted,
         Reason::InputPasted => P::InputPasted,
@@ -126,6 +127,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::PhoneNumber => P::PhoneNumber,
         K::Export => P::Export,
         K::Calibration => P::Calibration,
+        K::Source => P::Source,
         K::Session => P::Session,
     }
 }

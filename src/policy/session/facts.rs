@@ -109,6 +109,8 @@ pub enum SubjectStanding {
     OptedOut,
     /// Locked after too many unsuccessful attempts.
     Locked,
+    /// Known, but whoever makes the claim failed too often: nothing is compared for them.
+    SourceLocked,
 }
 
 /// What somebody wants to do.

@@ -13,6 +13,7 @@ use super::phone_numbers;
 use super::policies;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
+use super::sources;
 use super::table::{Row, Table, Value};
 use super::work::{Work, seal_for_tenant};
 use crate::crypto::{MasterKey, MintedKey, random};
@@ -70,6 +71,9 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
             needs_version(work)?;
             work.change()?.doc.behavior_attempts = attempts;
             Ok(())
+        }
+        Effect::CountSource { source, outcome, rules } => {
+            sources::count(work, &source, outcome, &rules).await
         }
         Effect::PutBehaviorProfile { profile, consent } => {
             needs_version(work)?;

@@ -18,6 +18,7 @@ use crate::usecase::conversation::texts::style_key;
 use crate::usecase::core::{Draft, Inner, target};
 use crate::usecase::sessions::captures::{Spoke, modality_of};
 use crate::usecase::sessions::record::{Kept, detail};
+use crate::usecase::sources::worst;
 use crate::usecase::verify::standing;
 
 /// Why a decision was not recorded.
@@ -76,6 +77,13 @@ impl Inner {
         let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(false) };
         draft.subject = Some(target(&snapshot));
         let uses = rests_on(record);
+        if !uses.is_empty() && self.source_held(tenant, kept.sources).await? {
+            return Err(Unrecorded::Unusable);
+        }
+        let attempted = [record.attempted.voice, record.attempted.behavior].into_iter().flatten();
+        if let Some(outcome) = worst(attempted) {
+            self.count_sources(draft, kept.sources, outcome);
+        }
         if uses.contains(&Modality::Voice) && !self.may_use_voice(tenant, &snapshot, draft)? {
             return Err(Unrecorded::Unusable);
         }

@@ -65,6 +65,11 @@ impl Claimed {
         Ok(())
     }
 
+    /// Nothing may be compared with the subject for now.
+    pub(super) fn put_aside(&mut self) {
+        self.template = None;
+    }
+
     /// Whether the voice of the subject may be compared with.
     pub(super) fn has_voice(&self) -> bool {
         self.template.is_some()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
-use crate::domain::{PhoneNumber, SessionId};
+use crate::domain::{PhoneNumber, SessionId, Source};
 use crate::session::call::{CallLimits, CallSession, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
@@ -28,6 +28,7 @@ use crate::usecase::sessions::words::{
     ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
 };
 use crate::usecase::sessions::worker::{MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker};
+use crate::usecase::sources;
 
 /// RPC, for names of requests.
 const METHOD: &str = "vouch.v1.SessionService/Run";
@@ -209,6 +210,9 @@ impl Inner {
             intent: c.intent,
         };
         let captures = Captures::new(&self.parts.behavior, rules.change_llr);
+        let mut sources = sources::of(&by).to_vec();
+        sources.extend(c.number.clone().map(Source::PhoneNumber));
+        let held = self.source_held(&by.tenant, &sources).await?;
         let number = c.number.filter(|_| policy.remembers_numbers());
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
@@ -227,6 +231,8 @@ impl Inner {
             texts: Texts::new(&self.parts.conversation),
             search,
             number,
+            sources,
+            held,
             view,
             adapted: false,
             asked: false,

@@ -31,6 +31,8 @@ fn distance(standing: SubjectStanding) -> u8 {
     match standing {
         SubjectStanding::Enrolled => 0,
         SubjectStanding::Locked => 1,
+        // Is put over the best.
+        SubjectStanding::SourceLocked => 1,
         SubjectStanding::Expired => 2,
         SubjectStanding::NotEnrolled => 3,
         SubjectStanding::NoConsent => 4,
@@ -38,6 +40,15 @@ fn distance(standing: SubjectStanding) -> u8 {
         SubjectStanding::Unclaimed => 6,
         // Is looked for before.
         SubjectStanding::OptedOut => 7,
+    }
+}
+
+/// A standing where the source of the claim is held up. That nobody is known by the name stays, so that no other
+/// factor vouches for nobody.
+pub(super) fn held_up(standing: SubjectStanding) -> SubjectStanding {
+    match standing {
+        SubjectStanding::Unclaimed | SubjectStanding::Unknown => standing,
+        _ => SubjectStanding::SourceLocked,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
-use crate::domain::{Finding, Modality, PhoneNumber, SessionId, SubjectId};
+use crate::domain::{Finding, Modality, PhoneNumber, SessionId, Source, SubjectId};
 use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Record};
@@ -83,6 +83,10 @@ pub(super) struct Worker {
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
     /// Where the call comes from, if the policy remembers it with an acceptance.
     pub(super) number: Option<PhoneNumber>,
+    /// Who makes the claim, for limits of their own.
+    pub(super) sources: Vec<Source>,
+    /// One of them is held up.
+    pub(super) held: bool,
     pub(super) view: View,
     /// The voice joined the voiceprint: once a session.
     pub(super) adapted: bool,
@@ -285,7 +289,12 @@ impl Worker {
             }
         };
         let held = (&self.policy, self.shadow.as_ref());
-        let kept = Kept { spoke: &spoke, number: self.number.as_ref(), heard: heard.as_ref() };
+        let kept = Kept {
+            sources: &self.sources,
+            spoke: &spoke,
+            number: self.number.as_ref(),
+            heard: heard.as_ref(),
+        };
         match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
             Ok((decision, adapted)) => {
                 self.adapted |= adapted;

@@ -128,6 +128,14 @@ impl Subjects for TestStore {
     ) -> StoreFuture<'a, Vec<SubjectId>> {
         self.inner.household(tenant, number)
     }
+
+    fn source<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        source: &'a Source,
+    ) -> StoreFuture<'a, SourceAttempts> {
+        self.inner.source(tenant, source)
+    }
 }
 
 impl Directory for TestStore {
