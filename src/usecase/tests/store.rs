@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::crypto::{MasterKey, MintedKey, SystemEntropy};
 use crate::domain::*;
+use crate::policy::SourceAttempts;
 use crate::store::sqlite::SqliteStore;
 use crate::store::*;
 
