@@ -134,6 +134,8 @@ reasons! {
     SocialEngineering => "the text shows signs of social engineering",
     /// Whoever makes the claim failed too often, whomever they claimed to be.
     SourceLocked => "too many failed claims came from the same caller or client",
+    /// There were so many locks that another factor must be passed first.
+    OtherFactorNeeded => "locked too often: another factor is needed first",
 }
 
 /// Whether presentation attack detection looked at the input.

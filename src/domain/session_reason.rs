@@ -84,4 +84,6 @@ session_reasons! {
     RuleFailed => "a rule of the policy could not be evaluated",
     /// Whoever makes the claim failed too often, whomever they claimed to be.
     SourceLocked => "too many failed claims came from the same caller or client",
+    /// There were so many locks that another factor must be passed first.
+    OtherFactorNeeded => "locked too often: another factor is needed first",
 }

@@ -123,6 +123,9 @@ pub struct AttemptRules {
     pub lock_ms: DurationMs,
     /// Longest lock, in milliseconds.
     pub max_lock_ms: DurationMs,
+    /// Locks without an acceptance in between after which the modality alone is not enough any more, until another
+    /// factor was passed; 0: never, time alone opens each lock.
+    pub locks_before_factor: u32,
 }
 
 impl Default for AttemptRules {
@@ -133,6 +136,7 @@ impl Default for AttemptRules {
             window_ms: DAY_MS,
             lock_ms: 30 * MINUTE_MS,
             max_lock_ms: DAY_MS,
+            locks_before_factor: 3,
         }
     }
 }
@@ -255,7 +259,8 @@ impl VoicePolicy {
         within("attempts.unsuccessful_limit", unsuccessful, limit, 1_000.0)?;
         within("attempts.window_ms", a.window_ms as f64, 1_000.0, month)?;
         within("attempts.lock_ms", lock, 1_000.0, month)?;
-        within("attempts.max_lock_ms", a.max_lock_ms as f64, lock, month)
+        within("attempts.max_lock_ms", a.max_lock_ms as f64, lock, month)?;
+        within("attempts.locks_before_factor", f64::from(a.locks_before_factor), 0.0, 100.0)
     }
 
     fn check_enrollment(&self) -> Result<(), PolicyError> {

@@ -105,10 +105,7 @@ impl SourceRules {
 
 impl Default for SourceLimits {
     fn default() -> Self {
-        Self {
-            api_key: SourceRules::of_api_key(),
-            phone_number: SourceRules::of_phone_number(),
-        }
+        Self { api_key: SourceRules::of_api_key(), phone_number: SourceRules::of_phone_number() }
     }
 }
 

@@ -4,8 +4,8 @@ use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
     ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback,
-    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, Source, SubjectId, TenantCalibration,
-    TenantId, Timestamp, UtteranceId, VoiceprintId,
+    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, Source, SubjectId,
+    TenantCalibration, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::policy::session::PolicyAct;
 use crate::policy::{Outcome as AttemptOutcome, SourceRules};

@@ -140,11 +140,14 @@ impl Inner {
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 let model = question.voice.extractor.artifact();
                 let standing = standing(snapshot.as_ref(), &model, now).0;
-                if admit(Standing { locked: false, ..standing }).is_some() {
+                let open = Standing { locked: false, factor_needed: false, ..standing };
+                if admit(open).is_some() {
                     search.ranked.remove(0);
                     continue;
                 }
                 locked_is_not_accepted(&mut verdict, standing.locked, Reason::TooManyAttempts);
+                let needed = standing.factor_needed;
+                locked_is_not_accepted(&mut verdict, needed, Reason::OtherFactorNeeded);
                 locked_is_not_accepted(&mut verdict, held, Reason::SourceLocked);
                 winner = snapshot.filter(|_| verdict.0 == Decision::Accept);
             }

@@ -15,6 +15,7 @@ use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::{Caller, Recording, Verify};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
+use crate::usecase::failure::invalid;
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
@@ -61,6 +62,7 @@ pub(super) fn standing(
         let unknown = Standing {
             refused: None,
             locked: false,
+            factor_needed: false,
             has_template: false,
             model_matches: false,
             expired: false,
@@ -73,6 +75,7 @@ pub(super) fn standing(
     let standing = Standing {
         refused: consent.as_ref().err().copied(),
         locked: snapshot.attempts.is_locked(now),
+        factor_needed: snapshot.attempts.factor_needed,
         has_template: print.is_some(),
         model_matches: print.is_some_and(|p| p.extractor == *model),
         expired: print.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),
@@ -107,17 +110,30 @@ pub(super) fn for_role(mut answer: Verification, by: &Caller) -> Verification {
 }
 
 impl Verify {
+    /// A standing where another factor was passed beside the voice, if one was.
+    fn beside(&self, standing: Standing) -> Standing {
+        Standing { factor_needed: standing.factor_needed && self.other.is_none(), ..standing }
+    }
+
     /// Whether its voice may join the voiceprint.
     pub(super) fn wants_adaptation(&self) -> bool {
         self.other.as_ref().is_some_and(|other| other.adapt)
     }
 }
 
-/// Refuses another factor that is not named, and adaptation without the right to it.
+/// Names of the voice, which is no other factor.
+const OWN_FACTORS: [&str; 2] = ["voice", "speaker"];
+
+/// Refuses another factor that is not named or is the voice, and adaptation without the right to it. A name is not a
+/// proof: who may name a factor answers for it. This stops slips, not lies.
 pub(super) fn check_other(by: &Caller, c: &Verify) -> Result<(), UseCaseError> {
     let Some(other) = &c.other else { return Ok(()) };
     check_text("other_factor.agent", &other.checked.agent)?;
     check_text("other_factor.factor", &other.checked.factor)?;
+    let name = other.checked.factor.to_ascii_lowercase();
+    if OWN_FACTORS.iter().any(|own| name.starts_with(own)) {
+        return Err(invalid("other_factor.factor", "the voice cannot vouch for itself"));
+    }
     if other.adapt { require(by, Right::Adapt) } else { Ok(()) }
 }
 
@@ -173,7 +189,7 @@ impl Inner {
         }
         let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
         let model = claim.voice.extractor.artifact();
-        Ok(admit(standing(snapshot.as_ref(), &model, self.now()).0))
+        Ok(admit(claim.command.beside(standing(snapshot.as_ref(), &model, self.now()).0)))
     }
 
     /// Decides, counts the attempt, audits; taken anew when the subject changes in between.
@@ -211,6 +227,7 @@ impl Inner {
         let mut draft = self.draft(&claim.by, AuditKind::Verification, "verification");
         let model = claim.voice.extractor.artifact();
         let (standing, consent) = standing(snapshot, &model, draft.at);
+        let standing = claim.command.beside(standing);
         let (mut score, mut adapted) = (None, false);
         let mut quality = evidence.quality.clone();
         let (decision, reasons) = match if held { Some(held_up()) } else { admit(standing) } {
@@ -249,7 +266,12 @@ impl Inner {
         self.count_sources(&mut draft, &sources::of(&claim.by), decision.into());
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
-            self.count_attempt(&mut draft, snapshot, decision);
+            self.count_attempt(
+                &mut draft,
+                snapshot,
+                decision,
+                claim.command.other.is_some() && !held,
+            );
             if decision == Decision::Accept {
                 adapted = self.adapt(&mut draft, claim, evidence, snapshot)?;
             }
@@ -296,9 +318,18 @@ impl Inner {
     }
 
     /// Counts the attempt; a lock that it begins stands in its record.
-    fn count_attempt(&self, draft: &mut Draft, snapshot: &SubjectSnapshot, decision: Decision) {
-        let before = snapshot.attempts;
-        let after = before.after(decision.into(), draft.at, &self.parts.policy.attempts);
+    fn count_attempt(
+        &self,
+        draft: &mut Draft,
+        snapshot: &SubjectSnapshot,
+        decision: Decision,
+        vouched: bool,
+    ) {
+        let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
+        let after = match vouched {
+            true => before.after_vouched(decision.into(), at, rules),
+            false => before.after(decision.into(), at, rules),
+        };
         if after == before {
             return;
         }

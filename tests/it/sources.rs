@@ -7,15 +7,12 @@ use crate::behavior::Typist;
 use crate::behavior::story::Story;
 
 /// Two rejections hold an API key up for half an hour.
-const STRICT: &str =
-    "[policy.sources.api_key]\nrejected_limit = 2\nleast_share = 0.0\ndelays = 0\nlock_ms = 1800000\n\
+const STRICT: &str = "[policy.sources.api_key]\nrejected_limit = 2\nleast_share = 0.0\ndelays = 0\nlock_ms = 1800000\n\
      max_lock_ms = 1800000\n";
 
 async fn records(story: &Story) -> Vec<proto::DecisionRecord> {
-    let request = proto::ListDecisionsRequest {
-        kind: proto::AuditKind::Source as i32,
-        ..Default::default()
-    };
+    let request =
+        proto::ListDecisionsRequest { kind: proto::AuditKind::Source as i32, ..Default::default() };
     let mut client = AuditServiceClient::new(story.channel.clone());
     client.list_decisions(story.keyed(request)).await.unwrap().into_inner().decisions
 }

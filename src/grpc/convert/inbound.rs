@@ -257,6 +257,7 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::BehaviorAlone => Some(Reason::BehaviorAlone),
         P::SocialEngineering => Some(Reason::SocialEngineering),
         P::SourceLocked => Some(Reason::SourceLocked),
+        P::OtherFactorNeeded => Some(Reason::OtherFactorNeeded),
         P::InputReplayed => Some(Reason::InputReplayed),
         P::InputScripted => Some(Reason::InputScripted),
         P::InputPasted => Some(Reason::InputPasted),

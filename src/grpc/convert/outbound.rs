@@ -79,6 +79,7 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::BehaviorAlone => P::BehaviorAlone,
         Reason::SocialEngineering => P::SocialEngineering,
         Reason::SourceLocked => P::SourceLocked,
+        Reason::OtherFactorNeeded => P::OtherFactorNeeded,
         Reason::InputReplayed => P::InputReplayed,
         Reason::InputScripted => P::InputScripted,
         Reason::InputPasted => P::InputPasted,

@@ -64,9 +64,7 @@ fn at_version(
         (None, None) => Ok(None),
         (Some(row), Some(version)) if row.version == version => Ok(Some(row)),
         (Some(row), _) => Err(row.broken("it is not at the version last committed: put back")),
-        (None, Some(_)) => {
-            Err(Table::Source.broken(hex::encode(&id[..8]), "the row is missing"))
-        }
+        (None, Some(_)) => Err(Table::Source.broken(hex::encode(&id[..8]), "the row is missing")),
     }
 }
 

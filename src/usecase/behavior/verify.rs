@@ -211,6 +211,7 @@ impl Inner {
         // Without a capture nothing is said about profiles.
         stands.has_template |= probe.is_none() && snapshot.is_some();
         stands.model_matches |= probe.is_none();
+        stands.factor_needed &= claim.other.is_none();
         let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
         // Who asks comes before whom it is about.
         let refused = if held { Some(sources::held_up()) } else { refusal(stands) };
@@ -282,7 +283,8 @@ impl Inner {
                 id: snapshot.subject.clone(),
                 expected_version: Some(snapshot.version),
             });
-            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome);
+            let vouched = claim.other.is_some() && verdict.decision != Decision::Locked;
+            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome, vouched);
             adapted = self.refresh_profile(&mut draft, claim, probe, snapshot, weighed)?;
         }
         let (captures, units) = weighed.amount(probe);
@@ -305,15 +307,20 @@ impl Inner {
         Ok((draft, answer))
     }
 
-    /// Counts the attempt; a lock that it begins stands in its record.
+    /// Counts the attempt, beside which another factor was passed if `vouched`; a lock that it begins stands in its
+    /// record.
     pub(in crate::usecase) fn count_behavior_attempt(
         &self,
         draft: &mut Draft,
         snapshot: &BehaviorSnapshot,
         outcome: Outcome,
+        vouched: bool,
     ) {
-        let before = snapshot.attempts;
-        let after = before.after(outcome, draft.at, &self.parts.policy.attempts);
+        let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
+        let after = match vouched {
+            true => before.after_vouched(outcome, at, rules),
+            false => before.after(outcome, at, rules),
+        };
         if after == before {
             return;
         }

@@ -136,7 +136,8 @@ impl Inner {
     ) -> Result<Weighed, UseCaseError> {
         let purpose = Purpose::ConversationAuthentication;
         let background = self.parts.conversation.artifact();
-        let (stands, consent) = standing_for(purpose, snapshot, &background, self.now());
+        let (mut stands, consent) = standing_for(purpose, snapshot, &background, self.now());
+        stands.factor_needed &= claim.other.is_none();
         let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
         // Who asks comes before whom it is about.
         let refused = if held { Some(sources::held_up()) } else { refusal(stands) };
@@ -199,7 +200,8 @@ impl Inner {
                 id: snapshot.subject.clone(),
                 expected_version: Some(snapshot.version),
             });
-            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome);
+            let vouched = claim.other.is_some() && verdict.decision != Decision::Locked;
+            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome, vouched);
             adapted = self.refresh_style(&mut draft, claim, snapshot, weighed);
         }
         let style = &claim.probe.style;

@@ -8,6 +8,7 @@ use crate::policy::session::SubjectStanding;
 use crate::session::call::Event;
 use crate::usecase::UseCaseError;
 use crate::usecase::sessions::claim::{compare_window, search};
+use crate::usecase::sessions::policy::passed;
 use crate::usecase::sessions::standing::{best, held_up};
 use crate::usecase::sessions::worker::Worker;
 
@@ -48,7 +49,9 @@ impl Worker {
     async fn looked_up(&mut self, subject: &SubjectId) -> Result<Vec<Event>, UseCaseError> {
         let (inner, tenant) = (&self.inner, &self.by.tenant);
         let audio = self.session.expects_audio();
-        self.claimed.look_up(inner, tenant, subject.clone(), audio).await?;
+        let vouched = passed(&*self.policy, self.session.factors());
+        (self.captures.vouched, self.texts.vouched) = (vouched, vouched);
+        self.claimed.look_up(inner, tenant, subject.clone(), (audio, vouched)).await?;
         self.held = inner.source_held(tenant, &self.sources).await?;
         if self.held {
             self.claimed.put_aside();

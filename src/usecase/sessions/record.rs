@@ -48,6 +48,8 @@ const PAGE: u32 = 1_000;
 pub(super) struct Kept<'a> {
     /// Who makes the claim.
     pub(super) sources: &'a [Source],
+    /// Another factor was passed.
+    pub(super) vouched: bool,
     /// Captures that spoke for the person.
     pub(super) spoke: &'a [Spoke],
     /// Where the call comes from.

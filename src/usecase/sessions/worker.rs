@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
 use crate::domain::{Finding, Modality, PhoneNumber, SessionId, Source, SubjectId};
-use crate::policy::session::ActivePolicy;
+use crate::policy::session::{ActivePolicy, FactorOutcome, SubjectStanding};
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{CallSession, Effect, Event, Message, Record};
+use crate::session::call::{CallSession, ContextEvent, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
@@ -23,7 +23,7 @@ use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::policy::{SessionPolicy, passed};
 use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
@@ -161,8 +161,15 @@ impl Worker {
                 }
                 self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
+                let factor = is_passed_factor(&plain);
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
+                if factor {
+                    // What needed another factor may be compared now.
+                    for event in self.refresh().await {
+                        self.tell(event).await;
+                    }
+                }
             }
             Order::Connect { last_seen, fine, out, reply } => {
                 self.connection += 1;
@@ -291,6 +298,7 @@ impl Worker {
         let held = (&self.policy, self.shadow.as_ref());
         let kept = Kept {
             sources: &self.sources,
+            vouched: vouched(&*self.policy, record),
             spoke: &spoke,
             number: self.number.as_ref(),
             heard: heard.as_ref(),
@@ -364,6 +372,18 @@ impl Worker {
         let made = (0..4).find_map(|_| prompt(&random::<64>(self.inner.parts.entropy.as_ref())));
         Event::ChallengeMade { number, prompt: made.unwrap_or_default() }
     }
+}
+
+/// Whether another factor was passed beside what a decision rests on.
+fn vouched(policy: &dyn SessionPolicy, record: &Record) -> bool {
+    let facts = &record.assessment.facts;
+    facts.subject == SubjectStanding::Enrolled && passed(policy, &facts.factors)
+}
+
+/// Whether a message says that another factor was passed.
+fn is_passed_factor(message: &Message) -> bool {
+    let passed = FactorOutcome::Passed;
+    matches!(message, Message::Context(ContextEvent::Factor { outcome, .. }) if *outcome == passed)
 }
 
 /// A message without its payload.

@@ -99,6 +99,7 @@ fn reason_out(reason: SessionReason) -> proto::SessionReason {
         R::RuleApplied => P::RuleApplied,
         R::RuleFailed => P::RuleFailed,
         R::SourceLocked => P::SourceLocked,
+        R::OtherFactorNeeded => P::OtherFactorNeeded,
     }
 }
 

@@ -128,6 +128,7 @@ fn word_of_subject(subject: SubjectStanding) -> &'static str {
         SubjectStanding::NoConsent => "no_consent",
         SubjectStanding::OptedOut => "opted_out",
         SubjectStanding::Locked => "locked",
+        SubjectStanding::FactorNeeded => "factor_needed",
         SubjectStanding::SourceLocked => "source_locked",
     }
 }
