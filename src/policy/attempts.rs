@@ -75,9 +75,23 @@ impl Attempts {
         }
     }
 
+    /// The state after one more attempt; `vouched`: another factor was passed beside it.
+    pub fn counted(
+        self,
+        outcome: Outcome,
+        vouched: bool,
+        now: Timestamp,
+        rules: &AttemptRules,
+    ) -> Self {
+        match vouched {
+            true => self.after_vouched(outcome, now, rules),
+            false => self.after(outcome, now, rules),
+        }
+    }
+
     /// The same for an attempt beside which another factor was passed. Unless it was rejected, or came during a lock,
     /// no other factor is needed for the next one, and locks begin anew with the shortest.
-    pub fn after_vouched(self, outcome: Outcome, now: Timestamp, rules: &AttemptRules) -> Self {
+    fn after_vouched(self, outcome: Outcome, now: Timestamp, rules: &AttemptRules) -> Self {
         if outcome == Outcome::Failed || self.is_locked(now) {
             return self.after(outcome, now, rules);
         }

@@ -122,7 +122,7 @@ impl Verify {
 }
 
 /// Names of the voice, which is no other factor.
-const OWN_FACTORS: [&str; 2] = ["voice", "speaker"];
+const OWN_FACTORS: [&str; 3] = ["voice", "voiceprint", "speaker"];
 
 /// Refuses another factor that is not named or is the voice, and adaptation without the right to it. A name is not a
 /// proof: who may name a factor answers for it. This stops slips, not lies.
@@ -131,7 +131,7 @@ pub(super) fn check_other(by: &Caller, c: &Verify) -> Result<(), UseCaseError> {
     check_text("other_factor.agent", &other.checked.agent)?;
     check_text("other_factor.factor", &other.checked.factor)?;
     let name = other.checked.factor.to_ascii_lowercase();
-    if OWN_FACTORS.iter().any(|own| name.starts_with(own)) {
+    if name.split(['_', '-']).any(|part| OWN_FACTORS.contains(&part)) {
         return Err(invalid("other_factor.factor", "the voice cannot vouch for itself"));
     }
     if other.adapt { require(by, Right::Adapt) } else { Ok(()) }
@@ -230,7 +230,8 @@ impl Inner {
         let standing = claim.command.beside(standing);
         let (mut score, mut adapted) = (None, false);
         let mut quality = evidence.quality.clone();
-        let (decision, reasons) = match if held { Some(held_up()) } else { admit(standing) } {
+        let refused = if held { Some(held_up()) } else { admit(standing) };
+        let (decision, reasons) = match refused {
             Some(verdict) => verdict,
             None => {
                 let compared = self.compare(claim, evidence, snapshot)?;
@@ -266,12 +267,8 @@ impl Inner {
         self.count_sources(&mut draft, &sources::of(&claim.by), decision.into());
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
-            self.count_attempt(
-                &mut draft,
-                snapshot,
-                decision,
-                claim.command.other.is_some() && !held,
-            );
+            let vouched = claim.command.other.is_some() && !held;
+            self.count_attempt(&mut draft, snapshot, decision, vouched);
             if decision == Decision::Accept {
                 adapted = self.adapt(&mut draft, claim, evidence, snapshot)?;
             }
@@ -326,10 +323,7 @@ impl Inner {
         vouched: bool,
     ) {
         let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
-        let after = match vouched {
-            true => before.after_vouched(decision.into(), at, rules),
-            false => before.after(decision.into(), at, rules),
-        };
+        let after = before.counted(decision.into(), vouched, at, rules);
         if after == before {
             return;
         }

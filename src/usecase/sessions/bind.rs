@@ -149,10 +149,7 @@ impl Inner {
     ) {
         let outcome = outcome.unwrap_or(Outcome::Neutral);
         let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
-        let after = match vouched {
-            true => before.after_vouched(outcome, at, rules),
-            false => before.after(outcome, at, rules),
-        };
+        let after = before.counted(outcome, vouched, at, rules);
         if after == snapshot.attempts {
             return;
         }

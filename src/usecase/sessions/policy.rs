@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::domain::{ArtifactRef, FactorName};
 use crate::policy::session::{
     ActivePolicy, Counterfactual, DecisionFacts, FactorOutcome, Outside, SessionFacts,
-    SessionVerdict, constant_answer, decide, what_would_change,
+    SessionVerdict, SubjectStanding, constant_answer, decide, what_would_change,
 };
-use crate::session::call::CallRules;
+use crate::session::call::{CallRules, ContextEvent, Message};
 
 /// A checked policy of sessions.
 pub trait SessionPolicy: Send + Sync {
@@ -86,4 +86,15 @@ pub(super) fn passed(
         *outcome == FactorOutcome::Passed && policy.knows_factor(name)
     };
     factors.iter().any(known)
+}
+
+/// Whether another factor was passed beside what a decision rests on.
+pub(super) fn vouched(policy: &dyn SessionPolicy, facts: &DecisionFacts) -> bool {
+    facts.subject == SubjectStanding::Enrolled && passed(policy, &facts.factors)
+}
+
+/// Whether a message says that another factor was passed.
+pub(super) fn says_passed(message: &Message) -> bool {
+    let passed = FactorOutcome::Passed;
+    matches!(message, Message::Context(ContextEvent::Factor { outcome, .. }) if *outcome == passed)
 }

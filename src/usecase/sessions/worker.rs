@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
 use crate::domain::{Finding, Modality, PhoneNumber, SessionId, Source, SubjectId};
-use crate::policy::session::{ActivePolicy, FactorOutcome, SubjectStanding};
+use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{CallSession, ContextEvent, Effect, Event, Message, Record};
+use crate::session::call::{CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
@@ -23,7 +23,7 @@ use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::policy::{SessionPolicy, passed};
+use crate::usecase::sessions::policy::{SessionPolicy, says_passed, vouched};
 use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
@@ -155,20 +155,16 @@ impl Worker {
                 }
                 if let SessionMessage::Plain(Message::Intent(_)) = message {
                     // What is asked is decided on what may be used now.
-                    for event in self.refresh().await {
-                        self.tell(event).await;
-                    }
+                    self.look_anew().await;
                 }
                 self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
-                let factor = is_passed_factor(&plain);
+                let factor = says_passed(&plain);
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
                 if factor {
                     // What needed another factor may be compared now.
-                    for event in self.refresh().await {
-                        self.tell(event).await;
-                    }
+                    self.look_anew().await;
                 }
             }
             Order::Connect { last_seen, fine, out, reply } => {
@@ -206,6 +202,13 @@ impl Worker {
     fn step(&mut self, event: Event) -> Vec<Effect> {
         let policy = Arc::clone(&self.policy);
         self.session.step(event, self.inner.now(), &|facts| policy.judge(facts))
+    }
+
+    /// Tells the session where the subject stands by now.
+    async fn look_anew(&mut self) {
+        for event in self.refresh().await {
+            self.tell(event).await;
+        }
     }
 
     async fn tell(&mut self, event: Event) {
@@ -298,7 +301,7 @@ impl Worker {
         let held = (&self.policy, self.shadow.as_ref());
         let kept = Kept {
             sources: &self.sources,
-            vouched: vouched(&*self.policy, record),
+            vouched: vouched(&*self.policy, &record.assessment.facts),
             spoke: &spoke,
             number: self.number.as_ref(),
             heard: heard.as_ref(),
@@ -372,18 +375,6 @@ impl Worker {
         let made = (0..4).find_map(|_| prompt(&random::<64>(self.inner.parts.entropy.as_ref())));
         Event::ChallengeMade { number, prompt: made.unwrap_or_default() }
     }
-}
-
-/// Whether another factor was passed beside what a decision rests on.
-fn vouched(policy: &dyn SessionPolicy, record: &Record) -> bool {
-    let facts = &record.assessment.facts;
-    facts.subject == SubjectStanding::Enrolled && passed(policy, &facts.factors)
-}
-
-/// Whether a message says that another factor was passed.
-fn is_passed_factor(message: &Message) -> bool {
-    let passed = FactorOutcome::Passed;
-    matches!(message, Message::Context(ContextEvent::Factor { outcome, .. }) if *outcome == passed)
 }
 
 /// A message without its payload.
