@@ -1,6 +1,6 @@
 //! Limits of who makes claims, whomever they claim to be: an API key, and the number a call comes from.
 
-use crate::domain::{Decision, Reason, Source, TenantId};
+use crate::domain::{Decision, PhoneNumber, Reason, Source, TenantId};
 use crate::policy::{Outcome, Verdict};
 use crate::store::Effect;
 use crate::usecase::UseCaseError;
@@ -10,6 +10,11 @@ use crate::usecase::core::{Draft, Inner};
 /// The sources of a claim that is made with an API key and without a call.
 pub(super) fn of(by: &Caller) -> [Source; 1] {
     [Source::ApiKey(by.key.clone())]
+}
+
+/// The sources of a session: the number it is called from is believed where it does not come with a token.
+pub(super) fn of_call(by: &Caller, number: Option<&PhoneNumber>) -> Vec<Source> {
+    of(by).into_iter().chain(number.cloned().map(Source::PhoneNumber)).collect()
 }
 
 /// What a held up source hears, before anything is said about whom it claims to be.
