@@ -23,11 +23,6 @@ const HOUR_MS: f64 = 3_600_000.0;
 pub(in crate::policy::session) struct Values(Vec<(&'static str, Value)>);
 
 impl Values {
-    /// None: a condition is read and not tried.
-    pub fn none() -> Self {
-        Self(Vec::new())
-    }
-
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &(&'static str, Value)> {
         self.0.iter()
@@ -220,6 +215,11 @@ impl Samples {
                 NextStep::Stop,
             ),
         ])
+    }
+
+    /// None: a condition is read and not tried.
+    pub fn none() -> Self {
+        Self(Vec::new())
     }
 
     /// All of them.
