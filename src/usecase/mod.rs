@@ -51,6 +51,7 @@ pub mod redaction;
 mod request;
 pub mod score_trials;
 pub mod sessions;
+mod sources;
 pub mod speech_set;
 mod subjects;
 pub mod tape;

@@ -27,6 +27,7 @@ mod policies;
 mod process;
 mod recordings;
 mod server;
+mod sources;
 mod stop;
 mod subjects;
 mod texts;

@@ -13,10 +13,11 @@ use super::doc::{
 use super::effects::open_subject;
 use super::enrollment::place;
 use super::errors;
+use super::keys::Handle;
 use super::phone_numbers;
 use super::shared::{Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
-use crate::domain::{SubjectId, TenantId};
+use crate::domain::{SubjectId, TenantId, Timestamp};
 use crate::store::{
     Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
     SampleOrigin, StoreError, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
@@ -55,6 +56,35 @@ async fn subject_once(
     };
     tx.commit().await.map_err(errors::sql)?;
     Ok(snapshot)
+}
+
+/// The handle of the subject that a list is filtered by, if it is. `None` for a subject that nobody is: nothing is about
+/// them.
+pub(super) async fn filtered(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    tenant: &Tenant,
+    subject: Option<&SubjectId>,
+) -> Result<Option<Option<Handle>>, StoreError> {
+    let Some(subject) = subject else { return Ok(Some(None)) };
+    Ok(find(conn, shared, tenant, subject).await?.map(|found| Some(found.handle)))
+}
+
+/// What lists of a tenant bind first: tenant, position, subject, from, until.
+pub(super) fn list_binds(
+    tenant: &Tenant,
+    before: i64,
+    handle: Option<Handle>,
+    times: [Option<Timestamp>; 2],
+) -> Vec<Value> {
+    let mut binds = vec![
+        Value::from(tenant.id.as_str()),
+        Value::Int(before),
+        handle.map_or(Value::Null, |handle| Value::Blob(handle.to_vec())),
+    ];
+    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::Int(at.unix_ms()));
+    binds.extend(times.map(time));
+    binds
 }
 
 /// A subject's row, opened, if it is at the version last committed.

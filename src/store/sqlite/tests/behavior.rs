@@ -133,6 +133,7 @@ async fn a_version_that_moved_on_is_a_conflict_and_writes_nothing() {
         last_failed_at: Some(at(5)),
         locked_until: Some(at(9)),
         locks: 2,
+        factor_needed: true,
     };
     let attempt = |expected| {
         let mut t = f.transaction(Some("anna"), vec![Effect::SetAttempts(locked)]);

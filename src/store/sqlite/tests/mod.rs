@@ -10,6 +10,7 @@ mod group;
 mod phone_numbers;
 mod policies;
 mod profiles;
+mod sources;
 mod tamper;
 
 pub(crate) use fixture::{Fixture, subject, tamper, tenant};
