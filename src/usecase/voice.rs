@@ -64,6 +64,15 @@ impl VoiceParts {
         self.back_end.side(&[probe.view()])
     }
 
+    /// One side from several recordings.
+    pub(super) fn probes_side<'a>(
+        &self,
+        probes: impl Iterator<Item = &'a Probe>,
+    ) -> Result<Side, ScoringError> {
+        let views: Vec<_> = probes.map(Probe::view).collect();
+        self.back_end.side(&views)
+    }
+
     /// One side from a voiceprint.
     pub(super) fn voiceprint_side(&self, print: &Voiceprint) -> Result<Side, ScoringError> {
         self.utterances_side(&print.utterances)

@@ -93,7 +93,7 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 700,
+            back_end_speakers: 1_500,
             cohort: 600,
             top_k: 100,
             shrinkage: 0.2,
@@ -190,8 +190,9 @@ pub fn fit_artifact(
     embeddings: &Embeddings,
     options: &FitBackEndOptions,
 ) -> Result<(BackEnd, Calibration, FitReport), FitBackEndError> {
-    let failed = embeddings
-        .iter()
+    // Not every piece has a rendition.
+    let pieces = embeddings.iter().filter(|(item, _)| item.channel != Channel::Rendition);
+    let failed = pieces
         .filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?)))
         .collect();
     let (mut speakers, left_out) = speakers(recordings, embeddings, options);
