@@ -132,6 +132,10 @@ reasons! {
     OtherText => "not the text that was enrolled: type the same keys, with Enter or without as then",
     /// Phrases of social engineering in a text.
     SocialEngineering => "the text shows signs of social engineering",
+    /// Whoever makes the claim failed too often, whomever they claimed to be.
+    SourceLocked => "too many failed claims came from the same caller or client",
+    /// There were so many locks that another factor must be passed first.
+    OtherFactorNeeded => "locked too often: another factor is needed first",
 }
 
 /// Whether presentation attack detection looked at the input.

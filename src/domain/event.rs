@@ -56,6 +56,8 @@ pub enum AuditKind {
     Export,
     /// A calibration was put in force or taken out of it.
     Calibration,
+    /// An API key or a telephone number was slowed down or locked after failed claims.
+    Source,
 }
 
 impl AuditKind {
@@ -83,6 +85,7 @@ impl AuditKind {
         AuditKind::PhoneNumber,
         AuditKind::Export,
         AuditKind::Calibration,
+        AuditKind::Source,
     ];
 }
 

@@ -17,6 +17,7 @@ pub mod risk;
 pub mod role;
 pub mod score;
 pub mod session_reason;
+pub mod source;
 pub mod time;
 pub mod version;
 
@@ -46,5 +47,6 @@ pub use risk::{
 pub use role::Role;
 pub use score::{Llr, Probability, RawScore, ScoreBand};
 pub use session_reason::SessionReason;
+pub use source::{Source, SourceKind};
 pub use time::{DurationMs, Timestamp};
 pub use version::{ArtifactRef, LicenseClass, Versions};

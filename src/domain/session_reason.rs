@@ -82,4 +82,8 @@ session_reasons! {
     RuleApplied => "a rule of the policy applied",
     /// A rule could not be evaluated, so the decision was capped.
     RuleFailed => "a rule of the policy could not be evaluated",
+    /// Whoever makes the claim failed too often, whomever they claimed to be.
+    SourceLocked => "too many failed claims came from the same caller or client",
+    /// There were so many locks that another factor must be passed first.
+    OtherFactorNeeded => "locked too often: another factor is needed first",
 }

@@ -10,6 +10,8 @@ pub struct Standing {
     pub refused: Option<ConsentRefusal>,
     /// Unsuccessful attempts reached a limit.
     pub locked: bool,
+    /// There were so many locks that another factor is needed first, and none was passed.
+    pub factor_needed: bool,
     /// A voiceprint exists.
     pub has_template: bool,
     /// It was made by the model in force.
@@ -29,6 +31,7 @@ pub fn admit(standing: Standing) -> Option<Verdict> {
             (Decision::OptedOut, Reason::NoConsent)
         }
         Standing { locked: true, .. } => (Decision::Locked, Reason::TooManyAttempts),
+        Standing { factor_needed: true, .. } => (Decision::Locked, Reason::OtherFactorNeeded),
         Standing { has_template: false, .. } => (Decision::NotEnrolled, Reason::NoTemplate),
         Standing { model_matches: false, .. } => (Decision::NotEnrolled, Reason::ModelMismatch),
         Standing { expired: true, .. } => (Decision::Expired, Reason::TemplateExpired),
@@ -46,6 +49,7 @@ mod tests {
         let fit = Standing {
             refused: None,
             locked: false,
+            factor_needed: false,
             has_template: true,
             model_matches: true,
             expired: false,
@@ -54,6 +58,11 @@ mod tests {
         let out = Some(ConsentRefusal::OptedOut);
         let none = Some(ConsentRefusal::NoCurrentConsent);
         let cases = [
+            (
+                Standing { factor_needed: true, expired: true, ..fit },
+                Decision::Locked,
+                Reason::OtherFactorNeeded,
+            ),
             (
                 Standing { refused: out, locked: true, has_template: false, ..fit },
                 Decision::OptedOut,
@@ -65,7 +74,7 @@ mod tests {
                 Reason::NoConsent,
             ),
             (
-                Standing { locked: true, expired: true, ..fit },
+                Standing { locked: true, factor_needed: true, expired: true, ..fit },
                 Decision::Locked,
                 Reason::TooManyAttempts,
             ),

@@ -20,6 +20,9 @@ pub struct Attempts {
     pub locked_until: Option<Timestamp>,
     /// Locks since the last acceptance.
     pub locks: u32,
+    /// There were so many locks that this modality alone is not enough any more: another factor must be passed.
+    /// Time does not forget it.
+    pub factor_needed: bool,
 }
 
 /// How an attempt ended, as far as the lock is concerned.
@@ -66,10 +69,33 @@ impl Attempts {
         }
         match outcome {
             Outcome::Neutral => self,
-            Outcome::Passed => Self::default(),
+            Outcome::Passed => Self { factor_needed: self.factor_needed, ..Self::default() },
             Outcome::Uncertain => self.after_unsuccessful(0, now, rules),
             Outcome::Failed => self.after_unsuccessful(1, now, rules),
         }
+    }
+
+    /// The state after one more attempt; `vouched`: another factor was passed beside it.
+    pub fn counted(
+        self,
+        outcome: Outcome,
+        vouched: bool,
+        now: Timestamp,
+        rules: &AttemptRules,
+    ) -> Self {
+        match vouched {
+            true => self.after_vouched(outcome, now, rules),
+            false => self.after(outcome, now, rules),
+        }
+    }
+
+    /// The same for an attempt beside which another factor was passed. Unless it was rejected, or came during a lock,
+    /// no other factor is needed for the next one, and locks begin anew with the shortest.
+    fn after_vouched(self, outcome: Outcome, now: Timestamp, rules: &AttemptRules) -> Self {
+        if outcome == Outcome::Failed || self.is_locked(now) {
+            return self.after(outcome, now, rules);
+        }
+        Self { factor_needed: false, locks: 0, ..self }.after(outcome, now, rules)
     }
 
     /// Counts one unsuccessful attempt, of which `rejections` (0 or 1) were rejections.
@@ -85,24 +111,31 @@ impl Attempts {
             last_failed_at: Some(now),
             locked_until: locks.then(|| now.plus_ms(rules.lock_of(number))),
             locks: number,
+            factor_needed: before.factor_needed || (locks && rules.needs_factor(number)),
         }
     }
 
     /// What still counts now: after a lock the counts start again and the locks go on; after a window
-    /// without an unsuccessful attempt, and without a lock, all is forgotten.
+    /// without an unsuccessful attempt, and without a lock, all is forgotten but that another factor is needed.
     fn recent(self, now: Timestamp, rules: &AttemptRules) -> Self {
         let since = self.locked_until.or(self.last_failed_at);
+        let factor_needed = self.factor_needed;
         if since.is_none_or(|since| now.since(since) >= rules.window_ms) {
-            return Self::default();
+            return Self { factor_needed, ..Self::default() };
         }
         match self.locked_until {
-            Some(_) => Self { locks: self.locks, ..Self::default() },
+            Some(_) => Self { locks: self.locks, factor_needed, ..Self::default() },
             None => self,
         }
     }
 }
 
 impl AttemptRules {
+    /// Whether another factor is needed after this many locks.
+    fn needs_factor(&self, locks: u32) -> bool {
+        self.locks_before_factor > 0 && locks >= self.locks_before_factor
+    }
+
     /// How long the lock of this number (from 1) holds, in milliseconds.
     fn lock_of(&self, number: u32) -> DurationMs {
         let doublings = number.saturating_sub(1);
@@ -123,6 +156,7 @@ mod tests {
         window_ms: 1_000,
         lock_ms: 500,
         max_lock_ms: 1_600,
+        locks_before_factor: 0,
     };
 
     fn at(ms: i64) -> Timestamp {
@@ -204,6 +238,34 @@ mod tests {
         let mut accepted = state.after(Passed, at(4_700), &RULES);
         assert_eq!(accepted, Attempts::default());
         assert_eq!(lock(&mut accepted, 4_701), 500);
+    }
+
+    #[test]
+    fn after_the_last_lock_only_another_factor_helps() {
+        let rules = AttemptRules { locks_before_factor: 2, ..RULES };
+        let lock = |state: Attempts, ms: i64| {
+            (0..3).fold(state, |state, _| state.after(Failed, at(ms), &rules))
+        };
+        let once = lock(Attempts::default(), 0);
+        assert!(once.is_locked(at(0)) && !once.factor_needed);
+        let twice = lock(once, 500);
+        assert!(twice.is_locked(at(500)) && twice.factor_needed);
+        // Neither time nor another attempt changes that; a factor during the lock does not either.
+        let later = 1_000_000;
+        let needed = |state: Attempts| state.factor_needed;
+        assert!(needed(twice.after(Neutral, at(later), &rules)));
+        assert!(needed(twice.after(Failed, at(later), &rules)));
+        assert!(needed(twice.after(Passed, at(later), &rules)));
+        assert_eq!(twice.after_vouched(Passed, at(600), &rules), twice);
+        // A factor beside the wrong voice is no way either.
+        assert!(needed(twice.after_vouched(Failed, at(later), &rules)));
+        for outcome in [Passed, Uncertain, Neutral] {
+            let anew = twice.after_vouched(outcome, at(later), &rules);
+            assert!(!anew.factor_needed && anew.locks == 0, "{outcome:?}");
+        }
+        // Then it takes as many locks as at first.
+        let anew = lock(twice.after_vouched(Passed, at(1_500), &rules), 1_501);
+        assert!(anew.is_locked(at(1_501)) && !anew.factor_needed);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod enrollment;
 pub mod identification;
 pub mod rules;
 pub mod session;
+pub mod sources;
 pub mod verification;
 
 pub use adaptation::AdaptationRules;
@@ -27,6 +28,7 @@ pub use identification::{IdentificationEvidence, decide_identification};
 pub use rules::{
     AttemptRules, EnrollmentRules, IdentificationRules, PolicyError, VerificationRules, VoicePolicy,
 };
+pub use sources::{SourceAttempts, SourceHold, SourceLimits, SourceRules};
 pub use verification::{VerificationEvidence, decide_verification};
 
 use crate::domain::{Decision, Reason};

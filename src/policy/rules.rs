@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr};
-use crate::policy::{AdaptationRules, AgeRules, BehaviorRules, ConversationRules};
+use crate::policy::{AdaptationRules, AgeRules, BehaviorRules, ConversationRules, SourceLimits};
 
 /// One day, in milliseconds.
 pub(super) const DAY_MS: DurationMs = 86_400_000;
 /// One minute, in milliseconds.
-const MINUTE_MS: DurationMs = 60_000;
+pub(super) const MINUTE_MS: DurationMs = 60_000;
 /// Largest LLR bound that can be configured, either way: odds of e^30, beyond any calibration.
 pub(super) const LLR_LIMIT: f64 = 30.0;
 /// Most candidates of one identification that can be configured.
@@ -123,6 +123,9 @@ pub struct AttemptRules {
     pub lock_ms: DurationMs,
     /// Longest lock, in milliseconds.
     pub max_lock_ms: DurationMs,
+    /// Locks without an acceptance in between after which the modality alone is not enough any more, until another
+    /// factor was passed; 0: never, time alone opens each lock.
+    pub locks_before_factor: u32,
 }
 
 impl Default for AttemptRules {
@@ -133,6 +136,7 @@ impl Default for AttemptRules {
             window_ms: DAY_MS,
             lock_ms: 30 * MINUTE_MS,
             max_lock_ms: DAY_MS,
+            locks_before_factor: 3,
         }
     }
 }
@@ -163,8 +167,10 @@ pub struct VoicePolicy {
     pub verification: VerificationRules,
     /// Enrollment.
     pub enrollment: EnrollmentRules,
-    /// Lockout.
+    /// Lockout of subjects.
     pub attempts: AttemptRules,
+    /// Limits of who makes claims.
+    pub sources: SourceLimits,
     /// 1:N.
     pub identification: IdentificationRules,
     /// Age class; no input of any other decision.
@@ -184,6 +190,7 @@ impl Default for VoicePolicy {
             verification: VerificationRules::default(),
             enrollment: EnrollmentRules::default(),
             attempts: AttemptRules::default(),
+            sources: SourceLimits::default(),
             identification: IdentificationRules::default(),
             age: AgeRules::default(),
             behavior: BehaviorRules::default(),
@@ -212,6 +219,7 @@ impl VoicePolicy {
         self.check_verification()?;
         self.check_enrollment()?;
         self.check_attempts()?;
+        self.sources.check()?;
         self.age.check()?;
         self.behavior.check()?;
         self.conversation.check()?;
@@ -251,7 +259,8 @@ impl VoicePolicy {
         within("attempts.unsuccessful_limit", unsuccessful, limit, 1_000.0)?;
         within("attempts.window_ms", a.window_ms as f64, 1_000.0, month)?;
         within("attempts.lock_ms", lock, 1_000.0, month)?;
-        within("attempts.max_lock_ms", a.max_lock_ms as f64, lock, month)
+        within("attempts.max_lock_ms", a.max_lock_ms as f64, lock, month)?;
+        within("attempts.locks_before_factor", f64::from(a.locks_before_factor), 0.0, 100.0)
     }
 
     fn check_enrollment(&self) -> Result<(), PolicyError> {

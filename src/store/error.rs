@@ -70,6 +70,9 @@ pub enum StoreError {
     /// The subject the decision was about was erased.
     #[error("the subject of this decision was erased")]
     DecisionErased,
+    /// The source of a comparison is held up by now: it comes too late.
+    #[error("the source of this comparison was delayed or locked meanwhile")]
+    SourceHeld,
     /// No consent covers the storage, as of the transaction's time.
     #[error("{0}")]
     NoConsent(ConsentRefusal),

@@ -32,7 +32,8 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 
 /// A boxed future, so that the traits can stand behind `dyn`.
@@ -70,7 +71,7 @@ pub trait Commits: Send + Sync {
     ) -> StoreFuture<'a, Option<Erasure>>;
 }
 
-/// Subjects and their templates.
+/// Subjects and their templates, and who claimed to be them.
 pub trait Subjects: Send + Sync {
     /// Everything about one subject, as of one moment; `None` when there is no such subject.
     fn subject<'a>(
@@ -109,6 +110,13 @@ pub trait Subjects: Send + Sync {
         tenant: &'a TenantId,
         number: &'a PhoneNumber,
     ) -> StoreFuture<'a, Vec<SubjectId>>;
+
+    /// What a source of claims failed at lately; nothing for one that is not known.
+    fn source<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        source: &'a Source,
+    ) -> StoreFuture<'a, SourceAttempts>;
 }
 
 /// Tenants and their keys. Held in memory: these calls do not touch the disk.

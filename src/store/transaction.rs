@@ -4,10 +4,11 @@ use crate::crypto::{MasterKey, MintedKey};
 use crate::domain::{
     AgeClassSetting, ApiKeyId, ArtifactRef, Authorization, Bandwidth, BehaviorProfileId,
     ConsentProof, ConsentRecord, DecisionId, DurationMs, EnrollmentId, Event, Feedback,
-    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, SubjectId, TenantCalibration,
-    TenantId, Timestamp, UtteranceId, VoiceprintId,
+    PhoneNumber, Purpose, Quality, ReceiptId, RedactionMode, Role, Source, SubjectId,
+    TenantCalibration, TenantId, Timestamp, UtteranceId, VoiceprintId,
 };
 use crate::policy::session::PolicyAct;
+use crate::policy::{Outcome as AttemptOutcome, SourceRules};
 use crate::store::{Attempts, BehaviorProfile, Embedding, Erasure};
 
 /// One atomic change: all of it happens, with its audit record, or nothing.
@@ -96,6 +97,9 @@ pub struct NewUtterance {
     pub captured_at: Timestamp,
     /// Raw embedding.
     pub embedding: Embedding,
+    /// Of a wide-band utterance, the raw embedding of what a simulated telephone line brought of it;
+    /// nothing of other ones and of those from before there were any.
+    pub telephone: Option<Embedding>,
     /// Extractor that made it. The tenant's first one pins the tenant's extractor.
     pub extractor: ArtifactRef,
     /// Measured bandwidth.
@@ -189,6 +193,16 @@ pub enum Effect {
     SetAttempts(Attempts),
     /// The same for attempts by behavior.
     SetBehaviorAttempts(Attempts),
+    /// Counts a comparison for the source that made it, as [`SourceAttempts::after`](crate::policy::SourceAttempts::after)
+    /// says, at the time of the transaction. Where that slows the source down or locks it, a record of its own says so.
+    CountSource {
+        /// Who made it; only a keyed digest is stored.
+        source: Source,
+        /// How it ended.
+        outcome: AttemptOutcome,
+        /// What it is held to.
+        rules: SourceRules,
+    },
     /// Puts a profile of behavior, replacing the one with its id. Needs an expected version, or a capture
     /// could be lost.
     PutBehaviorProfile {

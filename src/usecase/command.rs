@@ -1,12 +1,17 @@
 //! What the edges ask for. Tenant and role come with the [`Caller`], never from a field.
 
+mod behavior;
+mod texts;
+
+pub use behavior::*;
+pub use texts::*;
+
 pub use crate::behavior::event::{
     Device, MotionEvent, Phase, RawCapture, RawEvents, RawKey, RawPoint, Screen,
 };
 use crate::domain::{
-    ApiKeyId, AudioFormat, AuditKind, Authorization, BehaviorProfileId, Decision, DecisionId,
-    FeedbackKind, PhoneNumber, Purpose, Reason, RedactionMode, Role, SubjectId, TenantId,
-    Timestamp, VoiceprintId,
+    ApiKeyId, AudioFormat, AuditKind, Authorization, Decision, DecisionId, FeedbackKind,
+    PhoneNumber, Purpose, Reason, Role, SubjectId, TenantId, Timestamp, VoiceprintId,
 };
 pub use crate::policy::session::Audience;
 
@@ -199,120 +204,6 @@ pub struct Identify {
     pub max_results: usize,
     /// Streams only: listen to the end even if the evidence suffices earlier.
     pub no_early_decision: bool,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// Add captures to a profile of behavior. No `Debug`, like the other commands that hold captures: what
-/// was typed must not reach a log.
-#[derive(Clone)]
-pub struct EnrollBehavior {
-    /// Who is enrolled.
-    pub subject: SubjectId,
-    /// As they came; all of one kind, class of device and text.
-    pub captures: Vec<RawCapture>,
-    /// Who authorized it and how the subject was authenticated.
-    pub authorization: Authorization,
-    /// Replace an existing profile once complete.
-    pub reenroll: bool,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// What vouches for a person beside their voice or behavior, and what may follow from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherFactor {
-    /// Which factor, and who checked it.
-    pub checked: Authorization,
-    /// Let an accepted claim refresh the voiceprint or profile.
-    pub adapt: bool,
-}
-
-/// Verify a claim by behavior.
-#[derive(Clone)]
-pub struct VerifyBehavior {
-    /// Claimed identity.
-    pub subject: SubjectId,
-    /// As they came; all of one kind, class of device and text.
-    pub captures: Vec<RawCapture>,
-    /// Another factor of this session, if there was one.
-    pub other: Option<OtherFactor>,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// Verify a claim while captures come in.
-#[derive(Debug, Clone)]
-pub struct ObserveBehavior {
-    /// Claimed identity.
-    pub subject: SubjectId,
-    /// Another factor of this session, if there was one.
-    pub other: Option<OtherFactor>,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// Delete a profile of behavior.
-#[derive(Debug, Clone)]
-pub struct DeleteBehaviorProfile {
-    /// Whose.
-    pub subject: SubjectId,
-    /// Which.
-    pub profile: BehaviorProfileId,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// A message of a person, as it came. No `Debug`, like the commands that hold some: what was written must
-/// not reach a log.
-#[derive(Clone)]
-pub struct RawText {
-    /// The text.
-    pub content: String,
-    /// When it was sent, where that is known.
-    pub sent_at: Option<Timestamp>,
-}
-
-/// Add texts to a style profile.
-#[derive(Clone)]
-pub struct EnrollTexts {
-    /// Who is enrolled.
-    pub subject: SubjectId,
-    /// In the order they were sent.
-    pub texts: Vec<RawText>,
-    /// Who authorized it and how the subject was authenticated.
-    pub authorization: Authorization,
-    /// Replace an existing profile once complete.
-    pub reenroll: bool,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// Verify a claim by texts.
-#[derive(Clone)]
-pub struct VerifyTexts {
-    /// Claimed identity.
-    pub subject: SubjectId,
-    /// In the order they were sent.
-    pub texts: Vec<RawText>,
-    /// Another factor of this session, if there was one.
-    pub other: Option<OtherFactor>,
-    /// Idempotency.
-    pub key: IdempotencyKey,
-}
-
-/// Take personal data out of a text.
-#[derive(Clone)]
-pub struct RedactText {
-    /// The text.
-    pub text: String,
-}
-
-/// Choose how personal data is taken out of the tenant's texts.
-#[derive(Debug, Clone)]
-pub struct SetRedaction {
-    /// How.
-    pub mode: RedactionMode,
     /// Idempotency.
     pub key: IdempotencyKey,
 }

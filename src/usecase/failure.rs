@@ -39,6 +39,7 @@ impl From<StoreError> for UseCaseError {
             StoreError::VoiceprintExists => exists("voiceprint"),
             StoreError::Conflict { .. }
             | StoreError::RotationConflict { .. }
+            | StoreError::SourceHeld
             | StoreError::OtherEnrollment => Self::Conflict,
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
             StoreError::BadPageToken => {

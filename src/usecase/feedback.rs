@@ -43,7 +43,8 @@ fn can_turn_out(record: &DecisionRecord) -> bool {
             | AuditKind::Feedback
             | AuditKind::PhoneNumber
             | AuditKind::Export
-            | AuditKind::Calibration => false,
+            | AuditKind::Calibration
+            | AuditKind::Source => false,
         }
 }
 

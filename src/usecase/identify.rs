@@ -19,6 +19,7 @@ use crate::usecase::hear::Speech;
 use crate::usecase::output::{Identification, RankedCandidate};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
+use crate::usecase::sources;
 use crate::usecase::verify::{full, shown, standing};
 use crate::usecase::voice::{Probe, Score};
 
@@ -78,7 +79,7 @@ impl Inner {
         let (now, model) = (self.now(), voice.clone());
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
-            .hear(&voice, audio, least, move |Speech { frames, quality }| {
+            .hear(&voice, audio, least, move |Speech { frames, quality, .. }| {
                 if quality.net_speech_ms < least {
                     return Ok(Search::nobody(quality));
                 }
@@ -128,6 +129,7 @@ impl Inner {
         mut search: Search,
     ) -> Result<Identification, UseCaseError> {
         let threshold = self.threshold(question, &search)?;
+        let held = self.source_held(&question.by.tenant, &sources::of(&question.by)).await?;
         let mut tries = 0;
         while tries < MAX_TRIES {
             let mut verdict = self.verdict(&search, threshold.as_ref());
@@ -138,11 +140,15 @@ impl Inner {
                 let snapshot = self.snapshot(&by.tenant, subject).await?;
                 let model = question.voice.extractor.artifact();
                 let standing = standing(snapshot.as_ref(), &model, now).0;
-                if admit(Standing { locked: false, ..standing }).is_some() {
+                let open = Standing { locked: false, factor_needed: false, ..standing };
+                if admit(open).is_some() {
                     search.ranked.remove(0);
                     continue;
                 }
-                locked_is_not_accepted(&mut verdict, standing.locked);
+                locked_is_not_accepted(&mut verdict, standing.locked, Reason::TooManyAttempts);
+                let needed = standing.factor_needed;
+                locked_is_not_accepted(&mut verdict, needed, Reason::OtherFactorNeeded);
+                locked_is_not_accepted(&mut verdict, held, Reason::SourceLocked);
                 winner = snapshot.filter(|_| verdict.0 == Decision::Accept);
             }
             let (draft, answer) =
@@ -235,12 +241,13 @@ impl Inner {
     }
 }
 
-/// A locked subject is found but not accepted: a list of one must not be a way around the lock.
-fn locked_is_not_accepted(verdict: &mut Verdict, locked: bool) {
+/// A locked subject is found but not accepted, and so is anybody by a source that is held up: a list of one must not be
+/// a way around a lock.
+fn locked_is_not_accepted(verdict: &mut Verdict, locked: bool, why: Reason) {
     if locked && verdict.0 == Decision::Accept {
         verdict.0 = Decision::StepUp;
         verdict.1.retain(|r| *r != Reason::VoiceMatch);
-        verdict.1.insert(0, Reason::TooManyAttempts);
+        verdict.1.insert(0, why);
     }
 }
 

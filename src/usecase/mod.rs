@@ -51,8 +51,10 @@ pub mod redaction;
 mod request;
 pub mod score_trials;
 pub mod sessions;
+mod sources;
 pub mod speech_set;
 mod subjects;
+pub mod tape;
 #[cfg(test)]
 mod tests;
 mod verify;

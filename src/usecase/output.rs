@@ -1,10 +1,14 @@
 //! What the edges get back. Fine scores are already removed where the role may not see them.
 
+mod age;
+mod decisions;
+
+pub use age::*;
+pub use decisions::*;
+
 use crate::domain::{
-    AgeClass, AgeClassSetting, AgeEstimate, ArtifactRef, AuditKind, Authorization, ConfidenceBand,
-    ConsentRecord, Decision, DecisionId, Feedback, LicenseClass, Llr, PadStatus, Probability,
-    Quality, RawScore, Reason, ReceiptId, RoutingQueue, ScoreBand, SubjectId, Timestamp, Versions,
-    VoiceprintId,
+    ArtifactRef, Authorization, ConsentRecord, Decision, DecisionId, LicenseClass, Llr, PadStatus,
+    Quality, RawScore, Reason, ReceiptId, ScoreBand, SubjectId, Timestamp, Versions, VoiceprintId,
 };
 pub use crate::usecase::behavior::output::*;
 pub use crate::usecase::conversation::output::*;
@@ -284,74 +288,6 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// An audit record as shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecisionInfo {
-    /// Its id.
-    pub id: DecisionId,
-    /// Position in the chain, from 1.
-    pub sequence: u64,
-    /// When.
-    pub decided_at: Timestamp,
-    /// What kind of act.
-    pub kind: AuditKind,
-    /// The act in words.
-    pub act: String,
-    /// Who, unless erased or without a subject.
-    pub subject: Option<SubjectId>,
-    /// Decision, if one was made.
-    pub decision: Option<Decision>,
-    /// Why.
-    pub reasons: Vec<Reason>,
-    /// How strong.
-    pub score: Option<ShownScore>,
-    /// Accept threshold (natural-log LR), fine-score roles only.
-    pub accept_llr: Option<Llr>,
-    /// Reject threshold, fine-score roles only.
-    pub reject_llr: Option<Llr>,
-    /// Quality of the probe.
-    pub quality: Option<Quality>,
-    /// Versions, unless erased.
-    pub versions: Option<Versions>,
-    /// The API key that asked.
-    pub actor: String,
-    /// Payload destroyed by an erasure.
-    pub erased: bool,
-}
-
-/// What became of a decision.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct OutcomeInfo {
-    /// Which decision.
-    pub decision: DecisionId,
-    /// Whom it was about.
-    pub subject: Option<SubjectId>,
-    /// The entry in force.
-    pub current: Feedback,
-    /// Those it replaced, oldest first.
-    pub earlier: Vec<Feedback>,
-}
-
-/// An outcome that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct RecordedOutcome {
-    /// The entry.
-    pub entry: Feedback,
-    /// How many entries it replaced, itself not counted.
-    pub replaced: u32,
-}
-
-/// Head of the audit chain.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AuditHead {
-    /// Last record.
-    pub sequence: u64,
-    /// Its chain hash.
-    pub head_hash: [u8; 32],
-    /// Last record under a signed checkpoint.
-    pub checkpoint_sequence: u64,
-}
-
 /// An installed or installable model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
@@ -371,58 +307,4 @@ pub struct ModelInfo {
     pub sha256: String,
     /// Embedding length.
     pub dimensions: u32,
-}
-
-/// A fitted age head as shown.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct AgeHeadRef {
-    /// Id and version.
-    pub artifact: ArtifactRef,
-    /// Terms of the data it was fitted on.
-    pub license_class: LicenseClass,
-    /// That data.
-    pub data: Vec<String>,
-}
-
-/// Whether callers of the tenant may be categorized by age, and with what.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct AgeClassStatus {
-    /// Absent while it is disabled.
-    pub setting: Option<AgeClassSetting>,
-    /// The head in force; absent while it is disabled or there is none for the model.
-    pub head: Option<AgeHeadRef>,
-}
-
-/// An audited categorization of a caller. Nothing of it is remembered but its audit record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AgeClassification {
-    /// The class.
-    pub class: AgeClass,
-    /// Why.
-    pub reasons: Vec<Reason>,
-    /// Only for roles with fine scores, where there was enough speech.
-    pub estimate: Option<AgeEstimate>,
-    /// Where the call could go.
-    pub routing: Option<ShownHint>,
-    /// Quality of the recording.
-    pub quality: Quality,
-    /// What produced it.
-    pub head: AgeHeadRef,
-    /// Its audit record.
-    pub decision_id: DecisionId,
-    /// Versions.
-    pub versions: Versions,
-}
-
-/// A routing hint as the caller may see it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShownHint {
-    /// Which queue.
-    pub queue: RoutingQueue,
-    /// Why.
-    pub reason: Reason,
-    /// How likely the reason holds.
-    pub band: ConfidenceBand,
-    /// The same as a number; only for roles with fine scores.
-    pub confidence: Option<Probability>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     ArtifactRef, AuditKind, ConsentId, ConsentProof, Decision, EventScore, PadStatus, Purpose,
-    Quality, Timestamp,
+    Quality, Reason, Timestamp,
 };
 use crate::policy::{Standing, Verdict, VerificationEvidence, admit, decide_verification};
 use crate::scoring::backend::conditions;
@@ -15,11 +15,13 @@ use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::adapt_voice::Heard;
 use crate::usecase::command::{Caller, Recording, Verify};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
+use crate::usecase::failure::invalid;
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::recalibrate::CONDITIONS;
 use crate::usecase::request::{Content, Request};
+use crate::usecase::sources;
 use crate::usecase::subjects::check_text;
 use crate::usecase::voice::{Probe, Score};
 
@@ -60,6 +62,7 @@ pub(super) fn standing(
         let unknown = Standing {
             refused: None,
             locked: false,
+            factor_needed: false,
             has_template: false,
             model_matches: false,
             expired: false,
@@ -72,11 +75,19 @@ pub(super) fn standing(
     let standing = Standing {
         refused: consent.as_ref().err().copied(),
         locked: snapshot.attempts.is_locked(now),
+        factor_needed: snapshot.attempts.factor_needed,
         has_template: print.is_some(),
         model_matches: print.is_some_and(|p| p.extractor == *model),
         expired: print.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),
     };
     (standing, consent.ok().map(|c| c.consent_id().clone()))
+}
+
+/// What a claim hears whose source is held up.
+fn held_up() -> Verdict {
+    let (decision, mut reasons) = sources::held_up();
+    reasons.push(Reason::PadNotEvaluated);
+    (decision, reasons)
 }
 
 /// A score with everything, for the record; see [`for_role`].
@@ -99,17 +110,30 @@ pub(super) fn for_role(mut answer: Verification, by: &Caller) -> Verification {
 }
 
 impl Verify {
+    /// A standing where another factor was passed beside the voice, if one was.
+    fn beside(&self, standing: Standing) -> Standing {
+        Standing { factor_needed: standing.factor_needed && self.other.is_none(), ..standing }
+    }
+
     /// Whether its voice may join the voiceprint.
     pub(super) fn wants_adaptation(&self) -> bool {
         self.other.as_ref().is_some_and(|other| other.adapt)
     }
 }
 
-/// Refuses another factor that is not named, and adaptation without the right to it.
+/// Names of the voice, which is no other factor.
+const OWN_FACTORS: [&str; 3] = ["voice", "voiceprint", "speaker"];
+
+/// Refuses another factor that is not named or is the voice, and adaptation without the right to it. A name is not a
+/// proof: who may name a factor answers for it. This stops slips, not lies.
 pub(super) fn check_other(by: &Caller, c: &Verify) -> Result<(), UseCaseError> {
     let Some(other) = &c.other else { return Ok(()) };
     check_text("other_factor.agent", &other.checked.agent)?;
     check_text("other_factor.factor", &other.checked.factor)?;
+    let name = other.checked.factor.to_ascii_lowercase();
+    if name.split(['_', '-']).any(|part| OWN_FACTORS.contains(&part)) {
+        return Err(invalid("other_factor.factor", "the voice cannot vouch for itself"));
+    }
     if other.adapt { require(by, Right::Adapt) } else { Ok(()) }
 }
 
@@ -160,9 +184,12 @@ impl Inner {
 
     /// Why the claim would be refused now without a comparison.
     pub(super) async fn refusal(&self, claim: &Claim) -> Result<Option<Verdict>, UseCaseError> {
+        if self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await? {
+            return Ok(Some(held_up()));
+        }
         let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
         let model = claim.voice.extractor.artifact();
-        Ok(admit(standing(snapshot.as_ref(), &model, self.now()).0))
+        Ok(admit(claim.command.beside(standing(snapshot.as_ref(), &model, self.now()).0)))
     }
 
     /// Decides, counts the attempt, audits; taken anew when the subject changes in between.
@@ -173,7 +200,8 @@ impl Inner {
     ) -> Result<Verification, UseCaseError> {
         for _ in 0..MAX_TRIES {
             let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
-            let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref())?;
+            let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
+            let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref(), held)?;
             match self.commit(&claim.by, &claim.request, draft, answer).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -193,14 +221,17 @@ impl Inner {
         claim: &Claim,
         evidence: &Evidence,
         snapshot: Option<&SubjectSnapshot>,
+        held: bool,
     ) -> Result<(Draft, Verification), UseCaseError> {
         let policy = &self.parts.policy;
         let mut draft = self.draft(&claim.by, AuditKind::Verification, "verification");
         let model = claim.voice.extractor.artifact();
         let (standing, consent) = standing(snapshot, &model, draft.at);
+        let standing = claim.command.beside(standing);
         let (mut score, mut adapted) = (None, false);
         let mut quality = evidence.quality.clone();
-        let (decision, reasons) = match admit(standing) {
+        let refused = if held { Some(held_up()) } else { admit(standing) };
+        let (decision, reasons) = match refused {
             Some(verdict) => verdict,
             None => {
                 let compared = self.compare(claim, evidence, snapshot)?;
@@ -233,9 +264,11 @@ impl Inner {
         event.authorization = claim.command.other.as_ref().map(|other| other.checked.clone());
         let least = policy.verification.min_net_speech_ms.to_string();
         event.details.insert("min_net_speech_ms".to_owned(), least);
+        self.count_sources(&mut draft, &sources::of(&claim.by), decision.into());
         if let Some(snapshot) = snapshot {
             draft.subject = Some(target(snapshot));
-            self.count_attempt(&mut draft, snapshot, decision);
+            let vouched = claim.command.other.is_some() && !held;
+            self.count_attempt(&mut draft, snapshot, decision, vouched);
             if decision == Decision::Accept {
                 adapted = self.adapt(&mut draft, claim, evidence, snapshot)?;
             }
@@ -282,9 +315,15 @@ impl Inner {
     }
 
     /// Counts the attempt; a lock that it begins stands in its record.
-    fn count_attempt(&self, draft: &mut Draft, snapshot: &SubjectSnapshot, decision: Decision) {
-        let before = snapshot.attempts;
-        let after = before.after(decision.into(), draft.at, &self.parts.policy.attempts);
+    fn count_attempt(
+        &self,
+        draft: &mut Draft,
+        snapshot: &SubjectSnapshot,
+        decision: Decision,
+        vouched: bool,
+    ) {
+        let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
+        let after = before.counted(decision.into(), vouched, at, rules);
         if after == before {
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::domain::{Bandwidth, Llr, Quality, RawScore};
 use crate::scoring::{ScoringError, Side, UtteranceView};
-use crate::store::{EnrolledUtterance, Voiceprint};
+use crate::store::{Embedding, EnrolledUtterance, Voiceprint};
 use crate::usecase::UseCaseError;
 use crate::usecase::parts::VoiceParts;
 
@@ -38,6 +38,7 @@ impl Probe {
             embedding: &self.embedding,
             bandwidth: self.bandwidth,
             net_speech_ms: self.net_speech_ms,
+            telephone: None,
         }
     }
 }
@@ -47,6 +48,7 @@ fn view(utterance: &EnrolledUtterance) -> UtteranceView<'_> {
         embedding: utterance.embedding.values(),
         bandwidth: utterance.bandwidth,
         net_speech_ms: utterance.net_speech_ms,
+        telephone: utterance.telephone.as_ref().map(Embedding::values),
     }
 }
 

@@ -211,6 +211,7 @@ pub fn kind_filter(value: i32, field: &str) -> Read<Option<AuditKind>> {
         P::PhoneNumber => Some(AuditKind::PhoneNumber),
         P::Export => Some(AuditKind::Export),
         P::Calibration => Some(AuditKind::Calibration),
+        P::Source => Some(AuditKind::Source),
         P::Session => Some(AuditKind::Session),
     })
 }
@@ -255,6 +256,8 @@ pub fn reason_filter(value: i32, field: &str) -> Read<Option<Reason>> {
         P::BehaviorUncertain => Some(Reason::BehaviorUncertain),
         P::BehaviorAlone => Some(Reason::BehaviorAlone),
         P::SocialEngineering => Some(Reason::SocialEngineering),
+        P::SourceLocked => Some(Reason::SourceLocked),
+        P::OtherFactorNeeded => Some(Reason::OtherFactorNeeded),
         P::InputReplayed => Some(Reason::InputReplayed),
         P::InputScripted => Some(Reason::InputScripted),
         P::InputPasted => Some(Reason::InputPasted),

@@ -78,6 +78,8 @@ pub fn reason(value: Reason) -> proto::Reason {
         Reason::BehaviorUncertain => P::BehaviorUncertain,
         Reason::BehaviorAlone => P::BehaviorAlone,
         Reason::SocialEngineering => P::SocialEngineering,
+        Reason::SourceLocked => P::SourceLocked,
+        Reason::OtherFactorNeeded => P::OtherFactorNeeded,
         Reason::InputReplayed => P::InputReplayed,
         Reason::InputScripted => P::InputScripted,
         Reason::InputPasted => P::InputPasted,
@@ -126,6 +128,7 @@ pub fn kind(value: AuditKind) -> proto::AuditKind {
         K::PhoneNumber => P::PhoneNumber,
         K::Export => P::Export,
         K::Calibration => P::Calibration,
+        K::Source => P::Source,
         K::Session => P::Session,
     }
 }

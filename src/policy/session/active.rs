@@ -1,7 +1,7 @@
 //! A policy that was checked and compiled.
 
-use crate::domain::{Amount, ArtifactRef};
-use crate::policy::session::check::check;
+use crate::domain::{Amount, ArtifactRef, RuleName};
+use crate::policy::session::check::{Problems, check};
 use crate::policy::session::error::SessionPolicyError;
 use crate::policy::session::file::{DecisionRule, RoutingRule, SessionPolicyFile};
 use crate::policy::session::rule::{
@@ -26,51 +26,71 @@ impl ActivePolicy {
     /// Reads, checks and compiles a policy file.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The first problem, and where.
     pub fn from_toml(text: &str, fusion: Fusion) -> Result<Self, SessionPolicyError> {
+        Self::examine_toml(text, fusion).map_err(first)
+    }
+
+    /// The same, with all that is wrong.
+    ///
+    /// # Errors
+    /// Up to [`MAX_PROBLEMS`](super::MAX_PROBLEMS) problems; one where the file is too long or not of this shape.
+    pub fn examine_toml(text: &str, fusion: Fusion) -> Result<Self, Vec<SessionPolicyError>> {
         if text.len() > MAX_POLICY_BYTES {
             let got = text.len();
-            return Err(SessionPolicyError::TooLarge { limit: MAX_POLICY_BYTES, got });
+            return Err(vec![SessionPolicyError::TooLarge { limit: MAX_POLICY_BYTES, got }]);
         }
-        let file = toml::from_str(text).map_err(|e| SessionPolicyError::Shape(e.to_string()))?;
-        Self::from_file(file, fusion)
+        let shape = |e: toml::de::Error| vec![SessionPolicyError::Shape(e.to_string())];
+        Self::examine(toml::from_str(text).map_err(shape)?, fusion)
     }
 
     /// Checks and compiles a policy.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The first problem.
     pub fn from_file(file: SessionPolicyFile, fusion: Fusion) -> Result<Self, SessionPolicyError> {
-        check(&file)?;
-        fusion.check().map_err(|e| SessionPolicyError::unfit("fusion", e.to_string()))?;
-        let mut policy = Self { file, fusion, rules: Vec::new(), routing: Vec::new() };
-        policy.compile()?;
-        Ok(policy)
+        Self::examine(file, fusion).map_err(first)
     }
 
-    fn compile(&mut self) -> Result<(), SessionPolicyError> {
+    fn examine(file: SessionPolicyFile, fusion: Fusion) -> Result<Self, Vec<SessionPolicyError>> {
+        let mut found = Problems::default();
+        check(&file, &mut found);
+        let fused = fusion.check().map_err(|e| SessionPolicyError::unfit("fusion", e.to_string()));
+        found.take(fused);
+        let mut policy = Self { file, fusion, rules: Vec::new(), routing: Vec::new() };
+        // Conditions are tried on what a sound policy says; those of another one are read only.
+        let samples = if found.is_empty() { Samples::of(&policy) } else { Samples::none() };
+        policy.compile(&samples, &mut found);
+        if found.is_empty() { Ok(policy) } else { Err(found.into_all()) }
+    }
+
+    fn compile(&mut self, samples: &Samples, found: &mut Problems) {
         let text = |name: &dyn std::fmt::Display| name.to_string();
         let names = Names {
             intents: self.file.intents.keys().map(|k| text(k)).collect(),
             factors: self.file.factors.keys().map(|k| text(k)).collect(),
         };
-        let samples = Samples::of(self);
-        let compiled = |name: &_, when: &str, scope: Scope| {
-            Condition::compile(when, scope, &names, &samples).map_err(|fault| {
-                let Fault { line, column, why } = fault;
-                SessionPolicyError::Rule { rule: Clone::clone(name), line, column, why }
-            })
+        let mut compiled = |name: &RuleName, when: &str, scope: Scope| {
+            let read = Condition::compile(when, scope, &names, samples);
+            let Fault { line, column, why } = match read {
+                Ok(condition) => return Some(condition),
+                Err(fault) => fault,
+            };
+            let rule = name.clone();
+            found.take(Err(SessionPolicyError::Rule { rule, line, column, why }));
+            None
         };
         let mut rules = Vec::new();
         for rule in &self.file.rules {
-            rules.push((rule.clone(), compiled(&rule.name, &rule.when, DECISION_SCOPE)?));
+            let condition = compiled(&rule.name, &rule.when, DECISION_SCOPE);
+            rules.extend(condition.map(|condition| (rule.clone(), condition)));
         }
         let mut routing = Vec::new();
         for rule in &self.file.routing {
-            routing.push((rule.clone(), compiled(&rule.name, &rule.when, ROUTING_SCOPE)?));
+            let condition = compiled(&rule.name, &rule.when, ROUTING_SCOPE);
+            routing.extend(condition.map(|condition| (rule.clone(), condition)));
         }
         (self.rules, self.routing) = (rules, routing);
-        Ok(())
     }
 
     /// The policy as it stands in its file.
@@ -105,4 +125,13 @@ impl ActivePolicy {
     pub(super) fn routing(&self) -> &[(RoutingRule, Condition)] {
         &self.routing
     }
+}
+
+/// The first of several problems.
+fn first(mut all: Vec<SessionPolicyError>) -> SessionPolicyError {
+    if all.is_empty() {
+        // Whoever refuses a file says why.
+        return SessionPolicyError::unfit("", "unsound");
+    }
+    all.swap_remove(0)
 }

@@ -1,7 +1,15 @@
 //! Changing a policy takes two: proposed by one, approved by another, and in force from then on. Going back to an
 //! earlier one is a change like any other. A state machine: (state, act, who, now) → state.
 
+mod refusal;
+mod state;
+
 use serde::{Deserialize, Serialize};
+
+pub use refusal::PolicyChangeError;
+pub use state::{
+    ChangeKind, PendingChange, PolicyAct, PolicyBytes, PolicyStanding, PolicyVersion, ShadowRun,
+};
 
 use crate::domain::{ApiKeyId, ArtifactRef, DurationMs, Timestamp};
 
@@ -13,95 +21,6 @@ pub const MAX_KEPT_FILES: usize = 64;
 /// Most versions a tenant can ever propose.
 pub const MAX_VERSIONS: usize = 1_024;
 
-/// A policy file, by its version and its digest: what is approved is these bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyBytes {
-    /// Name and version.
-    pub version: ArtifactRef,
-    /// SHA-256 of the file, in lower-case hexadecimal.
-    pub sha256: String,
-}
-
-/// Where a version stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyStanding {
-    /// Waits for a second person.
-    Proposed,
-    /// In force.
-    Active,
-    /// Was in force.
-    Retired,
-    /// Declined.
-    Rejected,
-    /// Nobody approved or declined it in time.
-    Lapsed,
-}
-
-/// A version of a tenant's policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyVersion {
-    /// Which.
-    pub policy: PolicyBytes,
-    /// Where it stands.
-    pub standing: PolicyStanding,
-    /// Who proposed it.
-    pub proposed_by: ApiKeyId,
-    /// When.
-    pub proposed_at: Timestamp,
-    /// Who approved it last, or declined it.
-    #[serde(default)]
-    pub decided_by: Option<ApiKeyId>,
-    /// When.
-    #[serde(default)]
-    pub decided_at: Option<Timestamp>,
-    /// When it was put in force last; absent while it never was.
-    #[serde(default)]
-    pub active_since: Option<Timestamp>,
-    /// Its file is kept.
-    pub kept: bool,
-}
-
-/// What a change on its way leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// A new version.
-    Proposal,
-    /// A version that was in force before.
-    RollBack,
-    /// The policy of the server, as for a tenant that never chose one.
-    ServerDefault,
-}
-
-/// A change on its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PendingChange {
-    /// To which policy.
-    pub policy: PolicyBytes,
-    /// What kind of change.
-    pub kind: ChangeKind,
-    /// Who asked for it.
-    pub by: ApiKeyId,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A proposed policy that decides beside the active one, for the record alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShadowRun {
-    /// Which.
-    pub policy: PolicyBytes,
-    /// Who started it.
-    pub by: ApiKeyId,
-    /// When.
-    pub since: Timestamp,
-}
-
 /// Policies of a tenant. Empty: the policy of the server is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,74 +31,6 @@ pub struct PolicyLedger {
     pub pending: Option<PendingChange>,
     /// What runs in shadow.
     pub shadow: Option<ShadowRun>,
-}
-
-/// What somebody does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PolicyAct {
-    /// Proposes a policy, checked already.
-    Propose(PolicyBytes),
-    /// Asks to put a version in force again that was in force before.
-    RollBack(ArtifactRef),
-    /// Asks to go back to the policy of the server, which is this.
-    ServerDefault(PolicyBytes),
-    /// Approves the change to this policy and so puts it in force. With the digest, so that nobody approves what
-    /// they have not seen.
-    Approve(PolicyBytes),
-    /// Declines the change to this policy.
-    Reject(ArtifactRef),
-    /// Lets the proposed policy run in shadow. It changes no decision, so one person may.
-    Shadow(ArtifactRef),
-    /// Ends that.
-    ClearShadow,
-}
-
-/// Why an act is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyChangeError {
-    /// Another change is on its way.
-    #[error("a change to {0} is on its way already: approve or reject it first")]
-    Pending(ArtifactRef),
-    /// No change to that policy is on its way, or it has lapsed.
-    #[error("no change to {0} is on its way")]
-    NotPending(ArtifactRef),
-    /// Whoever asked for a change wants to approve or reject it, too.
-    #[error(
-        "a change of policy needs a second person: another API key than the one that asked for it"
-    )]
-    SamePerson,
-    /// What is approved is not what is proposed.
-    #[error("the digest is not that of the file of {0}")]
-    OtherBytes(ArtifactRef),
-    /// The version was proposed already, or ships with the server.
-    #[error("{0} names another file already: give the file a new version")]
-    UsedVersion(ArtifactRef),
-    /// There is no such version.
-    #[error("the tenant has no policy {0}")]
-    NoSuchVersion(ArtifactRef),
-    /// It cannot be gone back to: it was never in force.
-    #[error("{0} was never in force")]
-    NeverInForce(ArtifactRef),
-    /// It is in force already.
-    #[error("{0} is in force already")]
-    AlreadyActive(ArtifactRef),
-    /// Its file is kept no more.
-    #[error("the file of {version} is kept no more: the latest {limit} are; propose it anew")]
-    NotKept {
-        /// Which.
-        version: ArtifactRef,
-        /// How many files are kept.
-        limit: usize,
-    },
-    /// Nothing runs in shadow.
-    #[error("no policy runs in shadow")]
-    NoShadow,
-    /// Too many versions.
-    #[error("a tenant proposes at most {limit} versions of policies")]
-    TooMany {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl PolicyLedger {

@@ -28,7 +28,40 @@ const MAX_TEXT: usize = 200;
 /// One day, in milliseconds.
 const DAY_MS: f64 = 86_400_000.0;
 
-type Checked = Result<(), SessionPolicyError>;
+/// Most problems of one file that are told.
+pub const MAX_PROBLEMS: usize = 50;
+
+pub(super) type Checked = Result<(), SessionPolicyError>;
+
+/// What is wrong with a file, the first [`MAX_PROBLEMS`] of it.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<SessionPolicyError>);
+
+impl Problems {
+    /// Takes what a check found.
+    pub fn take(&mut self, checked: Checked) {
+        if let Err(problem) = checked
+            && self.0.len() < MAX_PROBLEMS
+        {
+            self.0.push(problem);
+        }
+    }
+
+    /// Something does not fit together.
+    pub fn unfit(&mut self, field: impl Into<String>, why: impl Into<String>) {
+        self.take(Err(SessionPolicyError::unfit(field, why)));
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, in the order they were found.
+    pub fn into_all(self) -> Vec<SessionPolicyError> {
+        self.0
+    }
+}
 
 /// `Ok` when `low <= value <= high`; NaN is outside.
 pub(super) fn within(field: impl Into<String>, value: f64, low: f64, high: f64) -> Checked {
@@ -45,85 +78,88 @@ fn count(field: &str, least: usize, most: usize, got: usize) -> Checked {
     Err(SessionPolicyError::Count { field: field.into(), least, most, got })
 }
 
-/// Refuses a policy that is not sound.
-pub(super) fn check(file: &SessionPolicyFile) -> Checked {
-    check_head(file)?;
-    check_prior("prior", &file.prior)?;
+/// What is wrong with a policy, in the order of its checks.
+pub(super) fn check(file: &SessionPolicyFile, found: &mut Problems) {
+    check_head(file, found);
+    check_prior("prior", &file.prior, found);
     let e = &file.evidence;
-    within("evidence.takeover_per_hour", e.takeover_per_hour, 0.0, 10.0)?;
-    within("evidence.same_after_change", e.same_after_change, 0.5, 1.0)?;
-    within("evidence.max_age_ms", e.max_age_ms as f64, 1_000.0, DAY_MS)?;
-    within("evidence.min_net_speech_ms", f64::from(e.min_net_speech_ms), 500.0, 60_000.0)?;
-    check_assurance(&file.assurance)?;
-    check_ladder("ladder", &file.ladder)?;
-    within("challenge.right", file.challenge.right, 0.0, MAX_NATS)?;
-    within("challenge.wrong", file.challenge.wrong, -MAX_NATS, 0.0)?;
-    count("factors", 0, MAX_FACTORS, file.factors.len())?;
+    found.take(within("evidence.takeover_per_hour", e.takeover_per_hour, 0.0, 10.0));
+    found.take(within("evidence.same_after_change", e.same_after_change, 0.5, 1.0));
+    found.take(within("evidence.max_age_ms", e.max_age_ms as f64, 1_000.0, DAY_MS));
+    found.take(within(
+        "evidence.min_net_speech_ms",
+        f64::from(e.min_net_speech_ms),
+        500.0,
+        60_000.0,
+    ));
+    check_assurance(&file.assurance, found);
+    check_ladder("ladder", &file.ladder, found);
+    found.take(within("challenge.right", file.challenge.right, 0.0, MAX_NATS));
+    found.take(within("challenge.wrong", file.challenge.wrong, -MAX_NATS, 0.0));
+    found.take(count("factors", 0, MAX_FACTORS, file.factors.len()));
     for (name, factor) in &file.factors {
-        within(format!("factors.{name}.passed"), factor.passed, 0.0, MAX_NATS)?;
-        within(format!("factors.{name}.failed"), factor.failed, -MAX_NATS, 0.0)?;
+        found.take(within(format!("factors.{name}.passed"), factor.passed, 0.0, MAX_NATS));
+        found.take(within(format!("factors.{name}.failed"), factor.failed, -MAX_NATS, 0.0));
     }
-    check_context(&file.context)?;
-    count("intents", 1, MAX_INTENTS, file.intents.len())?;
+    check_context(&file.context, found);
+    found.take(count("intents", 1, MAX_INTENTS, file.intents.len()));
     for (name, intent) in &file.intents {
-        check_intent(&format!("intents.{name}"), intent)?;
+        check_intent(&format!("intents.{name}"), intent, found);
     }
     if !file.intents.contains_key(&file.session_intent) {
         let why = format!("there is no intent `{}`", file.session_intent);
-        return Err(SessionPolicyError::unfit("session_intent", why));
+        found.unfit("session_intent", why);
     }
-    check_rules(file)?;
-    check_profile(file)
+    check_rules(file, found);
+    check_profile(file, found);
 }
 
-fn check_head(file: &SessionPolicyFile) -> Checked {
+fn check_head(file: &SessionPolicyFile, found: &mut Problems) {
     let id = &file.version.id;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
         let why = "1 to 64 letters, digits, '-', '_' and '.'";
-        return Err(SessionPolicyError::unfit("version.id", why));
+        found.unfit("version.id", why);
     }
     if file.version.version == 0 {
-        return Err(SessionPolicyError::unfit("version.version", "counts from 1"));
+        found.unfit("version.version", "counts from 1");
     }
     let currency = |field: &str, code: &str| {
         let checked = Amount::new(0.0, code);
         checked.map(|_| ()).map_err(|e| SessionPolicyError::unfit(field, e.to_string()))
     };
-    currency("currency", &file.currency)?;
-    count("rates", 0, MAX_RATES, file.rates.len())?;
+    found.take(currency("currency", &file.currency));
+    found.take(count("rates", 0, MAX_RATES, file.rates.len()));
     for (code, rate) in &file.rates {
-        currency("rates", code)?;
-        within(format!("rates.{code}"), *rate, 1e-6, 1e6)?;
+        found.take(currency("rates", code));
+        found.take(within(format!("rates.{code}"), *rate, 1e-6, 1e6));
         if *code == file.currency {
             let why = "is the currency of the policy: its rate is 1";
-            return Err(SessionPolicyError::unfit(format!("rates.{code}"), why));
+            found.unfit(format!("rates.{code}"), why);
         }
     }
-    Ok(())
 }
 
-fn check_prior(field: &str, prior: &PriorRules) -> Checked {
-    within(format!("{field}.genuine"), prior.genuine, 1e-6, 1.0 - 1e-6)?;
-    within(format!("{field}.context_gain_limit"), prior.context_gain_limit, 0.0, 3.0)
+fn check_prior(field: &str, prior: &PriorRules, found: &mut Problems) {
+    found.take(within(format!("{field}.genuine"), prior.genuine, 1e-6, 1.0 - 1e-6));
+    found.take(within(format!("{field}.context_gain_limit"), prior.context_gain_limit, 0.0, 3.0));
 }
 
-fn check_assurance(rules: &AssuranceRules) -> Checked {
-    within("assurance.biometrics_llr", rules.biometrics_llr.0, 0.0, 20.0)?;
-    let unfit = |field: &str, why: &str| Err(SessionPolicyError::unfit(field, why));
+fn check_assurance(rules: &AssuranceRules, found: &mut Problems) {
+    found.take(within("assurance.biometrics_llr", rules.biometrics_llr.0, 0.0, 20.0));
     let rising = |list: &[_]| list.windows(2).all(|w| w[0] <= w[1]);
     if !rising(&rules.factors) {
-        return unfit("assurance.factors", "more categories must not give less assurance");
+        found.unfit("assurance.factors", "more categories must not give less assurance");
     }
     if !rising(&rules.with_biometrics) {
         let why = "more categories must not give less assurance";
-        return unfit("assurance.with_biometrics", why);
+        found.unfit("assurance.with_biometrics", why);
     }
     if rules.with_biometrics.iter().zip(&rules.factors).any(|(with, alone)| with < alone) {
         let why = "biometrics must not lower the assurance of the same factors";
-        return unfit("assurance.with_biometrics", why);
+        found.unfit("assurance.with_biometrics", why);
     }
-    cap("assurance.on_attack", rules.on_attack)
+    found.take(cap("assurance.on_attack", rules.on_attack));
 }
 
 /// A cap is STEP_UP or REJECT.
@@ -134,26 +170,25 @@ fn cap(field: &str, decision: Decision) -> Checked {
     }
 }
 
-fn check_ladder(field: &str, ladder: &[NextStep]) -> Checked {
-    count(field, 1, MAX_STEPS, ladder.len())?;
+fn check_ladder(field: &str, ladder: &[NextStep], found: &mut Problems) {
+    found.take(count(field, 1, MAX_STEPS, ladder.len()));
     for (i, step) in ladder.iter().enumerate() {
         if matches!(step, NextStep::Proceed | NextStep::Stop) {
             let why = "`proceed` and `stop` are no steps of a ladder";
-            return Err(SessionPolicyError::unfit(field, why));
+            found.unfit(field, why);
         }
         if ladder.iter().take(i).any(|before| before == step) {
             let why = format!("`{}` stands in it twice", step.as_str());
-            return Err(SessionPolicyError::unfit(field, why));
+            found.unfit(field, why);
         }
     }
     if ladder.last() != Some(&NextStep::Human) {
         let why = "the last step must be `human`: whoever cannot pass needs somebody to turn to";
-        return Err(SessionPolicyError::unfit(field, why));
+        found.unfit(field, why);
     }
-    Ok(())
 }
 
-fn check_context(context: &ContextRules) -> Checked {
+fn check_context(context: &ContextRules, found: &mut Problems) {
     let free = [("ani_known", context.ani_known), ("device_known", context.device_known)];
     let passed = [
         ("verstat_passed_a", context.verstat_passed_a),
@@ -161,7 +196,7 @@ fn check_context(context: &ContextRules) -> Checked {
         ("verstat_passed_c", context.verstat_passed_c),
     ];
     for (name, nats) in free.into_iter().chain(passed) {
-        within(format!("context.{name}"), nats, -MAX_NATS, MAX_NATS)?;
+        found.take(within(format!("context.{name}"), nats, -MAX_NATS, MAX_NATS));
     }
     let unfavorable = [
         ("ani_new", context.ani_new),
@@ -172,62 +207,56 @@ fn check_context(context: &ContextRules) -> Checked {
         ("device_new", context.device_new),
     ];
     for (name, nats) in unfavorable {
-        within(format!("context.{name}"), nats, -MAX_NATS, 0.0)?;
+        found.take(within(format!("context.{name}"), nats, -MAX_NATS, 0.0));
     }
-    let unfit = |field, why| Err(SessionPolicyError::unfit(field, why));
-    count("context.sim_swap", 0, MAX_STEPS, context.sim_swap.len())?;
+    found.take(count("context.sim_swap", 0, MAX_STEPS, context.sim_swap.len()));
     for s in &context.sim_swap {
-        within("context.sim_swap.within_hours", s.within_hours, 0.1, 24.0 * 366.0)?;
-        within("context.sim_swap.nats", s.nats, -MAX_NATS, 0.0)?;
+        found.take(within("context.sim_swap.within_hours", s.within_hours, 0.1, 24.0 * 366.0));
+        found.take(within("context.sim_swap.nats", s.nats, -MAX_NATS, 0.0));
     }
     let pairs = context.sim_swap.windows(2);
     if !pairs.into_iter().all(|w| w[0].within_hours < w[1].within_hours && w[0].nats <= w[1].nats) {
-        return unfit("context.sim_swap", "hours must rise and shifts must not fall with them");
+        found.unfit("context.sim_swap", "hours must rise and shifts must not fall with them");
     }
-    count("context.geo_velocity", 0, MAX_STEPS, context.geo_velocity.len())?;
+    found.take(count("context.geo_velocity", 0, MAX_STEPS, context.geo_velocity.len()));
     for g in &context.geo_velocity {
-        within("context.geo_velocity.from_kmh", g.from_kmh, 1.0, 1e6)?;
-        within("context.geo_velocity.nats", g.nats, -MAX_NATS, 0.0)?;
+        found.take(within("context.geo_velocity.from_kmh", g.from_kmh, 1.0, 1e6));
+        found.take(within("context.geo_velocity.nats", g.nats, -MAX_NATS, 0.0));
     }
     let pairs = context.geo_velocity.windows(2);
     if !pairs.into_iter().all(|w| w[0].from_kmh < w[1].from_kmh && w[0].nats >= w[1].nats) {
-        return unfit(
-            "context.geo_velocity",
-            "speeds must rise and shifts must not rise with them",
-        );
+        found.unfit("context.geo_velocity", "speeds must rise and shifts must not rise with them");
     }
     for (kind, shift) in &context.findings {
         let field = format!("context.findings.{}", kind.as_str());
-        within(format!("{field}.present"), shift.present, -MAX_NATS, 0.0)?;
-        within(format!("{field}.absent"), shift.absent, 0.0, MAX_NATS)?;
+        found.take(within(format!("{field}.present"), shift.present, -MAX_NATS, 0.0));
+        found.take(within(format!("{field}.absent"), shift.absent, 0.0, MAX_NATS));
     }
-    Ok(())
 }
 
-fn check_intent(field: &str, intent: &IntentRules) -> Checked {
-    within(format!("{field}.false_accept"), intent.false_accept, 0.01, MAX_COST)?;
-    within(format!("{field}.false_reject"), intent.false_reject, 0.01, MAX_COST)?;
-    within(format!("{field}.amount_share"), intent.amount_share, 0.0, 1.0)?;
+fn check_intent(field: &str, intent: &IntentRules, found: &mut Problems) {
+    found.take(within(format!("{field}.false_accept"), intent.false_accept, 0.01, MAX_COST));
+    found.take(within(format!("{field}.false_reject"), intent.false_reject, 0.01, MAX_COST));
+    found.take(within(format!("{field}.amount_share"), intent.amount_share, 0.0, 1.0));
     // A step-up that costs as much as a wrong answer would never be asked for.
     let least = intent.false_accept.min(intent.false_reject);
-    within(format!("{field}.step_up"), intent.step_up, 1e-4, 0.99 * least)?;
+    found.take(within(format!("{field}.step_up"), intent.step_up, 1e-4, 0.99 * least));
     if let Some(genuine) = intent.prior_genuine {
-        within(format!("{field}.prior_genuine"), genuine, 1e-6, 1.0 - 1e-6)?;
+        found.take(within(format!("{field}.prior_genuine"), genuine, 1e-6, 1.0 - 1e-6));
     }
-    match &intent.ladder {
-        Some(ladder) => check_ladder(&format!("{field}.ladder"), ladder),
-        None => Ok(()),
+    if let Some(ladder) = &intent.ladder {
+        check_ladder(&format!("{field}.ladder"), ladder, found);
     }
 }
 
-fn check_rules(file: &SessionPolicyFile) -> Checked {
-    count("rules", 0, MAX_RULES, file.rules.len())?;
-    count("routing", 0, MAX_RULES, file.routing.len())?;
+fn check_rules(file: &SessionPolicyFile, found: &mut Problems) {
+    found.take(count("rules", 0, MAX_RULES, file.rules.len()));
+    found.take(count("routing", 0, MAX_RULES, file.routing.len()));
     for rule in &file.rules {
-        cap(&format!("rules.{}.at_most", rule.name), rule.at_most)?;
+        found.take(cap(&format!("rules.{}.at_most", rule.name), rule.at_most));
         if matches!(rule.next, Some(NextStep::Proceed)) {
             let why = "a rule cannot let anything proceed";
-            return Err(SessionPolicyError::unfit(format!("rules.{}.next", rule.name), why));
+            found.unfit(format!("rules.{}.next", rule.name), why);
         }
     }
     for rule in &file.routing {
@@ -237,7 +266,7 @@ fn check_rules(file: &SessionPolicyFile) -> Checked {
                 || reason.chars().any(char::is_control))
         {
             let why = format!("1 to {MAX_TEXT} bytes without control characters");
-            return Err(SessionPolicyError::unfit(format!("routing.{}.reason", rule.name), why));
+            found.unfit(format!("routing.{}.reason", rule.name), why);
         }
     }
     let mut seen = BTreeSet::new();
@@ -245,14 +274,11 @@ fn check_rules(file: &SessionPolicyFile) -> Checked {
     for name in names {
         if !seen.insert(name) {
             let why = "two rules have this name";
-            return Err(SessionPolicyError::unfit(format!("rules.{name}"), why));
+            found.unfit(format!("rules.{name}"), why);
         }
     }
-    match &file.fmr_claim {
-        Some(claim) if claim.source.is_empty() || claim.source.len() > MAX_TEXT => {
-            let why = format!("1 to {MAX_TEXT} bytes");
-            Err(SessionPolicyError::unfit("fmr_claim.source", why))
-        }
-        _ => Ok(()),
+    let source = file.fmr_claim.as_ref().map(|claim| &claim.source);
+    if source.is_some_and(|source| source.is_empty() || source.len() > MAX_TEXT) {
+        found.unfit("fmr_claim.source", format!("1 to {MAX_TEXT} bytes"));
     }
 }

@@ -92,7 +92,9 @@ pub(super) fn base_decision(
         return Decision::Accept;
     }
     match facts.subject {
-        SubjectStanding::Locked => Decision::Locked,
+        SubjectStanding::Locked | SubjectStanding::FactorNeeded | SubjectStanding::SourceLocked => {
+            Decision::Locked
+        }
         SubjectStanding::OptedOut | SubjectStanding::NoConsent => Decision::OptedOut,
         SubjectStanding::Expired => Decision::Expired,
         SubjectStanding::NotEnrolled | SubjectStanding::Unknown => Decision::NotEnrolled,
@@ -215,6 +217,8 @@ fn reason_of_standing(subject: SubjectStanding) -> Option<SessionReason> {
         SubjectStanding::NoConsent => Some(SessionReason::NoConsent),
         SubjectStanding::OptedOut => Some(SessionReason::OptedOut),
         SubjectStanding::Locked => Some(SessionReason::Locked),
+        SubjectStanding::FactorNeeded => Some(SessionReason::OtherFactorNeeded),
+        SubjectStanding::SourceLocked => Some(SessionReason::SourceLocked),
     }
 }
 

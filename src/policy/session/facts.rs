@@ -109,6 +109,10 @@ pub enum SubjectStanding {
     OptedOut,
     /// Locked after too many unsuccessful attempts.
     Locked,
+    /// Locked so often that another factor is needed before anything is compared.
+    FactorNeeded,
+    /// Known, but whoever makes the claim failed too often: nothing is compared for them.
+    SourceLocked,
 }
 
 /// What somebody wants to do.

@@ -18,6 +18,12 @@ pub(super) fn next_step(
         Decision::Reject => return (NextStep::Stop, Vec::new()),
         _ => {}
     }
+    if facts.subject == SubjectStanding::FactorNeeded {
+        // Any factor opens the way for what is compared; whether it suffices then shows.
+        let all: Vec<FactorName> = untried(policy, facts).cloned().collect();
+        let step = if all.is_empty() { NextStep::Human } else { NextStep::OtherFactor };
+        return (step, all);
+    }
     let factors = helpful_factors(policy, facts, assessment);
     let intent = policy.file().intents.get(&facts.intent.id);
     let ladder = intent.and_then(|i| i.ladder.as_ref()).unwrap_or(&policy.file().ladder);

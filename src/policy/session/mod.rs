@@ -33,6 +33,7 @@ pub use change::{
     ChangeKind, PendingChange, PolicyAct, PolicyBytes, PolicyChangeError, PolicyLedger,
     PolicyStanding, PolicyVersion, ShadowRun,
 };
+pub use check::MAX_PROBLEMS;
 pub use counterfactual::what_would_change;
 pub use decide::{decide, decide_stored};
 pub use error::SessionPolicyError;
@@ -44,7 +45,7 @@ pub use facts::{
 };
 pub use file::{AssuranceProfile, SessionPolicyFile};
 pub use outside::{Outside, constant_answer, outside};
-pub use place::{Place, PolicyProblem, read_policy};
+pub use place::{Place, PolicyProblem, examine_policy, read_policy};
 pub use profile::fmr_bound;
 pub use shipped::{DEFAULT_POLICY, SHIPPED, shipped};
 pub use what_if::{Agreement, Outcomes, ShadowComparison, WhatIf, what_if};

@@ -49,6 +49,16 @@ pub fn read_policy(text: &str, fusion: Fusion) -> Result<ActivePolicy, PolicyPro
     ActivePolicy::from_toml(text, fusion).map_err(|error| problem(text, &error))
 }
 
+/// The same with all problems, up to [`MAX_PROBLEMS`](super::MAX_PROBLEMS), each with its place.
+///
+/// # Errors
+/// All of them, in the order of the checks. Of a file that is not of this shape the first: what comes after it cannot
+/// be read.
+pub fn examine_policy(text: &str, fusion: Fusion) -> Result<ActivePolicy, Vec<PolicyProblem>> {
+    let told = |all: Vec<SessionPolicyError>| all.iter().map(|one| problem(text, one)).collect();
+    ActivePolicy::examine_toml(text, fusion).map_err(told)
+}
+
 fn problem(text: &str, error: &SessionPolicyError) -> PolicyProblem {
     use SessionPolicyError as E;
     if let E::Shape(_) = error {

@@ -1,7 +1,7 @@
 //! What a profile promises, held when a policy is loaded: nobody can keep the name and drop the promise.
 
 use crate::domain::{Assurance, FactorCategory};
-use crate::policy::session::check::within;
+use crate::policy::session::check::{Checked, Problems, within};
 use crate::policy::session::error::SessionPolicyError;
 use crate::policy::session::file::{AssuranceProfile, FmrClaim, SessionPolicyFile};
 
@@ -12,18 +12,16 @@ const BOUND_ERROR: f64 = 0.05;
 /// Most false matches for which a bound is computed.
 const MAX_MATCHES: u64 = 100_000;
 
-type Checked = Result<(), SessionPolicyError>;
-
-/// Refuses a file that breaks its profile or claims more than its evidence shows.
-pub(super) fn check_profile(file: &SessionPolicyFile) -> Checked {
+/// Where a file breaks its profile or claims more than its evidence shows.
+pub(super) fn check_profile(file: &SessionPolicyFile, found: &mut Problems) {
     if let Some(claim) = &file.fmr_claim {
-        check_claim(claim)?;
+        found.take(check_claim(claim));
     }
     match file.profile {
-        AssuranceProfile::ContactCentre => check_contact_centre(file),
-        AssuranceProfile::Psd2Sca => check_psd2(file),
-        AssuranceProfile::Nist80063b => check_nist(file),
-        AssuranceProfile::Custom => Ok(()),
+        AssuranceProfile::ContactCentre => check_contact_centre(file, found),
+        AssuranceProfile::Psd2Sca => check_psd2(file, found),
+        AssuranceProfile::Nist80063b => check_nist(file, found),
+        AssuranceProfile::Custom => {}
     }
 }
 
@@ -32,68 +30,67 @@ fn broken(file: &SessionPolicyFile, field: impl Into<String>, why: &str) -> Chec
     Err(SessionPolicyError::Profile { profile, field: field.into(), why: why.into() })
 }
 
-fn check_contact_centre(file: &SessionPolicyFile) -> Checked {
+fn check_contact_centre(file: &SessionPolicyFile, found: &mut Problems) {
     let [alone, ..] = file.assurance.with_biometrics;
     if alone > Assurance::Low {
         let why = "a voice by itself may give no more than low assurance";
-        return broken(file, "assurance.with_biometrics", why);
+        found.take(broken(file, "assurance.with_biometrics", why));
     }
-    check_pad(file)
+    check_pad(file, found);
 }
 
 /// Strong customer authentication: two or more elements of different categories (Art. 4(30) of Directive
 /// (EU) 2015/2366); inherence under Art. 8 of Delegated Regulation (EU) 2018/389.
-fn check_psd2(file: &SessionPolicyFile) -> Checked {
+fn check_psd2(file: &SessionPolicyFile, found: &mut Problems) {
     let rules = &file.assurance;
     let [alone, ..] = rules.with_biometrics;
     if alone > Assurance::None {
         let why = "biometrics need a second, independent element";
-        return broken(file, "assurance.with_biometrics", why);
+        found.take(broken(file, "assurance.with_biometrics", why));
     }
     let [none, one, ..] = rules.factors;
     if none > Assurance::None || one >= Assurance::Substantial {
         let why = "one element must not give substantial assurance";
-        return broken(file, "assurance.factors", why);
+        found.take(broken(file, "assurance.factors", why));
     }
     for (name, intent) in &file.intents {
         if intent.amount_share > 0.0 && intent.requires < Assurance::Substantial {
             let why = "a payment needs two independent elements: substantial assurance";
-            return broken(file, format!("intents.{name}.requires"), why);
+            found.take(broken(file, format!("intents.{name}.requires"), why));
         }
     }
-    check_pad(file)
+    check_pad(file, found);
 }
 
 /// NIST SP 800-63B: a voice is not accepted for biometric comparison, so it may inform about risk and
 /// never raise assurance. Nor may somebody else's inherence stand alone: biometrics are used only with a
 /// physical authenticator.
-fn check_nist(file: &SessionPolicyFile) -> Checked {
+fn check_nist(file: &SessionPolicyFile, found: &mut Problems) {
     let rules = &file.assurance;
     if rules.with_biometrics.iter().zip(&rules.factors).any(|(with, alone)| with != alone) {
         let why = "biometrics must give the assurance of the factors without them";
-        return broken(file, "assurance.with_biometrics", why);
+        found.take(broken(file, "assurance.with_biometrics", why));
     }
     if let Some((name, _)) =
         file.factors.iter().find(|(_, f)| f.category == FactorCategory::Inherence)
     {
         let why =
             "a biometric is no factor of its own here; count the authenticator that it unlocks";
-        return broken(file, format!("factors.{name}.category"), why);
+        found.take(broken(file, format!("factors.{name}.category"), why));
     }
     if let Some(claim) = &file.fmr_claim
         && claim.fmr > NIST_FMR
     {
-        return broken(file, "fmr_claim.fmr", "the rate to be shown is 1 in 10,000 or less");
+        found.take(broken(file, "fmr_claim.fmr", "the rate to be shown is 1 in 10,000 or less"));
     }
-    check_pad(file)
+    check_pad(file, found);
 }
 
-fn check_pad(file: &SessionPolicyFile) -> Checked {
+fn check_pad(file: &SessionPolicyFile, found: &mut Problems) {
     if file.assurance.without_pad > Assurance::Low {
         let why = "without a check for attacks biometrics may count for low-risk intents at most";
-        return broken(file, "assurance.without_pad", why);
+        found.take(broken(file, "assurance.without_pad", why));
     }
-    Ok(())
 }
 
 /// A claimed rate must lie at or above what the test shows with 95 % confidence.

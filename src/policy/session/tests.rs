@@ -210,6 +210,22 @@ fn where_no_detector_ran_only_low_risk_intents_are_accepted() {
 }
 
 #[test]
+fn whoever_was_locked_too_often_is_sent_to_another_factor() {
+    let subject = SubjectStanding::FactorNeeded;
+    // Also where a factor alone would not do: with it the voice is listened to again.
+    for intent in ["balance", "transfer"] {
+        let facts = DecisionFacts { subject, ..voice(call(intent), 7.0, PAD) };
+        let verdict = decide_stored(&contact_centre(), &facts);
+        assert_eq!((verdict.decision, verdict.next), (Decision::Locked, NextStep::OtherFactor));
+        assert!(verdict.factors.contains(&factor("pin")), "{:?}", verdict.factors);
+        assert!(verdict.reasons.contains(&SessionReason::OtherFactorNeeded));
+        let all = passed(facts, &["pin", "otp_app", "otp_sms"]);
+        let verdict = decide_stored(&contact_centre(), &all);
+        assert_ne!(verdict.next, NextStep::OtherFactor);
+    }
+}
+
+#[test]
 fn subjects_without_a_usable_template_rest_on_factors() {
     use SubjectStanding as S;
     let cases = [
@@ -220,6 +236,8 @@ fn subjects_without_a_usable_template_rest_on_factors() {
         (S::NoConsent, Decision::OptedOut, true),
         (S::OptedOut, Decision::OptedOut, true),
         (S::Locked, Decision::Locked, true),
+        (S::FactorNeeded, Decision::Locked, true),
+        (S::SourceLocked, Decision::Locked, true),
     ];
     for (subject, decision, factors_count) in cases {
         // A voice that would do is not listened to.

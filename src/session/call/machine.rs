@@ -1,7 +1,11 @@
 //! The session itself: (state, event, now) → effects.
 
-use crate::domain::{AgeClass, IntentId, SessionChannel, SubjectId, Timestamp};
-use crate::policy::session::{RoutingFacts, SessionFacts, SessionVerdict, SubjectStanding};
+use std::collections::BTreeMap;
+
+use crate::domain::{AgeClass, FactorName, IntentId, SessionChannel, SubjectId, Timestamp};
+use crate::policy::session::{
+    FactorOutcome, RoutingFacts, SessionFacts, SessionVerdict, SubjectStanding,
+};
 use crate::session::call::asks::Asks;
 use crate::session::call::attempt::Counting;
 use crate::session::call::challenge::Challenges;
@@ -140,6 +144,11 @@ impl CallSession {
         }
         session.settle(judge, &mut effects);
         (session, effects)
+    }
+
+    /// Factors that were told of, for who looks up where the subject stands.
+    pub fn factors(&self) -> &BTreeMap<FactorName, FactorOutcome> {
+        self.around.factors()
     }
 
     /// Takes an event. What does not fit (a score nobody asked for, anything after the end) changes nothing.

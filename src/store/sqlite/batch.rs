@@ -15,7 +15,7 @@ pub(super) struct Batch<'w> {
     pub conn: &'w mut SqliteConnection,
     pub shared: &'w Shared,
     pub ledger: Ledger,
-    /// Subjects and feedback changed, oldest first.
+    /// Subjects, feedback and sources changed, oldest first.
     pub versions: Vec<(Lookup, Option<u64>)>,
     /// Directory changes, oldest first.
     pub changes: Vec<Change>,
@@ -40,7 +40,7 @@ impl Batch<'_> {
         self.changes.truncate(mark.changes);
     }
 
-    /// The version a subject or the feedback on a decision must be at, this group's changes included.
+    /// The version a subject, the feedback on a decision or a source must be at, this group's changes included.
     pub fn version(&self, lookup: &Lookup) -> Option<u64> {
         let changed = self.versions.iter().rev().find(|(l, _)| l == lookup);
         changed.map_or_else(|| self.shared.version(lookup), |(_, version)| *version)
@@ -86,6 +86,7 @@ impl Batch<'_> {
         let lookup = match row.table {
             Table::Subject => short(&row.array(3)?),
             Table::Feedback => feedback::lookup(row)?,
+            Table::Source => short(&row.array(0)?),
             _ => return Ok(()),
         };
         self.versions.push((lookup, version));

@@ -10,12 +10,12 @@ use super::batch;
 use super::doc;
 use super::errors;
 use super::open;
-use super::read::{find, next_token, position};
+use super::read::{filtered, list_binds, next_token, position};
 use super::schema;
 use super::shared::{Shared, Tenant};
 use super::table::{Row, Table, Value, select};
 use crate::crypto::{ChainEntry, MasterKey, SealKey, VerifyKey};
-use crate::domain::{DecisionId, TenantId, Timestamp};
+use crate::domain::{DecisionId, TenantId};
 use crate::store::{AuditHead, DecisionFilter, DecisionRecord, Page, PageRequest, StoreError};
 
 /// Decisions of a tenant, newest first.
@@ -28,14 +28,9 @@ pub(super) async fn list(
     let tenant = shared.tenant(tenant)?;
     let (before, size) = position(page, i64::MAX)?;
     let mut tx = shared.pool.begin().await.map_err(errors::sql)?;
-    let handle = match &filter.subject {
-        None => None,
-        Some(id) => match find(&mut tx, shared, &tenant, id).await? {
-            Some(subject) => Some(subject.handle),
-            None => {
-                return Ok(Page { items: Vec::new(), next: None });
-            }
-        },
+    let subject = filter.subject.as_ref();
+    let Some(handle) = filtered(&mut tx, shared, &tenant, subject).await? else {
+        return Ok(Page { items: Vec::new(), next: None });
     };
     // The same conditions twice, so that each finds its index.
     let sql = match handle {
@@ -48,19 +43,14 @@ pub(super) async fn list(
             AND (?6 IS NULL OR decision = ?6) AND (?7 IS NULL OR instr(reasons, ?7) > 0)
             AND (?8 IS NULL OR kind = ?8) ORDER BY seq DESC LIMIT ?9"),
     };
-    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::Int(at.unix_ms()));
     let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
-    let binds = vec![
-        Value::from(tenant.id.as_str()),
-        Value::Int(before),
-        handle.map_or(Value::Null, |h| Value::Blob(h.to_vec())),
-        time(filter.from),
-        time(filter.until),
+    let mut binds = list_binds(&tenant, before, handle, [filter.from, filter.until]);
+    binds.extend([
         text(filter.decision.as_ref().map(audit_rows::word)),
         text(filter.reason.map(audit_rows::reason_pattern)),
         text(filter.kind.as_ref().map(audit_rows::word)),
         Value::Int(size),
-    ];
+    ]);
     let rows = batch::all(&mut tx, shared, Table::Audit, sql, binds).await?;
     let next = next_token(&rows, size)?;
     let mut opener = Opener::new(&tenant);

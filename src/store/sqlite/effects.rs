@@ -13,6 +13,7 @@ use super::phone_numbers;
 use super::policies;
 use super::renew;
 use super::shared::{ApiKey, Change, Tenant, api_message};
+use super::sources;
 use super::table::{Row, Table, Value};
 use super::work::{Work, seal_for_tenant};
 use crate::crypto::{MasterKey, MintedKey, random};
@@ -42,10 +43,7 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::CreateSubject => create_subject(work).await,
         Effect::PutConsent(record) => put_consent(work, record),
         Effect::WithdrawConsents(purpose) => withdraw(work, purpose),
-        Effect::SetOptOut(opted_out) => {
-            work.change()?.doc.opted_out = opted_out;
-            Ok(())
-        }
+        Effect::SetOptOut(opted_out) => change(work, |doc| doc.opted_out = opted_out),
         Effect::AddUtterance { enrollment, reenroll, utterance, consent } => {
             enrollment::add(work, enrollment, reenroll, *utterance, &consent).await
         }
@@ -63,13 +61,14 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         }
         Effect::SetAttempts(attempts) => {
             needs_version(work)?;
-            work.change()?.doc.attempts = attempts;
-            Ok(())
+            change(work, |doc| doc.attempts = attempts)
         }
         Effect::SetBehaviorAttempts(attempts) => {
             needs_version(work)?;
-            work.change()?.doc.behavior_attempts = attempts;
-            Ok(())
+            change(work, |doc| doc.behavior_attempts = attempts)
+        }
+        Effect::CountSource { source, outcome, rules } => {
+            sources::count(work, &source, outcome, &rules).await
         }
         Effect::PutBehaviorProfile { profile, consent } => {
             needs_version(work)?;
@@ -88,25 +87,34 @@ pub(super) async fn apply(work: &mut Work<'_, '_>, effect: Effect) -> Result<(),
         Effect::EraseSubject { receipt } => work.erase(receipt).await,
         Effect::PinExtractor(extractor) => pin_extractor(work, extractor).await,
         Effect::SetRedaction(redaction) => {
-            let doc = TenantDoc { redaction, ..work.tenant.doc.clone() };
-            store_tenant(work, doc).await
+            change_tenant(work, |doc| doc.redaction = redaction).await
         }
         Effect::SetAgeClass(setting) => {
-            let age_class = setting.map(|setting| *setting);
-            let doc = TenantDoc { age_class, ..work.tenant.doc.clone() };
-            store_tenant(work, doc).await
+            change_tenant(work, |doc| doc.age_class = setting.map(|setting| *setting)).await
         }
         Effect::ChangePolicy { act, by, file } => policies::change(work, &act, &by, file).await,
         Effect::SetCalibration(calibration) => {
-            let calibration = calibration.map(|calibration| *calibration);
-            let doc = TenantDoc { calibration, ..work.tenant.doc.clone() };
-            store_tenant(work, doc).await
+            change_tenant(work, |doc| doc.calibration = calibration.map(|c| *c)).await
         }
         Effect::RotateMasterKey(master) => rotate_master(work, &master).await,
-        Effect::RenewRotation { expected_generation } => {
-            renew::renew(work, expected_generation).await
-        }
+        Effect::RenewRotation { expected_generation: from } => renew::renew(work, from).await,
     }
+}
+
+/// Changes the document of the subject.
+fn change(work: &mut Work<'_, '_>, how: impl FnOnce(&mut SubjectDoc)) -> Result<(), StoreError> {
+    how(&mut work.change()?.doc);
+    Ok(())
+}
+
+/// Changes the document of the tenant.
+async fn change_tenant(
+    work: &mut Work<'_, '_>,
+    how: impl FnOnce(&mut TenantDoc),
+) -> Result<(), StoreError> {
+    let mut doc = work.tenant.doc.clone();
+    how(&mut doc);
+    store_tenant(work, doc).await
 }
 
 /// A new tenant with fresh keys.

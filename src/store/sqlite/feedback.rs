@@ -10,12 +10,12 @@ use super::batch::{self, Batch};
 use super::doc;
 use super::effects::open_subject;
 use super::errors;
-use super::read::{doubtful, find, next_token, position};
+use super::read::{doubtful, filtered, list_binds, next_token, position};
 use super::shared::{Lookup, Shared, Tenant};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
 use crate::crypto::{Encoder, SealKey, sha256};
-use crate::domain::{DecisionId, Feedback, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, Feedback, SubjectId, TenantId};
 use crate::store::{FeedbackFilter, Page, PageRequest, StoreError, StoredFeedback};
 
 /// Most entries about one decision.
@@ -215,12 +215,9 @@ async fn list_once(
     let tenant = shared.tenant(tenant)?;
     let (before, size) = position(page, i64::MAX)?;
     let mut tx = shared.pool.begin().await.map_err(errors::sql)?;
-    let handle = match &filter.subject {
-        None => None,
-        Some(id) => match find(&mut tx, shared, &tenant, id).await? {
-            Some(subject) => Some(subject.handle),
-            None => return Ok(Page { items: Vec::new(), next: None }),
-        },
+    let subject = filter.subject.as_ref();
+    let Some(handle) = filtered(&mut tx, shared, &tenant, subject).await? else {
+        return Ok(Page { items: Vec::new(), next: None });
     };
     let sql = match handle {
         Some(_) => select!(feedback "WHERE tenant = ?1 AND n < ?2 AND subject = ?3
@@ -230,16 +227,11 @@ async fn list_once(
             AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5)
             AND (?6 IS NULL OR kind = ?6) ORDER BY n DESC LIMIT ?7"),
     };
-    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::Int(at.unix_ms()));
-    let binds = vec![
-        Value::from(tenant.id.as_str()),
-        Value::Int(before),
-        handle.map_or(Value::Null, |h| Value::Blob(h.to_vec())),
-        time(filter.from),
-        time(filter.until),
+    let mut binds = list_binds(&tenant, before, handle, [filter.from, filter.until]);
+    binds.extend([
         filter.kind.as_ref().map_or(Value::Null, |kind| Value::Text(word(kind))),
         Value::Int(size),
-    ];
+    ]);
     let rows = batch::all(&mut tx, shared, Table::Feedback, sql, binds).await?;
     let next = next_token(&rows, size)?;
     let mut items = Vec::with_capacity(rows.len());

@@ -20,6 +20,7 @@ mod renew;
 mod requests;
 mod schema;
 mod shared;
+mod sources;
 mod table;
 mod work;
 mod writer;
@@ -35,7 +36,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
-use crate::domain::{DecisionId, PhoneNumber, ReceiptId, SubjectId, TenantId, Timestamp};
+use crate::domain::{DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 use crate::store::{
     ApiKeyInfo, AuditHead, AuditLog, BehaviorSnapshot, Caller, Commits, DecisionFilter,
@@ -211,6 +213,14 @@ impl Subjects for SqliteStore {
         number: &'a PhoneNumber,
     ) -> StoreFuture<'a, Vec<SubjectId>> {
         Box::pin(phone_numbers::household(&self.shared, tenant, number))
+    }
+
+    fn source<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        source: &'a Source,
+    ) -> StoreFuture<'a, SourceAttempts> {
+        Box::pin(sources::read(&self.shared, tenant, source))
     }
 }
 

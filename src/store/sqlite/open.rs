@@ -235,6 +235,7 @@ impl Scanned {
                 self.versions.push((lookup, row.version));
             }
             Table::Feedback => self.versions.push((feedback::lookup(&row)?, row.version)),
+            Table::Source => self.versions.push((short(&row.array(0)?), row.version)),
             _ => {}
         }
         Ok(())

@@ -7,14 +7,17 @@ use sqlx::SqliteConnection;
 
 use super::batch;
 use super::behavior_profiles;
-use super::doc::{self, OpenSubject, SubjectDoc, UtteranceRef, unpack_utterance};
+use super::doc::{
+    self, OpenSubject, SubjectDoc, UtteranceRef, each_embedding, unpack_utterance, utterance_dim,
+};
 use super::effects::open_subject;
 use super::enrollment::place;
 use super::errors;
+use super::keys::Handle;
 use super::phone_numbers;
 use super::shared::{Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
-use crate::domain::{SubjectId, TenantId};
+use crate::domain::{SubjectId, TenantId, Timestamp};
 use crate::store::{
     Embedding, EnrolledUtterance, MAX_PAGE_SIZE, Page, PageRequest, PendingEnrollment,
     SampleOrigin, StoreError, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
@@ -53,6 +56,35 @@ async fn subject_once(
     };
     tx.commit().await.map_err(errors::sql)?;
     Ok(snapshot)
+}
+
+/// The handle of the subject that a list is filtered by, if it is. `None` for a subject that nobody is: nothing is about
+/// them.
+pub(super) async fn filtered(
+    conn: &mut SqliteConnection,
+    shared: &Shared,
+    tenant: &Tenant,
+    subject: Option<&SubjectId>,
+) -> Result<Option<Option<Handle>>, StoreError> {
+    let Some(subject) = subject else { return Ok(Some(None)) };
+    Ok(find(conn, shared, tenant, subject).await?.map(|found| Some(found.handle)))
+}
+
+/// What lists of a tenant bind first: tenant, position, subject, from, until.
+pub(super) fn list_binds(
+    tenant: &Tenant,
+    before: i64,
+    handle: Option<Handle>,
+    times: [Option<Timestamp>; 2],
+) -> Vec<Value> {
+    let mut binds = vec![
+        Value::from(tenant.id.as_str()),
+        Value::Int(before),
+        handle.map_or(Value::Null, |handle| Value::Blob(handle.to_vec())),
+    ];
+    let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| Value::Int(at.unix_ms()));
+    binds.extend(times.map(time));
+    binds
 }
 
 /// A subject's row, opened, if it is at the version last committed.
@@ -190,12 +222,15 @@ fn open_utterance(
     if head.generation != tenant.doc.generation {
         return Err(row.broken("the utterance is of another rotation"));
     }
-    let rotation = tenant.rotation(rotated.len())?;
-    let embedding = rotation.invert(&rotated).ok_or_else(unreadable)?;
+    let dim = utterance_dim(&head, &rotated);
+    let rotation = tenant.rotation(dim)?;
+    let raw = each_embedding(&head, &rotated, |e| rotation.invert(e)).ok_or_else(unreadable)?;
+    let (embedding, rendition) = raw.split_at_checked(dim).ok_or_else(unreadable)?;
     Ok(EnrolledUtterance {
         id: crate::domain::UtteranceId::parse(id).map_err(|_| unreadable())?,
         captured_at: head.captured_at,
-        embedding: Embedding::new(embedding),
+        embedding: Embedding::new(embedding.to_vec()),
+        telephone: head.telephone.then(|| Embedding::new(rendition.to_vec())),
         extractor: head.extractor,
         bandwidth: head.bandwidth,
         net_speech_ms: head.net_speech_ms,

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_policies.sql"),
     include_str!("migrations/0004_feedback.sql"),
     include_str!("migrations/0005_phone_number.sql"),
+    include_str!("migrations/0006_sources.sql"),
 ];
 
 /// The newest schema version.

@@ -15,7 +15,7 @@ use crate::crypto::{Entropy, PresentedKey, Rotation, RotationSeed};
 use crate::domain::{ApiKeyId, ReceiptId, SubjectId, TenantId, Timestamp};
 use crate::store::{ApiKeyInfo, AuditHead, Caller, Erasure, RotationInfo, StoreError, TenantInfo};
 
-/// First half of the hash that names a subject, or the feedback on a decision, in memory.
+/// First half of the hash that names a subject, the feedback on a decision, or a source, in memory.
 pub(super) type Lookup = [u8; 16];
 
 /// Shared state of an open store.
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub entropy: Arc<dyn Entropy>,
     pub pool: SqlitePool,
     pub directory: RwLock<DirectoryState>,
-    /// Version of every subject, and of the feedback on every decision, as last committed. A row that is older was put back.
+    /// Version of every subject, of the feedback on every decision, and of every source, as last committed. A row that is older was put back.
     pub versions: RwLock<HashMap<Lookup, u64>>,
     /// Held for writing while a commit and its publication are under way.
     pub gate: tokio::sync::RwLock<()>,

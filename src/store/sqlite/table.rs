@@ -31,6 +31,7 @@ pub(super) enum Table {
     PolicyFile,
     Feedback,
     PhoneNumber,
+    Source,
 }
 
 /// Statements of one table. Columns are those before `version` and `mac`, the key first.
@@ -112,6 +113,9 @@ macro_rules! select {
     (phone_number $tail:literal) => {
         concat!("SELECT id, number, subject, sealed, version, mac FROM phone_number ", $tail)
     };
+    (source $tail:literal) => {
+        concat!("SELECT id, tenant, expires_at, sealed, version, mac FROM source ", $tail)
+    };
 }
 pub(super) use select;
 
@@ -163,6 +167,7 @@ static POLICY_FILE: Spec = spec!(policy_file, "id", "tenant", "sealed");
 static FEEDBACK: Spec =
     spec!(feedback, "n", "decision_id", "tenant", "at", "kind", "subject", "sealed");
 static PHONE_NUMBER: Spec = spec!(phone_number, "id", "number", "subject", "sealed");
+static SOURCE: Spec = spec!(source, "id", "tenant", "expires_at", "sealed");
 
 impl Table {
     /// Every table whose rows are summed up in `state`.
@@ -180,6 +185,7 @@ impl Table {
         Table::PolicyFile,
         Table::Feedback,
         Table::PhoneNumber,
+        Table::Source,
     ];
 
     /// Schema version that brought it.
@@ -189,6 +195,7 @@ impl Table {
             Table::PolicyLedger | Table::PolicyFile => 3,
             Table::Feedback => 4,
             Table::PhoneNumber => 5,
+            Table::Source => 6,
             _ => 1,
         }
     }
@@ -210,6 +217,7 @@ impl Table {
             Table::PolicyFile => &POLICY_FILE,
             Table::Feedback => &FEEDBACK,
             Table::PhoneNumber => &PHONE_NUMBER,
+            Table::Source => &SOURCE,
         }
     }
 

@@ -9,9 +9,10 @@ use super::effects;
 use super::erase;
 use super::requests;
 use super::shared::{Tenant, short};
+use super::sources::Held;
 use super::table::{Table, Value, select};
-use crate::crypto::SealKey;
-use crate::domain::{SubjectId, TenantId, Timestamp};
+use crate::crypto::{SealKey, random};
+use crate::domain::{DecisionId, SubjectId, TenantId, Timestamp};
 use crate::store::{
     Applied, AuditDraft, Committed, Effect, Outcome, Response, StoreError, SubjectTarget,
     Transaction,
@@ -28,6 +29,8 @@ pub(super) struct Work<'b, 'w> {
     pub dirty: bool,
     pub at: Timestamp,
     pub applied: Applied,
+    /// Sources that were slowed down or locked.
+    pub held: Vec<Held>,
 }
 
 /// Carries a transaction out, up to the commit.
@@ -106,7 +109,8 @@ async fn begin<'b, 'w>(
         rotation_generation: tenant.doc.generation,
         erasure: None,
     };
-    Ok(Work { batch, tenant, target, subject, dirty: false, at: audit.at, applied })
+    let at = audit.at;
+    Ok(Work { batch, tenant, target, subject, dirty: false, at, applied, held: Vec::new() })
 }
 
 /// A subject's row, opened; refuses one that is not at its version.
@@ -164,19 +168,34 @@ impl Work<'_, '_> {
         if handle.is_none() {
             audit.event.subject = None;
         }
-        let key = key.as_ref().unwrap_or(&self.tenant.keys.data);
-        let (values, head) = audit_rows::compose(
-            &self.batch.ledger.head,
-            tenant,
-            &audit,
-            handle.as_ref(),
-            key,
-            &*self.batch.shared.entropy,
-        )?;
+        self.applied.sequence = self.chain(tenant, &audit, handle.as_ref(), key.as_ref()).await?;
+        for held in std::mem::take(&mut self.held) {
+            let entropy = &*self.batch.shared.entropy;
+            let record = AuditDraft {
+                decision: DecisionId::new(self.at, random(entropy)),
+                at: self.at,
+                event: held.event(&audit),
+            };
+            self.chain(tenant, &record, None, None).await?;
+        }
+        Ok(handle)
+    }
+
+    /// Chains a record, sealed under the key of its subject or of the tenant; its position.
+    async fn chain(
+        &mut self,
+        tenant: &TenantId,
+        audit: &AuditDraft,
+        handle: Option<&[u8; 16]>,
+        key: Option<&SealKey>,
+    ) -> Result<u64, StoreError> {
+        let key = key.unwrap_or(&self.tenant.keys.data);
+        let head = &self.batch.ledger.head;
+        let entropy = &*self.batch.shared.entropy;
+        let (values, head) = audit_rows::compose(head, tenant, audit, handle, key, entropy)?;
         self.batch.insert(Table::Audit, values).await?;
         self.batch.ledger.head = head;
-        self.applied.sequence = head.sequence;
-        Ok(handle)
+        Ok(head.sequence)
     }
 
     /// Handle and key of the subject an audit record is about. An id that names nobody is not kept:

@@ -25,7 +25,7 @@ pub(super) const QUEUE: usize = 1_024;
 const GROUP: usize = 64;
 /// Pause between attempts to truncate the log while an erasure is pending, in milliseconds.
 const TRUNCATE_RETRY_MS: u64 = 500;
-/// Most expired requests forgotten with one commit, in rows.
+/// Most expired requests, and as many sources, forgotten with one commit, in rows.
 const FORGET: i64 = 64;
 
 type Answer = Result<Outcome, StoreError>;
@@ -332,12 +332,15 @@ async fn one(batch: &mut Batch<'_>, transaction: Transaction) -> Answer {
     result
 }
 
-/// Forgets expired requests and writes the `state` row.
+/// Forgets expired requests and sources, and writes the `state` row.
 async fn seal_group(batch: &mut Batch<'_>, now: Timestamp) -> Result<Ledger, StoreError> {
-    let sql = select!(idempotency "WHERE expires_at <= ? LIMIT ?");
-    let binds = vec![Value::Int(now.unix_ms()), Value::Int(FORGET)];
-    for row in batch.all(Table::Idempotency, sql, binds).await? {
-        batch.delete(&row).await?;
+    let requests = select!(idempotency "WHERE expires_at <= ? LIMIT ?");
+    let sources = select!(source "WHERE expires_at <= ? LIMIT ?");
+    for (table, sql) in [(Table::Idempotency, requests), (Table::Source, sources)] {
+        let binds = vec![Value::Int(now.unix_ms()), Value::Int(FORGET)];
+        for row in batch.all(table, sql, binds).await? {
+            batch.delete(&row).await?;
+        }
     }
     write_state(batch).await
 }

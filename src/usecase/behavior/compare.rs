@@ -171,6 +171,7 @@ pub(in crate::usecase) fn standing_with(
         let unknown = Standing {
             refused: None,
             locked: false,
+            factor_needed: false,
             has_template: false,
             model_matches: false,
             expired: false,
@@ -181,6 +182,7 @@ pub(in crate::usecase) fn standing_with(
     let standing = Standing {
         refused: consent.as_ref().err().copied(),
         locked: snapshot.attempts.is_locked(now),
+        factor_needed: snapshot.attempts.factor_needed,
         has_template: profile.is_some(),
         model_matches: profile.is_some_and(|p| p.background == *background),
         expired: profile.is_some_and(|p| p.expires_at.is_some_and(|end| end <= now)),

@@ -15,6 +15,7 @@ use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared};
 use crate::usecase::failure::invalid;
 use crate::usecase::output::{BehaviorVerification, ShownFinding, ShownHabit, ShownScore};
 use crate::usecase::request::{Content, Request};
+use crate::usecase::sources;
 use crate::usecase::subjects::check_text;
 use crate::usecase::verify::{full, shown};
 use crate::usecase::voice::Score;
@@ -210,7 +211,11 @@ impl Inner {
         // Without a capture nothing is said about profiles.
         stands.has_template |= probe.is_none() && snapshot.is_some();
         stands.model_matches |= probe.is_none();
-        if let Some((decision, reasons)) = refusal(stands) {
+        stands.factor_needed &= claim.other.is_none();
+        let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
+        // Who asks comes before whom it is about.
+        let refused = if held { Some(sources::held_up()) } else { refusal(stands) };
+        if let Some((decision, reasons)) = refused {
             let outcome = Outcome::from(decision);
             let verdict = BehaviorVerdict { decision, reasons, outcome };
             return Ok(Weighed { verdict, compared: None, consent });
@@ -272,12 +277,14 @@ impl Inner {
         let mut draft = self.behavior_draft(&claim.by, AuditKind::BehaviorVerification, act, kind);
         let verdict = &weighed.verdict;
         let mut adapted = 0;
+        self.count_sources(&mut draft, &sources::of(&claim.by), verdict.outcome);
         if let Some(snapshot) = snapshot {
             draft.subject = Some(SubjectTarget {
                 id: snapshot.subject.clone(),
                 expected_version: Some(snapshot.version),
             });
-            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome);
+            let vouched = claim.other.is_some() && verdict.decision != Decision::Locked;
+            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome, vouched);
             adapted = self.refresh_profile(&mut draft, claim, probe, snapshot, weighed)?;
         }
         let (captures, units) = weighed.amount(probe);
@@ -300,15 +307,17 @@ impl Inner {
         Ok((draft, answer))
     }
 
-    /// Counts the attempt; a lock that it begins stands in its record.
+    /// Counts the attempt, beside which another factor was passed if `vouched`; a lock that it begins stands in its
+    /// record.
     pub(in crate::usecase) fn count_behavior_attempt(
         &self,
         draft: &mut Draft,
         snapshot: &BehaviorSnapshot,
         outcome: Outcome,
+        vouched: bool,
     ) {
-        let before = snapshot.attempts;
-        let after = before.after(outcome, draft.at, &self.parts.policy.attempts);
+        let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
+        let after = before.counted(outcome, vouched, at, rules);
         if after == before {
             return;
         }

@@ -19,6 +19,7 @@ use crate::usecase::conversation::texts::{Compared, Probe, evidence, style_in, s
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared};
 use crate::usecase::output::{ShownStyleHabit, ShownTextFinding, TextVerification};
 use crate::usecase::request::Request;
+use crate::usecase::sources;
 use crate::usecase::verify::{full, shown};
 use crate::usecase::voice::Score;
 
@@ -135,8 +136,12 @@ impl Inner {
     ) -> Result<Weighed, UseCaseError> {
         let purpose = Purpose::ConversationAuthentication;
         let background = self.parts.conversation.artifact();
-        let (stands, consent) = standing_for(purpose, snapshot, &background, self.now());
-        if let Some((decision, reasons)) = refusal(stands) {
+        let (mut stands, consent) = standing_for(purpose, snapshot, &background, self.now());
+        stands.factor_needed &= claim.other.is_none();
+        let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
+        // Who asks comes before whom it is about.
+        let refused = if held { Some(sources::held_up()) } else { refusal(stands) };
+        if let Some((decision, reasons)) = refused {
             let outcome = Outcome::from(decision);
             let verdict = BehaviorVerdict { decision, reasons, outcome };
             return Ok(Weighed { verdict, compared: None, adaptable: false, consent });
@@ -189,12 +194,14 @@ impl Inner {
         let mut draft = self.style_draft(&claim.by, kind, act);
         let verdict = &weighed.verdict;
         let mut adapted = false;
+        self.count_sources(&mut draft, &sources::of(&claim.by), verdict.outcome);
         if let Some(snapshot) = snapshot {
             draft.subject = Some(SubjectTarget {
                 id: snapshot.subject.clone(),
                 expected_version: Some(snapshot.version),
             });
-            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome);
+            let vouched = claim.other.is_some() && verdict.decision != Decision::Locked;
+            self.count_behavior_attempt(&mut draft, snapshot, verdict.outcome, vouched);
             adapted = self.refresh_style(&mut draft, claim, snapshot, weighed);
         }
         let style = &claim.probe.style;

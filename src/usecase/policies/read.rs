@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::ArtifactRef;
-use crate::policy::session::{ActivePolicy, PolicyLedger, read_policy};
+use crate::policy::session::{ActivePolicy, PolicyLedger, examine_policy, read_policy};
 use crate::scoring::fusion::Fusion;
 use crate::store::StoreError;
 use crate::usecase::UseCaseError;
@@ -23,9 +23,9 @@ fn unknown() -> UseCaseError {
 }
 
 fn checked(file: &str, fusion: Fusion) -> PolicyCheck {
-    match read_policy(file, fusion) {
+    match examine_policy(file, fusion) {
         Ok(policy) => PolicyCheck { policy: Some(bytes_of(&policy, file)), problems: Vec::new() },
-        Err(problem) => PolicyCheck { policy: None, problems: vec![problem] },
+        Err(problems) => PolicyCheck { policy: None, problems },
     }
 }
 

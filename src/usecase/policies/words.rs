@@ -118,7 +118,7 @@ pub struct PolicyList {
 pub struct PolicyCheck {
     /// Name, version and digest of a file that is sound.
     pub policy: Option<PolicyBytes>,
-    /// What is wrong, the first problem; empty when it is sound.
+    /// What is wrong, in the order of the checks; empty when it is sound.
     pub problems: Vec<PolicyProblem>,
 }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::domain::{Decision, Modality, SubjectId, TenantId};
+use crate::policy::Outcome;
 use crate::policy::session::SubjectStanding;
-use crate::policy::{Outcome, admit};
 use crate::session::call::Record;
 use crate::store::{
     BehaviorProfile, BehaviorSnapshot, Effect, ProfileKind, StoreError, SubjectSnapshot,
@@ -18,6 +18,8 @@ use crate::usecase::conversation::texts::style_key;
 use crate::usecase::core::{Draft, Inner, target};
 use crate::usecase::sessions::captures::{Spoke, modality_of};
 use crate::usecase::sessions::record::{Kept, detail};
+use crate::usecase::sessions::standing::{Moment, session_standing};
+use crate::usecase::sources::worst;
 use crate::usecase::verify::standing;
 
 /// Why a decision was not recorded.
@@ -76,12 +78,20 @@ impl Inner {
         let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(false) };
         draft.subject = Some(target(&snapshot));
         let uses = rests_on(record);
-        if uses.contains(&Modality::Voice) && !self.may_use_voice(tenant, &snapshot, draft)? {
+        if !uses.is_empty() && self.source_held(tenant, kept.sources).await? {
             return Err(Unrecorded::Unusable);
         }
-        self.count_voice_attempt(draft, &snapshot, record.attempted.voice);
+        let attempted = [record.attempted.voice, record.attempted.behavior].into_iter().flatten();
+        if let Some(outcome) = worst(attempted) {
+            self.count_sources(draft, kept.sources, outcome);
+        }
+        let at = Moment { now: draft.at, vouched: kept.vouched };
+        if uses.contains(&Modality::Voice) && !self.may_use_voice(tenant, &snapshot, at)? {
+            return Err(Unrecorded::Unusable);
+        }
+        self.count_voice_attempt(draft, &snapshot, record.attempted.voice, kept.vouched);
         let about = (tenant, subject);
-        self.remember_captures(about, &snapshot, &uses, kept.spoke, draft).await?;
+        self.remember_captures(about, &snapshot, &uses, kept, draft).await?;
         let adapted = match record.assessment.verdict.decision {
             Decision::Accept => self.keep_accepted(tenant, kept, &snapshot, draft)?,
             _ => false,
@@ -92,12 +102,12 @@ impl Inner {
         }
         let found = self.parts.store.behavior(tenant, subject, Some(&style_key())).await?;
         let found = same(found, &snapshot)?;
-        let stands = self.stands_with_one(ProfileKind::Style, Some(&found), draft.at);
+        let stands = self.stands_with_one(ProfileKind::Style, Some(&found), at);
         if uses.contains(&Modality::Text) && stands != SubjectStanding::Enrolled {
             return Err(Unrecorded::Unusable);
         }
         if let Some(outcome) = record.attempted.behavior {
-            self.count_behavior_attempt(draft, &found, outcome);
+            self.count_behavior_attempt(draft, &found, outcome, kept.vouched);
         }
         Ok(adapted)
     }
@@ -123,10 +133,11 @@ impl Inner {
         &self,
         tenant: &TenantId,
         snapshot: &SubjectSnapshot,
-        draft: &Draft,
+        at: Moment,
     ) -> Result<bool, UseCaseError> {
         let model = self.voice(tenant)?.extractor.artifact();
-        Ok(admit(standing(Some(snapshot), &model, draft.at).0).is_none())
+        let stands = standing(Some(snapshot), &model, at.now).0;
+        Ok(session_standing(true, at.vouched, stands) == SubjectStanding::Enrolled)
     }
 
     fn count_voice_attempt(
@@ -134,9 +145,11 @@ impl Inner {
         draft: &mut Draft,
         snapshot: &SubjectSnapshot,
         outcome: Option<Outcome>,
+        vouched: bool,
     ) {
-        let Some(outcome) = outcome else { return };
-        let after = snapshot.attempts.after(outcome, draft.at, &self.parts.policy.attempts);
+        let outcome = outcome.unwrap_or(Outcome::Neutral);
+        let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
+        let after = before.counted(outcome, vouched, at, rules);
         if after == snapshot.attempts {
             return;
         }
@@ -152,11 +165,12 @@ impl Inner {
         (tenant, subject): About<'_>,
         snapshot: &SubjectSnapshot,
         uses: &[Modality],
-        spoke: &[Spoke],
+        kept: Kept<'_>,
         draft: &mut Draft,
     ) -> Result<(), Unrecorded> {
+        let at = Moment { now: draft.at, vouched: kept.vouched };
         let mut copies = Vec::new();
-        for one in spoke {
+        for one in kept.spoke {
             let used = uses.contains(&modality_of(one.key.kind));
             if !used && one.owed.is_empty() {
                 continue;
@@ -164,7 +178,7 @@ impl Inner {
             let key = one.key.profile();
             let found = self.parts.store.behavior(tenant, subject, Some(&key)).await?;
             let found = same(found, snapshot)?;
-            let stands = self.stands_with_one(key.kind, Some(&found), draft.at);
+            let stands = self.stands_with_one(key.kind, Some(&found), at);
             match complete(&found).filter(|_| stands == SubjectStanding::Enrolled) {
                 Some(profile) => {
                     let known = self.known_already(profile, one).await?;

@@ -12,7 +12,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::core::Inner;
 use crate::usecase::identify::{Question, look};
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::standing::session_standing;
+use crate::usecase::sessions::standing::{Moment, session_standing};
 use crate::usecase::verify::standing;
 use crate::usecase::voice::Probe;
 
@@ -30,12 +30,13 @@ async fn look_up_voice(
     inner: &Inner,
     tenant: &TenantId,
     subject: &SubjectId,
+    at: Moment,
 ) -> Result<(SubjectStanding, Option<Side>), UseCaseError> {
     let voice = inner.voice(tenant)?;
     let snapshot = inner.snapshot(tenant, subject).await?;
     let model = voice.extractor.artifact();
-    let (stands, _) = standing(snapshot.as_ref(), &model, inner.now());
-    let stands = session_standing(snapshot.is_some(), stands);
+    let (stands, _) = standing(snapshot.as_ref(), &model, at.now);
+    let stands = session_standing(snapshot.is_some(), at.vouched, stands);
     let print = snapshot.and_then(|s| s.voiceprint);
     let template = match (stands, print) {
         (SubjectStanding::Enrolled, Some(print)) => Some(voice.voiceprint_side(&print)?),
@@ -46,23 +47,29 @@ async fn look_up_voice(
 
 impl Claimed {
     /// Reads where the subject stands with what the session uses of them whatever comes: their voice where
-    /// audio is expected, otherwise all their profiles.
+    /// audio is expected, otherwise all their profiles. `vouched`: another factor was passed.
     pub(super) async fn look_up(
         &mut self,
         inner: &Inner,
         tenant: &TenantId,
         subject: SubjectId,
-        audio: bool,
+        (audio, vouched): (bool, bool),
     ) -> Result<(), UseCaseError> {
+        let at = Moment { now: inner.now(), vouched };
         let (stands, template) = match audio {
-            true => look_up_voice(inner, tenant, &subject).await?,
+            true => look_up_voice(inner, tenant, &subject, at).await?,
             false => {
                 let found = inner.parts.store.behavior(tenant, &subject, None).await?;
-                (inner.stands_with_any(found.as_ref(), inner.now()), None)
+                (inner.stands_with_any(found.as_ref(), at), None)
             }
         };
         (self.subject, self.stands, self.template) = (Some(subject), Some(stands), template);
         Ok(())
+    }
+
+    /// Nothing may be compared with the subject for now.
+    pub(super) fn put_aside(&mut self) {
+        self.template = None;
     }
 
     /// Whether the voice of the subject may be compared with.

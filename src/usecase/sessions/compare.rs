@@ -9,7 +9,8 @@ use crate::session::call::Event;
 use crate::usecase::UseCaseError;
 use crate::usecase::sessions::claim::search;
 use crate::usecase::sessions::own_voice::Likeness;
-use crate::usecase::sessions::standing::best;
+use crate::usecase::sessions::policy::passed;
+use crate::usecase::sessions::standing::{best, held_up};
 use crate::usecase::sessions::worker::Worker;
 
 impl Worker {
@@ -49,7 +50,13 @@ impl Worker {
     async fn looked_up(&mut self, subject: &SubjectId) -> Result<Vec<Event>, UseCaseError> {
         let (inner, tenant) = (&self.inner, &self.by.tenant);
         let audio = self.session.expects_audio();
-        self.claimed.look_up(inner, tenant, subject.clone(), audio).await?;
+        let vouched = passed(&*self.policy, self.session.factors());
+        (self.captures.vouched, self.texts.vouched) = (vouched, vouched);
+        self.claimed.look_up(inner, tenant, subject.clone(), (audio, vouched)).await?;
+        self.held = inner.source_held(tenant, &self.sources).await?;
+        if self.held {
+            self.claimed.put_aside();
+        }
         let gone = audio && !self.claimed.has_voice();
         let mut events =
             Vec::from_iter(gone.then_some(Event::Withdrawn { modality: Modality::Voice }));
@@ -61,11 +68,15 @@ impl Worker {
     /// The best that is known of where the subject stands with what the session uses.
     fn standing(&self) -> Option<Event> {
         let parts = self.captures.standings().into_iter().chain(self.texts.stands);
-        best(self.claimed.stands.into_iter().chain(parts)).map(Event::Standing)
+        let stands = best(self.claimed.stands.into_iter().chain(parts))?;
+        Some(Event::Standing(if self.held { held_up(stands) } else { stands }))
     }
 
-    /// Takes a capture of behavior.
+    /// Takes a capture of behavior. One that comes while its source is held up is dropped.
     pub(super) async fn capture(&mut self, sequence: u64, raw: RawCapture) -> Vec<Event> {
+        if self.held {
+            return Vec::from_iter(self.standing());
+        }
         let subject = self.claimed.subject.clone();
         let about = (&self.by.tenant, subject.as_ref());
         // Where answers are constant, a refusal tells no more than a decision.
@@ -76,7 +87,8 @@ impl Worker {
 
     /// Takes a text.
     pub(super) async fn text(&mut self, sequence: u64, of: bool, content: String) -> Vec<Event> {
-        let subject = self.claimed.subject.clone();
+        // While its source is held up a text is looked at for findings and compared with nobody.
+        let subject = self.claimed.subject.clone().filter(|_| !self.held);
         let about = (&self.by.tenant, subject.as_ref());
         let taken = self.texts.take(&self.inner, about, of, content).await;
         self.with_standing(sequence, taken)
@@ -155,7 +167,7 @@ impl Worker {
     pub(super) async fn search(&mut self) -> Event {
         let nobody = Event::Searched { accepted: None, among: 0 };
         let found = match (&self.search, &self.hearing) {
-            (Some((question, candidates)), Some(hearing)) => {
+            (Some((question, candidates)), Some(hearing)) if !self.held => {
                 search(&self.inner, question, Arc::clone(candidates), hearing).await
             }
             _ => Ok(nobody.clone()),

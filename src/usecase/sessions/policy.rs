@@ -1,11 +1,13 @@
 //! The policy that sessions are held against.
 
-use crate::domain::ArtifactRef;
+use std::collections::BTreeMap;
+
+use crate::domain::{ArtifactRef, FactorName};
 use crate::policy::session::{
-    ActivePolicy, Counterfactual, DecisionFacts, Outside, SessionFacts, SessionVerdict,
-    constant_answer, decide, what_would_change,
+    ActivePolicy, Counterfactual, DecisionFacts, FactorOutcome, Outside, SessionFacts,
+    SessionVerdict, SubjectStanding, constant_answer, decide, what_would_change,
 };
-use crate::session::call::CallRules;
+use crate::session::call::{CallRules, ContextEvent, Message};
 
 /// A checked policy of sessions.
 pub trait SessionPolicy: Send + Sync {
@@ -28,6 +30,11 @@ pub trait SessionPolicy: Send + Sync {
 
     /// What would have led to another decision.
     fn would_change(&self, facts: &DecisionFacts, verdict: &SessionVerdict) -> Vec<Counterfactual>;
+
+    /// Whether the policy knows a factor; one that it does not counts for nothing.
+    fn knows_factor(&self, _: &FactorName) -> bool {
+        true
+    }
 
     /// Whether a number from which a session was accepted becomes one of the subject's.
     fn remembers_numbers(&self) -> bool {
@@ -61,7 +68,33 @@ impl SessionPolicy for ActivePolicy {
         what_would_change(self, facts, verdict)
     }
 
+    fn knows_factor(&self, factor: &FactorName) -> bool {
+        self.file().factors.contains_key(factor)
+    }
+
     fn remembers_numbers(&self) -> bool {
         self.file().remember_numbers
     }
+}
+
+/// Whether a factor that counts was passed.
+pub(super) fn passed(
+    policy: &dyn SessionPolicy,
+    factors: &BTreeMap<FactorName, FactorOutcome>,
+) -> bool {
+    let known = |(name, outcome): (&FactorName, &FactorOutcome)| {
+        *outcome == FactorOutcome::Passed && policy.knows_factor(name)
+    };
+    factors.iter().any(known)
+}
+
+/// Whether another factor was passed beside what a decision rests on.
+pub(super) fn vouched(policy: &dyn SessionPolicy, facts: &DecisionFacts) -> bool {
+    facts.subject == SubjectStanding::Enrolled && passed(policy, &facts.factors)
+}
+
+/// Whether a message says that another factor was passed.
+pub(super) fn says_passed(message: &Message) -> bool {
+    let passed = FactorOutcome::Passed;
+    matches!(message, Message::Context(ContextEvent::Factor { outcome, .. }) if *outcome == passed)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     AuditKind, Authorization, Decision, DecisionId, DurationMs, Event, PhoneNumber, SessionId,
-    SubjectId, TenantId, Timestamp,
+    Source, SubjectId, TenantId, Timestamp,
 };
 use crate::policy::session::{ActivePolicy, ShadowComparison};
 use crate::session::call::{OpenRecord, Record, SessionEnd, after_restart};
@@ -43,9 +43,13 @@ const OPEN_MS: &str = "open_ms";
 /// Records read at once at the start.
 const PAGE: u32 = 1_000;
 
-/// What may be kept of a session that is accepted.
+/// Who asks, and what may be kept of a session that is accepted.
 #[derive(Clone, Copy)]
 pub(super) struct Kept<'a> {
+    /// Who makes the claim.
+    pub(super) sources: &'a [Source],
+    /// Another factor was passed.
+    pub(super) vouched: bool,
     /// Captures that spoke for the person.
     pub(super) spoke: &'a [Spoke],
     /// Where the call comes from.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
-use crate::domain::{PhoneNumber, SessionId};
-use crate::session::call::{CallLimits, CallSession, Opening};
+use crate::domain::{PhoneNumber, SessionId, SubjectId};
+use crate::session::call::{CallLimits, CallSession, Effect, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::Caller;
@@ -28,6 +28,7 @@ use crate::usecase::sessions::words::{
     ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
 };
 use crate::usecase::sessions::worker::{MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker};
+use crate::usecase::sources;
 
 /// RPC, for names of requests.
 const METHOD: &str = "vouch.v1.SessionService/Run";
@@ -94,6 +95,39 @@ fn bind(c: &mut OpenSession) -> Result<(), UseCaseError> {
 fn content(c: &OpenSession) -> [u8; 32] {
     let number = c.number.as_ref().map_or("", PhoneNumber::as_str);
     sha256(format!("{c:?}{number}").as_bytes())
+}
+
+/// What the machine must know of an opening.
+fn opening(c: OpenSession) -> Opening {
+    let origin = match c.grant {
+        Some(_) => ClaimOrigin::Token,
+        None => ClaimOrigin::Client,
+    };
+    Opening {
+        channel: c.channel,
+        claim: c.subject.map(|subject| (subject, origin)),
+        candidates: u32::try_from(c.candidates.len()).unwrap_or(u32::MAX),
+        audio: c.audio.is_some(),
+        language: c.language,
+        context: c.context,
+        intent: c.intent,
+    }
+}
+
+/// The search for a caller whom nobody claimed, among the candidates.
+fn searched(
+    by: &Caller,
+    id: &SessionId,
+    c: &OpenSession,
+    hearing: &Hearing,
+) -> Option<(Question, Arc<[SubjectId]>)> {
+    if c.subject.is_some() || c.candidates.is_empty() {
+        return None;
+    }
+    let request = Content::new().text(id.as_str()).request(METHOD, &c.key);
+    let voice = hearing.voice().clone();
+    let question = Question { by: by.clone(), request, max_results: 1, voice };
+    Some((question, c.candidates.clone().into()))
 }
 
 fn gone() -> UseCaseError {
@@ -167,25 +201,14 @@ impl Inner {
         let limits = self.sessions.limits.clone();
         let Held { policy, shadow } = self.held(&by.tenant).await?;
         let rules = policy.rules();
-        let hearing = match c.audio {
-            Some(format) => {
-                let voice = self.voice(&by.tenant)?;
-                let least = rules.min_net_speech_ms;
-                Some(Hearing::new(&self, voice, format, least, limits.total_ms)?)
-            }
-            None => None,
-        };
+        let hearing = c.audio.map(|format| {
+            let (voice, least) = (self.voice(&by.tenant)?, rules.min_net_speech_ms);
+            Hearing::new(&self, voice, format, least, limits.total_ms)
+        });
+        let hearing = hearing.transpose()?;
         self.expect_callers(&by.tenant, &mut c).await?;
         self.record_opening(&by, id, c.subject.as_ref()).await?;
-        let search = match &hearing {
-            Some(hearing) if c.subject.is_none() && !c.candidates.is_empty() => {
-                let request = Content::new().text(id.as_str()).request(METHOD, &c.key);
-                let voice = hearing.voice().clone();
-                let question = Question { by: by.clone(), request, max_results: 1, voice };
-                Some((question, c.candidates.clone().into()))
-            }
-            _ => None,
-        };
+        let search = hearing.as_ref().and_then(|hearing| searched(&by, id, &c, hearing));
         let mut versions = self.versions(&by.tenant);
         versions.policy = policy.version().unwrap_or(versions.policy);
         let view = View {
@@ -195,23 +218,13 @@ impl Inner {
             language: c.language.clone(),
             age_class: None,
         };
-        let origin = match c.grant {
-            Some(_) => ClaimOrigin::Token,
-            None => ClaimOrigin::Client,
-        };
-        let opening = Opening {
-            channel: c.channel,
-            claim: c.subject.map(|subject| (subject, origin)),
-            candidates: u32::try_from(c.candidates.len()).unwrap_or(u32::MAX),
-            audio: c.audio.is_some(),
-            language: c.language,
-            context: c.context,
-            intent: c.intent,
-        };
         let captures = Captures::new(&self.parts.behavior, rules.behavior_change.floor);
-        let number = c.number.filter(|_| policy.remembers_numbers());
+        let sources = sources::of_call(&by, c.number.as_ref());
+        let held = self.source_held(&by.tenant, &sources).await?;
+        let number = c.number.clone().filter(|_| policy.remembers_numbers());
         let judge = |facts: &_| policy.judge(facts);
-        let (session, effects) = CallSession::open(opening, 1, limits, rules, self.now(), &judge);
+        let (session, effects) =
+            CallSession::open(opening(c), 1, limits, rules, self.now(), &judge);
         let worker = Worker {
             inner: Arc::clone(&self),
             by,
@@ -227,6 +240,8 @@ impl Inner {
             texts: Texts::new(&self.parts.conversation),
             search,
             number,
+            sources,
+            held,
             view,
             adapted: false,
             asked: false,
@@ -240,16 +255,25 @@ impl Inner {
             enders: Vec::new(),
             finished: false,
         };
-        let id = id.clone();
+        self.run_session(worker, effects, orders);
+        Ok(())
+    }
+
+    /// Runs a session in a task of its own, so that it is forgotten however it ends.
+    fn run_session(
+        self: Shared,
+        worker: Worker,
+        effects: Vec<Effect>,
+        orders: mpsc::Receiver<Order>,
+    ) {
+        let id = worker.id.clone();
         tokio::spawn(async move {
-            // A task of its own, so that the session is forgotten however it ends.
             let task = tokio::spawn(worker.run(effects, orders));
             if let Err(error) = task.await {
                 tracing::error!(%error, session = %id, "the task of a session ended unexpectedly");
             }
             self.sessions.forget(&id);
         });
-        Ok(())
     }
 
     pub(in crate::usecase) async fn resume_session(

@@ -7,9 +7,16 @@ use crate::store::{BehaviorProfile, BehaviorSnapshot, ProfileKind};
 use crate::usecase::behavior::compare::{complete, standing_with};
 use crate::usecase::core::Inner;
 
+/// As of when a standing is looked at, and whether another factor was passed in the session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    pub(super) vouched: bool,
+}
+
 /// A standing in the words of the session's policy. An opt-out comes first, so that nothing else is told
 /// about such a subject.
-pub(super) fn session_standing(known: bool, standing: Standing) -> SubjectStanding {
+pub(super) fn session_standing(known: bool, vouched: bool, standing: Standing) -> SubjectStanding {
     match standing {
         _ if !known => SubjectStanding::Unknown,
         Standing { refused: Some(ConsentRefusal::OptedOut), .. } => SubjectStanding::OptedOut,
@@ -17,6 +24,7 @@ pub(super) fn session_standing(known: bool, standing: Standing) -> SubjectStandi
             SubjectStanding::NoConsent
         }
         Standing { locked: true, .. } => SubjectStanding::Locked,
+        Standing { factor_needed: true, .. } if !vouched => SubjectStanding::FactorNeeded,
         Standing { has_template: false, .. } | Standing { model_matches: false, .. } => {
             SubjectStanding::NotEnrolled
         }
@@ -30,7 +38,9 @@ pub(super) fn session_standing(known: bool, standing: Standing) -> SubjectStandi
 fn distance(standing: SubjectStanding) -> u8 {
     match standing {
         SubjectStanding::Enrolled => 0,
-        SubjectStanding::Locked => 1,
+        SubjectStanding::FactorNeeded | SubjectStanding::Locked => 1,
+        // Is put over the best.
+        SubjectStanding::SourceLocked => 1,
         SubjectStanding::Expired => 2,
         SubjectStanding::NotEnrolled => 3,
         SubjectStanding::NoConsent => 4,
@@ -38,6 +48,15 @@ fn distance(standing: SubjectStanding) -> u8 {
         SubjectStanding::Unclaimed => 6,
         // Is looked for before.
         SubjectStanding::OptedOut => 7,
+    }
+}
+
+/// A standing where the source of the claim is held up. That nobody is known by the name stays, so that no other
+/// factor vouches for nobody.
+pub(super) fn held_up(standing: SubjectStanding) -> SubjectStanding {
+    match standing {
+        SubjectStanding::Unclaimed | SubjectStanding::Unknown => standing,
+        _ => SubjectStanding::SourceLocked,
     }
 }
 
@@ -57,23 +76,23 @@ impl Inner {
         kind: ProfileKind,
         snapshot: Option<&BehaviorSnapshot>,
         profile: Option<&BehaviorProfile>,
-        now: Timestamp,
+        at: Moment,
     ) -> SubjectStanding {
         let background = self.background_of(kind);
-        let stands = standing_with(kind.purpose(), snapshot, profile, &background, now).0;
-        session_standing(snapshot.is_some(), stands)
+        let stands = standing_with(kind.purpose(), snapshot, profile, &background, at.now).0;
+        session_standing(snapshot.is_some(), at.vouched, stands)
     }
 
     /// Where a subject stands with all their profiles together.
     pub(super) fn stands_with_any(
         &self,
         snapshot: Option<&BehaviorSnapshot>,
-        now: Timestamp,
+        at: Moment,
     ) -> SubjectStanding {
         let profiles = snapshot.iter().flat_map(|s| &s.profiles);
         let complete = profiles.filter(|p| p.completed_at.is_some());
-        let all = complete.map(|p| self.stands_with(p.kind, snapshot, Some(p), now));
-        let none = || self.stands_with(ProfileKind::FreeText, snapshot, None, now);
+        let all = complete.map(|p| self.stands_with(p.kind, snapshot, Some(p), at));
+        let none = || self.stands_with(ProfileKind::FreeText, snapshot, None, at);
         best(all).unwrap_or_else(none)
     }
 
@@ -82,9 +101,9 @@ impl Inner {
         &self,
         kind: ProfileKind,
         snapshot: Option<&BehaviorSnapshot>,
-        now: Timestamp,
+        at: Moment,
     ) -> SubjectStanding {
-        self.stands_with(kind, snapshot, snapshot.and_then(complete), now)
+        self.stands_with(kind, snapshot, snapshot.and_then(complete), at)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::usecase::conversation::Conversation;
 use crate::usecase::conversation::texts::{evidence, style_in, style_key};
 use crate::usecase::core::Inner;
 use crate::usecase::failure::invalid;
+use crate::usecase::sessions::standing::Moment;
 
 /// Messages that are kept to look for findings across several, until the session or its person ends.
 const MAX_RECENT: usize = 64;
@@ -40,6 +41,8 @@ pub(super) struct Texts {
     present: Vec<FindingKind>,
     /// Where the subject stood with their style when it was last to be compared with.
     pub(super) stands: Option<SubjectStanding>,
+    /// Another factor was passed, as of the last look at that.
+    pub(super) vouched: bool,
 }
 
 struct Heap {
@@ -88,12 +91,14 @@ impl Texts {
             compared_words: 0,
             present: Vec::new(),
             stands: None,
+            vouched: false,
         }
     }
 
     /// Another person is there: what was written before is not theirs.
     pub(super) fn restart(&mut self, inner: &Inner) {
-        *self = Self { stands: self.stands, ..Self::new(&inner.parts.conversation) };
+        let (stands, vouched) = (self.stands, self.vouched);
+        *self = Self { stands, vouched, ..Self::new(&inner.parts.conversation) };
     }
 
     /// Looks anew at whether the style may be used, if it was to be: what came of it goes if it may not.
@@ -115,7 +120,8 @@ impl Texts {
         subject: &SubjectId,
     ) -> Result<Option<BehaviorProfile>, UseCaseError> {
         let snapshot = inner.parts.store.behavior(tenant, subject, Some(&style_key())).await?;
-        let stands = inner.stands_with_one(ProfileKind::Style, snapshot.as_ref(), inner.now());
+        let at = Moment { now: inner.now(), vouched: self.vouched };
+        let stands = inner.stands_with_one(ProfileKind::Style, snapshot.as_ref(), at);
         self.stands = Some(stands);
         let usable = snapshot.filter(|_| stands == SubjectStanding::Enrolled);
         Ok(usable.as_ref().and_then(complete).cloned())

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
-use crate::domain::{Finding, Modality, PhoneNumber, SessionId, SubjectId};
+use crate::domain::{Finding, Modality, PhoneNumber, SessionId, Source, SubjectId};
 use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
 use crate::session::call::{CallSession, Effect, Event, Message, Record};
@@ -23,7 +23,7 @@ use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
-use crate::usecase::sessions::policy::SessionPolicy;
+use crate::usecase::sessions::policy::{SessionPolicy, says_passed, vouched};
 use crate::usecase::sessions::record::Kept;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
@@ -83,6 +83,10 @@ pub(super) struct Worker {
     pub(super) search: Option<(Question, Arc<[SubjectId]>)>,
     /// Where the call comes from, if the policy remembers it with an acceptance.
     pub(super) number: Option<PhoneNumber>,
+    /// Who makes the claim, for limits of their own.
+    pub(super) sources: Vec<Source>,
+    /// One of them is held up.
+    pub(super) held: bool,
     pub(super) view: View,
     /// The voice joined the voiceprint: once a session.
     pub(super) adapted: bool,
@@ -151,14 +155,17 @@ impl Worker {
                 }
                 if let SessionMessage::Plain(Message::Intent(_)) = message {
                     // What is asked is decided on what may be used now.
-                    for event in self.refresh().await {
-                        self.tell(event).await;
-                    }
+                    self.look_anew().await;
                 }
                 self.asked |= matches!(plain, Message::WantUpdate);
                 self.payload = Some((sequence, message));
+                let factor = says_passed(&plain);
                 self.tell(Event::Received { connection, sequence, message: plain }).await;
                 self.payload = None;
+                if factor {
+                    // What needed another factor may be compared now.
+                    self.look_anew().await;
+                }
             }
             Order::Connect { last_seen, fine, out, reply } => {
                 self.connection += 1;
@@ -195,6 +202,13 @@ impl Worker {
     fn step(&mut self, event: Event) -> Vec<Effect> {
         let policy = Arc::clone(&self.policy);
         self.session.step(event, self.inner.now(), &|facts| policy.judge(facts))
+    }
+
+    /// Tells the session where the subject stands by now.
+    async fn look_anew(&mut self) {
+        for event in self.refresh().await {
+            self.tell(event).await;
+        }
     }
 
     async fn tell(&mut self, event: Event) {
@@ -291,7 +305,13 @@ impl Worker {
             }
         };
         let held = (&self.policy, self.shadow.as_ref());
-        let kept = Kept { spoke: &spoke, number: self.number.as_ref(), heard: heard.as_ref() };
+        let kept = Kept {
+            sources: &self.sources,
+            vouched: vouched(&*self.policy, &record.assessment.facts),
+            spoke: &spoke,
+            number: self.number.as_ref(),
+            heard: heard.as_ref(),
+        };
         match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
             Ok((decision, adapted)) => {
                 self.adapted |= adapted;

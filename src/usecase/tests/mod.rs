@@ -21,5 +21,6 @@ mod recalibrate;
 mod session_age;
 mod session_captures;
 mod sessions;
+mod sources;
 mod subjects;
 mod verify;

@@ -3,14 +3,15 @@
 use super::sessions::{Client, opening};
 use super::world::*;
 use crate::domain::*;
+use crate::policy::session::PolicyAct;
 use crate::policy::session::SHIPPED;
-use crate::store::AuditLog as _;
-use crate::usecase::UseCaseError;
+use crate::store::{AuditLog as _, Commits as _};
 use crate::usecase::command::DecisionFilter;
 use crate::usecase::output::Done;
 use crate::usecase::policies::*;
 use crate::usecase::port::Application;
 use crate::usecase::sessions::{OpenSession, ShownDecision};
+use crate::usecase::{Clock as _, UseCaseError};
 
 /// A policy of the bank: that of a contact center, with another of its lines.
 pub(super) fn file(version: u32, (from, to): (&str, &str)) -> String {
@@ -145,6 +146,14 @@ async fn what_is_wrong_is_refused_with_its_place_and_changes_nothing() {
     assert!(problem.place.is_some_and(|p| p.line > 1), "{problem}");
     let refused = propose(&world, "ann", &wrong).await.unwrap_err();
     assert!(refused.to_string().contains("line"), "{refused}");
+    // All that is wrong is told at once.
+    let worse = wrong.replacen("watchlist == 'present'", "watchlist == 'there'", 1);
+    let worse = worse.replacen("step_up = 1.0", "step_up = 15.0", 1);
+    let check = world.vouch.check_policy(&world.by(Role::Analyst), worse).await.unwrap();
+    let paths: Vec<_> = check.problems.iter().filter_map(|p| p.path.as_deref()).collect();
+    assert_eq!(paths, ["prior.genuine", "intents.session.step_up", "rules.watchlist.when"]);
+    assert!(check.problems.iter().all(|p| p.place.is_some()), "{:?}", check.problems);
+    assert_eq!(check.policy, None);
     // A version that ships names the file that ships.
     let (_, shipped) = SHIPPED[1];
     let taken = propose(&world, "ann", &format!("{shipped}\n# mine")).await;
@@ -165,6 +174,44 @@ async fn what_is_wrong_is_refused_with_its_place_and_changes_nothing() {
     let c = ApprovePolicy { policy, key: world.key() };
     let blind = world.vouch.approve_policy(&admin(&world, "bob"), c).await;
     assert!(matches!(blind, Err(UseCaseError::PolicyChange(PolicyChangeError::OtherBytes(_)))));
+}
+
+#[tokio::test]
+async fn a_policy_in_force_that_cannot_be_used_is_no_other_policy() {
+    let world = World::new().await;
+    world.subject("anna").await;
+    put(&world, &file(1, SAME)).await;
+    // A file that an earlier server found sound and this one does not, past the check of this one.
+    let unsound = file(2, ("genuine = 0.998", "genuine = 1.5"));
+    let sha256 = crate::crypto::sha256_hex(unsound.as_bytes());
+    let policy = PolicyBytes { version: bank(2), sha256 };
+    let acts = [
+        ("ann", PolicyAct::Propose(policy.clone()), Some(unsound)),
+        ("bob", PolicyAct::Approve(policy), None),
+    ];
+    for (n, (by, act, file)) in (0u8..).zip(acts) {
+        let (by, at) = (ApiKeyId::parse(by).unwrap(), world.clock.now());
+        let draft = crate::store::AuditDraft {
+            decision: DecisionId::new(at, [n; 10]),
+            at,
+            event: Event::new(AuditKind::Policy, "past the check"),
+        };
+        let transaction = crate::store::Transaction {
+            tenant: tenant(),
+            idempotency: None,
+            subject: None,
+            effects: vec![crate::store::Effect::ChangePolicy { act, by, file }],
+            audit: draft,
+        };
+        world.store.commit(transaction).await.unwrap();
+    }
+    let quiet = || OpenSession { audio: None, ..opening(&world, Some("anna")) };
+    let opened = world.vouch.open_session(&world.by(Role::Admin), quiet()).await;
+    let refused = opened.map(|_| ()).unwrap_err();
+    assert!(matches!(&refused, UseCaseError::PolicyUnusable(version) if *version == bank(2)));
+    // The way out takes two people like any other.
+    put(&world, &file(3, SAME)).await;
+    assert_eq!(used(&session(&world).await), bank(3));
 }
 
 #[tokio::test]

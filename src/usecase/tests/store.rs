@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::crypto::{MasterKey, MintedKey, SystemEntropy};
 use crate::domain::*;
+use crate::policy::SourceAttempts;
 use crate::store::sqlite::SqliteStore;
 use crate::store::*;
 
@@ -127,6 +128,14 @@ impl Subjects for TestStore {
         number: &'a PhoneNumber,
     ) -> StoreFuture<'a, Vec<SubjectId>> {
         self.inner.household(tenant, number)
+    }
+
+    fn source<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        source: &'a Source,
+    ) -> StoreFuture<'a, SourceAttempts> {
+        self.inner.source(tenant, source)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Verification: every decision, idempotency, lockout, rights.
 
+use super::sessions::{Client, opening};
 use super::world::*;
 use crate::domain::*;
 use crate::policy::VoicePolicy;
+use crate::policy::session::FactorOutcome;
+use crate::session::call::Message;
 use crate::store::{AuditLog as _, StoreError};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
 use crate::usecase::port::Application;
+use crate::usecase::sessions::*;
 
 #[tokio::test]
 async fn the_right_voice_is_accepted_and_another_rejected() {
@@ -141,6 +145,83 @@ async fn step_ups_without_end_lock_too() {
     assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::Locked);
     world.clock.forward(rules.lock_ms as i64);
     assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::StepUp);
+}
+
+#[tokio::test]
+async fn after_the_last_lock_only_a_claim_with_another_factor_is_compared() {
+    let mut policy = VoicePolicy::default();
+    policy.attempts.locks_before_factor = 1;
+    let rules = policy.attempts.clone();
+    let world = World::with(Setting { policy, ..Setting::default() }).await;
+    world.enrolled("anna", ANNA).await;
+    for _ in 0..rules.limit {
+        assert_eq!(world.verify("anna", speak(BERT, 12.0)).await.decision, Decision::Reject);
+    }
+    let alone = || async { world.verify("anna", speak(ANNA, 12.0)).await };
+    assert_eq!(alone().await.reasons[0], Reason::TooManyAttempts);
+    let asked = world.asked();
+    for _ in 0..2 {
+        // The lock has run out, then all that time forgets is forgotten.
+        world.clock.forward(rules.window_ms as i64);
+        let answer = alone().await;
+        assert_eq!(answer.decision, Decision::Locked);
+        assert_eq!(answer.reasons[0], Reason::OtherFactorNeeded);
+    }
+    assert_eq!(world.asked(), asked);
+    let found = world.identify(Candidates::List(vec![id("anna")]), speak(ANNA, 12.0)).await;
+    assert_eq!(found.decision, Decision::StepUp);
+    assert_eq!(found.reasons[0], Reason::OtherFactorNeeded);
+    let by = world.by(Role::Client);
+    let beside = |factor: &str, voice| {
+        let checked = Authorization { agent: "agent-7".into(), factor: factor.into() };
+        let other = Some(OtherFactor { checked, adapt: false });
+        let c = Verify { other, ..world.verify_command("anna") };
+        world.vouch.verify(&by, c, recording(speak(voice, 12.0)))
+    };
+    let itself = beside("voice_sample", ANNA).await;
+    assert!(matches!(itself, Err(UseCaseError::InvalidArgument { .. })), "{itself:?}");
+    assert_eq!(beside("otp", BERT).await.unwrap().decision, Decision::Reject);
+    assert_eq!(alone().await.reasons[0], Reason::OtherFactorNeeded, "the voice was another");
+    assert_eq!(beside("otp", ANNA).await.unwrap().decision, Decision::Accept);
+    assert_eq!(alone().await.decision, Decision::Accept);
+}
+
+#[tokio::test]
+async fn a_factor_passed_in_a_session_opens_what_was_locked_too_often() {
+    let mut policy = VoicePolicy::default();
+    policy.attempts.locks_before_factor = 1;
+    let rules = policy.attempts.clone();
+    let world = World::with(Setting { policy, ..Setting::default() }).await;
+    world.enrolled("anna", ANNA).await;
+    for _ in 0..rules.limit {
+        world.verify("anna", speak(BERT, 12.0)).await;
+    }
+    world.clock.forward(rules.lock_ms as i64);
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Admin).await;
+    client.speak(&speak(ANNA, 12.0)).await;
+    let asks = |name: &str| {
+        let intent = Intent {
+            ask: AskId::parse(name).unwrap(),
+            intent: IntentId::parse("balance").unwrap(),
+            amount: None,
+            wait_ms: 0,
+        };
+        SessionMessage::Plain(Message::Intent(intent))
+    };
+    client.send(asks("q1")).await;
+    let before = client.decision().await.assessment;
+    assert_eq!((before.decision, before.next), (Decision::Locked, NextStep::OtherFactor));
+    assert!(before.reasons.contains(&SessionReason::OtherFactorNeeded), "{before:?}");
+    assert!(before.evidence.is_empty(), "{before:?}");
+    let factor = before.factors[0].clone();
+    let passed = ContextEvent::Factor { factor, outcome: FactorOutcome::Passed };
+    client.send(SessionMessage::Plain(Message::Context(passed))).await;
+    client.speak(&speak(ANNA, 6.0)).await;
+    client.send(asks("q2")).await;
+    let after = client.decision().await.assessment;
+    assert_eq!(after.decision, Decision::Accept, "{after:?}");
+    assert!(!after.evidence.is_empty(), "{after:?}");
+    assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::Accept);
 }
 
 #[tokio::test]

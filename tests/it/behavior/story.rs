@@ -32,12 +32,32 @@ const SETTINGS: &str = "[telemetry]\nlevel = \"debug\"\n\
 
 impl Story {
     pub(crate) async fn begin() -> Self {
+        Self::with("").await
+    }
+
+    /// With more settings.
+    pub(crate) async fn with(settings: &str) -> Self {
         let models = tempfile::tempdir().unwrap();
-        let place = Place::new(models.path(), SETTINGS);
+        let place = Place::new(models.path(), &format!("{SETTINGS}{settings}"));
         let key = place.done(&["key", "create", "--role", "admin"]).trim().to_owned();
         let (server, address) = place.serve().await;
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         Self { place, channel, key, _server: server }
+    }
+
+    /// Kills the server, makes a further API key of a role, and starts it again; the key.
+    pub(crate) async fn restart(&mut self, role: &str) -> String {
+        self._server.kill();
+        let key = self.place.done(&["key", "create", "--role", role]).trim().to_owned();
+        let (server, address) = self.place.serve().await;
+        self._server = server;
+        self.channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        key
+    }
+
+    /// Calls with this key from now on.
+    pub(crate) fn use_key(&mut self, key: String) {
+        self.key = key;
     }
 
     pub(crate) fn keyed<T>(&self, message: T) -> Request<T> {

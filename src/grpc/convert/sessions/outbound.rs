@@ -98,6 +98,8 @@ fn reason_out(reason: SessionReason) -> proto::SessionReason {
         R::FactorFailed => P::FactorFailed,
         R::RuleApplied => P::RuleApplied,
         R::RuleFailed => P::RuleFailed,
+        R::SourceLocked => P::SourceLocked,
+        R::OtherFactorNeeded => P::OtherFactorNeeded,
     }
 }
 

@@ -51,6 +51,8 @@ const SUBJECTS: &[&str] = &[
     "no_consent",
     "opted_out",
     "locked",
+    "factor_needed",
+    "source_locked",
 ];
 const ANI: &[&str] = &["unknown", "known", "new", "withheld", "other_subject"];
 const VERSTAT: &[&str] =

@@ -128,6 +128,8 @@ fn word_of_subject(subject: SubjectStanding) -> &'static str {
         SubjectStanding::NoConsent => "no_consent",
         SubjectStanding::OptedOut => "opted_out",
         SubjectStanding::Locked => "locked",
+        SubjectStanding::FactorNeeded => "factor_needed",
+        SubjectStanding::SourceLocked => "source_locked",
     }
 }
 
@@ -213,6 +215,11 @@ impl Samples {
                 NextStep::Stop,
             ),
         ])
+    }
+
+    /// None: a condition is read and not tried.
+    pub fn none() -> Self {
+        Self(Vec::new())
     }
 
     /// All of them.

@@ -139,6 +139,8 @@ fn answers_outside_are_coarse_and_may_be_constant() {
         SubjectStanding::NoConsent,
         SubjectStanding::Expired,
         SubjectStanding::Locked,
+        SubjectStanding::FactorNeeded,
+        SubjectStanding::SourceLocked,
     ];
     for subject in others {
         assert_eq!(answer(subject, 7.0), rejected, "{subject:?}");

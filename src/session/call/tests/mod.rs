@@ -70,6 +70,9 @@ pub fn judge(facts: &SessionFacts) -> SessionVerdict {
     let sum = fused.unwrap_or(0.0) + right;
     let (decision, next, reason) = match (facts.subject, fused) {
         (SubjectStanding::Locked, _) => (Decision::Locked, NextStep::Human, SessionReason::Locked),
+        (SubjectStanding::SourceLocked, _) => {
+            (Decision::Locked, NextStep::Human, SessionReason::SourceLocked)
+        }
         (SubjectStanding::Unclaimed, _) => {
             (Decision::Inconclusive, NextStep::SpeakLonger, SessionReason::NobodyClaimed)
         }

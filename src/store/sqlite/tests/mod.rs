@@ -5,11 +5,12 @@ mod age_class;
 mod behavior;
 mod erasure;
 mod feedback;
-mod fixture;
+pub(in crate::store::sqlite) mod fixture;
 mod group;
 mod phone_numbers;
 mod policies;
 mod profiles;
+mod sources;
 mod tamper;
 
 pub(crate) use fixture::{Fixture, subject, tamper, tenant};

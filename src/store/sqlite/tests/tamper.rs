@@ -9,7 +9,7 @@ use super::policies;
 use crate::behavior::SampleKind;
 use crate::crypto::{MintedKey, SystemEntropy};
 use crate::domain::{
-    ConsentProof, ConsentRecord, Decision, FeedbackKind, Purpose, ReceiptId, Role,
+    ApiKeyId, ConsentProof, ConsentRecord, Decision, FeedbackKind, Purpose, ReceiptId, Role, Source,
 };
 use crate::store::sqlite::behavior_profiles::tests::profile;
 use crate::store::sqlite::table::Table;
@@ -41,6 +41,8 @@ async fn full() -> Fixture {
     f.commit(t).await.unwrap();
     put_feedback(&f).await;
     f.act(Some("anna"), vec![super::phone_numbers::add("+4930123456")]).await.unwrap();
+    let key = Source::ApiKey(ApiKeyId::parse("app").unwrap());
+    f.act(None, vec![super::sources::fails(key)]).await.unwrap();
     let receipt = ReceiptId::parse("r1").unwrap();
     f.act(Some("carl"), vec![Effect::EraseSubject { receipt }]).await.unwrap();
     f.store.close().await;

@@ -21,6 +21,7 @@ use crate::usecase::core::Inner;
 use crate::usecase::failure::invalid;
 use crate::usecase::output::{BehaviorFinding, ShownFinding};
 use crate::usecase::sessions::captures::heap::{Heap, Taken};
+use crate::usecase::sessions::standing::Moment;
 
 pub(super) use heap::{Spoke, modality_of};
 pub(super) use played::Played;
@@ -37,6 +38,8 @@ pub(super) struct Captures {
     /// LLR under which the newest captures look like somebody else's.
     change_llr: Llr,
     count: u32,
+    /// Another factor was passed, as of the last look at where the subject stands.
+    pub(super) vouched: bool,
 }
 
 /// Whose profiles are compared with.
@@ -49,7 +52,8 @@ fn locked(heap: &Mutex<Heap>) -> MutexGuard<'_, Heap> {
 impl Captures {
     /// Before the first.
     pub(super) fn new(models: &Arc<dyn BehaviorModels>, change_llr: Llr) -> Self {
-        Self { heap: Arc::default(), models: Arc::clone(models), change_llr, count: 0 }
+        let (heap, models) = (Arc::default(), Arc::clone(models));
+        Self { heap, models, change_llr, count: 0, vouched: false }
     }
 
     /// Takes a capture, the message of this number: checks it, then consent, then what it shows. Whether a refusal
@@ -104,7 +108,8 @@ impl Captures {
     ) -> Result<(SubjectStanding, Option<BehaviorProfile>), UseCaseError> {
         let named = key.profile();
         let found = inner.parts.store.behavior(tenant, subject, Some(&named)).await?;
-        let stands = inner.stands_with_one(named.kind, found.as_ref(), inner.now());
+        let at = Moment { now: inner.now(), vouched: self.vouched };
+        let stands = inner.stands_with_one(named.kind, found.as_ref(), at);
         locked(&self.heap).group(key)?.stands = stands;
         let usable = found.filter(|_| stands == SubjectStanding::Enrolled);
         Ok((stands, usable.as_ref().and_then(complete).cloned()))
