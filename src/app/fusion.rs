@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, FUSION_CAUTIOUS as CAUTIOUS, FUSION_FITTED as FITTED};
+use crate::config::{Config, FUSION_CAUTIOUS as CAUTIOUS};
 use crate::domain::{ArtifactRef, LicenseClass};
 use crate::scoring::ScoringError;
 use crate::scoring::fusion::Fusion;
@@ -14,7 +14,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1_024;
 #[derive(Debug, thiserror::Error)]
 pub enum FusionFileError {
     /// The file cannot be read.
-    #[error("{path}: neither `{FITTED}` nor `{CAUTIOUS}`, and no file that can be read")]
+    #[error("{path}: not `{CAUTIOUS}`, and no file that can be read")]
     Read {
         /// Which.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum FusionFileError {
     /// What is in it is none.
     #[error("{name} is no sound fusion")]
     Unsound {
-        /// The file, or the name.
+        /// The file.
         name: String,
         /// Why.
         #[source]
@@ -49,59 +49,32 @@ pub enum FusionFileError {
     },
 }
 
-/// The fusion of a server. The fitted one that ships gives way to the cautious one where its license is not
-/// allowed; a file that was named does not.
+/// The fusion of a server.
 ///
 /// # Errors
 /// See [`FusionFileError`].
 pub fn of_server(config: &Config) -> Result<Fusion, FusionFileError> {
-    let allowed = |fusion: &Fusion| config.models.license.allows(fusion.license);
-    match config.models.fusion.as_str() {
-        CAUTIOUS => Ok(Fusion::cautious()),
-        FITTED => {
-            let fitted = shipped()?;
-            Ok(if allowed(&fitted) { fitted } else { Fusion::cautious() })
-        }
-        path => {
-            let fusion = read(Path::new(path))?;
-            match allowed(&fusion) {
-                true => Ok(fusion),
-                false => Err(FusionFileError::License { class: fusion.license, fusion: fusion.id }),
-            }
-        }
+    let named = config.models.fusion.as_str();
+    if named == CAUTIOUS {
+        return Ok(Fusion::cautious());
+    }
+    let fusion = read(Path::new(named))?;
+    match config.models.license.allows(fusion.license) {
+        true => Ok(fusion),
+        false => Err(FusionFileError::License { class: fusion.license, fusion: fusion.id }),
     }
 }
 
 /// Says which one is used and on what terms.
-pub fn tell(config: &Config, fusion: &Fusion) {
-    let (id, class) = (&fusion.id, fusion.license);
-    if config.models.fusion == FITTED && !config.models.license.allows(LicenseClass::Research) {
-        tracing::info!(target: "vouch::app", fusion = %id, "the fitted fusion is left out: models.license is open");
-    } else {
-        tracing::info!(target: "vouch::app", fusion = %id, license_class = ?class, "fusion of sessions");
-    }
+pub fn tell(fusion: &Fusion) {
+    let (id, class, people) = (&fusion.id, fusion.license, fusion.fitted_on.people);
+    tracing::info!(target: "vouch::app", fusion = %id, license_class = ?class, fitted_on_people = people, "fusion of sessions");
 }
 
 /// What ships: id and version, terms, and what it is.
-///
-/// # Errors
-/// Never for the shipped files.
-pub fn listed() -> Result<Vec<(ArtifactRef, LicenseClass, String)>, FusionFileError> {
-    let people = |fusion: &Fusion| match fusion.fitted_on.people {
-        0 => "chosen weights".to_owned(),
-        people => format!("fitted on {people} chimeric people"),
-    };
-    let one = |(name, fusion): (&str, Fusion)| {
-        let about = format!("{}, [models] fusion = \"{name}\"", people(&fusion));
-        (fusion.id, fusion.license, about)
-    };
-    let ships = [(FITTED, shipped()?), (CAUTIOUS, Fusion::cautious())];
-    Ok(ships.into_iter().map(one).collect())
-}
-
-fn shipped() -> Result<Fusion, FusionFileError> {
-    let unsound = |source| FusionFileError::Unsound { name: FITTED.to_owned(), source };
-    Fusion::fitted().map_err(unsound)
+pub fn listed() -> (ArtifactRef, LicenseClass, String) {
+    let Fusion { id, license, .. } = Fusion::cautious();
+    (id, license, format!("chosen weights, [models] fusion = \"{CAUTIOUS}\""))
 }
 
 fn read(path: &Path) -> Result<Fusion, FusionFileError> {
@@ -128,14 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn names_and_terms_say_which() {
-        use LicensePolicy::{Any, Open};
-        let fitted = Fusion::fitted().expect("sound").id;
-        let cautious = Fusion::cautious().id;
-        let cases = [(FITTED, Any, &fitted), (FITTED, Open, &cautious), (CAUTIOUS, Any, &cautious)];
-        for (name, license, id) in cases {
-            assert_eq!(named(name, license).expect(name).id, *id, "{name} {license:?}");
-        }
+    fn the_cautious_one_is_open_and_the_default() {
+        assert_eq!(of_server(&Config::default()).expect("sound"), Fusion::cautious());
+        assert_eq!(named(CAUTIOUS, LicensePolicy::Open).expect("open"), Fusion::cautious());
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn serve(
     let pinned = store.tenants().into_iter().filter_map(|tenant| tenant.extractor);
     let installed = voice::find(config, &pinned.collect());
     let fusion = super::fusion::of_server(config)?;
-    super::fusion::tell(config, &fusion);
+    super::fusion::tell(&fusion);
     let parts = Parts {
         store: Arc::new(store.clone()),
         engine: Arc::clone(&engine),

@@ -125,7 +125,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                 list_age_heads(&manifest.artifact(), &dir, &mut out)?;
             }
             list_backgrounds(&mut out)?;
-            list_fusions(&mut out)?;
+            list_fusion(&mut out)?;
         }
         Action::Install { id, from } => {
             let place =
@@ -157,13 +157,11 @@ fn list_backgrounds(out: &mut dyn Write) -> Result<(), CliError> {
     Ok(())
 }
 
-/// One line for each way to fuse the modalities of a session that ships.
-fn list_fusions(out: &mut dyn Write) -> Result<(), CliError> {
-    for (id, class, about) in fusion::listed().map_err(CliError::failed)? {
-        writeln!(out, "{id}\tbuilt in\t-\t{class:?}\tfusion of sessions: {about}")
-            .map_err(CliError::failed)?;
-    }
-    Ok(())
+/// One line for the way to fuse the modalities of a session that ships.
+fn list_fusion(out: &mut dyn Write) -> Result<(), CliError> {
+    let (id, class, about) = fusion::listed();
+    writeln!(out, "{id}\tbuilt in\t-\t{class:?}\tfusion of sessions: {about}")
+        .map_err(CliError::failed)
 }
 
 /// One line for each age head of a model, also for one that cannot be used.

@@ -89,8 +89,6 @@ pub struct AuditSettings {
     pub every_seconds: u64,
 }
 
-/// The fusion that ships and was fitted.
-pub const FUSION_FITTED: &str = "fitted";
 /// The fusion whose weights were chosen.
 pub const FUSION_CAUTIOUS: &str = "cautious";
 
@@ -110,8 +108,8 @@ pub struct ModelSettings {
     /// `open`: only artefacts trained on open data; `any`: all. May be spelled `licence`.
     #[serde(alias = "licence")]
     pub license: LicensePolicy,
-    /// How the modalities of a session are fused: `fitted` (models/fusion; class `research`, so with
-    /// `license = "open"` it is `cautious`), `cautious`, or the path of a file.
+    /// How the modalities of a session are fused: `cautious`, or the path of a file that `vouch evaluate session
+    /// --fit` wrote.
     pub fusion: String,
 }
 
@@ -208,7 +206,7 @@ impl Default for ModelSettings {
             dir: None,
             behavior: None,
             license: LicensePolicy::Any,
-            fusion: FUSION_FITTED.into(),
+            fusion: FUSION_CAUTIOUS.into(),
         }
     }
 }

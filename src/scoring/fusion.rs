@@ -19,9 +19,6 @@ mod fit;
 
 pub use fit::{FusionOptions, FusionTrial};
 
-/// The fitted fusion that ships; `models/fusion/CARD.md` says on what.
-const FITTED: &str = include_str!("../../models/fusion/fusion.json");
-
 /// Least weight of a modality.
 pub const MIN_WEIGHT: f64 = 0.01;
 /// Largest weight of a modality, and of what an offset adds, in nats.
@@ -156,14 +153,6 @@ impl Fusion {
             combinations: Vec::new(),
             fitted_on: FusionCounts::default(),
         }
-    }
-
-    /// The one that ships and was fitted.
-    ///
-    /// # Errors
-    /// Never for the shipped file: a test reads it.
-    pub fn fitted() -> Result<Self, ScoringError> {
-        Self::from_json(FITTED)
     }
 
     /// Fuses what is there; `None` when nothing is. Of a modality that comes twice the lower counts; one

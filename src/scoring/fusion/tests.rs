@@ -167,17 +167,6 @@ fn an_artefact_survives_json_and_a_broken_one_is_refused() {
     }
 }
 
-#[test]
-fn the_shipped_fusion_is_sound_and_never_counts_more_than_independence() {
-    let fusion = Fusion::fitted().expect("sound");
-    assert_eq!(fusion.license, LicenseClass::Research);
-    assert_ne!(fusion.id, Fusion::cautious().id);
-    let known: Vec<Modality> = fusion.weights.iter().map(|w| w.modality).collect();
-    assert_eq!(known, Modality::ALL);
-    assert!(fusion.weights.iter().all(|w| w.weight <= 1.0), "{:?}", fusion.weights);
-    assert!(fusion.fitted_on.people > 0 && fusion.fitted_on.non_target_trials > 0);
-}
-
 fn any_evidence() -> impl Strategy<Value = Vec<ModalityLlr>> {
     let one = (0usize..5, -30.0f64..30.0, 0.4f64..1.1);
     let one =
