@@ -167,6 +167,15 @@ fn an_artefact_survives_json_and_a_broken_one_is_refused() {
     }
 }
 
+#[test]
+fn the_fitted_fusion_that_ships_can_be_read() {
+    let text = include_str!("../../../models/fusion/fusion.json");
+    let fusion = Fusion::from_json(text).expect("sound");
+    assert_eq!(fusion.license, LicenseClass::Research);
+    // Chimeric people cannot show more than independence.
+    assert!(fusion.weights.iter().all(|w| w.weight <= 1.0), "{:?}", fusion.weights);
+}
+
 fn any_evidence() -> impl Strategy<Value = Vec<ModalityLlr>> {
     let one = (0usize..5, -30.0f64..30.0, 0.4f64..1.1);
     let one =
