@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+use crate::app::AppError;
 use crate::behavior::builtin;
 use crate::config::Config;
 use crate::usecase::UseCaseError;
 use crate::usecase::behavior::{BehaviorModels, Fitted};
 use crate::usecase::conversation::Conversation;
 
-/// The backgrounds that ship, or the fallbacks.
+/// The backgrounds that ship, or the fallbacks; those of `[models] behavior` in place of them.
 ///
 /// # Errors
-/// A shipped background cannot be used.
-pub fn find(config: &Config) -> Result<Arc<dyn BehaviorModels>, UseCaseError> {
+/// A background cannot be read or used.
+pub fn find(config: &Config) -> Result<Arc<dyn BehaviorModels>, AppError> {
     let license = &config.models.license;
     if license.allows(builtin::LICENSE) {
         tracing::info!(target: "vouch::app", "behavior backgrounds of license class research");
     }
-    let fitted = Fitted::shipped(|class| license.allows(class))?;
+    let mut fitted = Fitted::shipped(|class| license.allows(class))?;
+    if let Some(folder) = &config.models.behavior {
+        fitted = fitted.with_folder(folder)?;
+        tracing::info!(target: "vouch::app", folder = %folder.display(), "own behavior backgrounds");
+    }
     Ok(Arc::new(fitted.with_motion(config.policy.behavior.motion_weight)))
 }
 

@@ -24,6 +24,7 @@ use crate::grpc::ServeError;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use crate::usecase::back_end::BackEndError;
+use crate::usecase::backgrounds::BackgroundsError;
 use crate::usecase::recalibrate::RecalibrateError;
 use crate::usecase::{Clock, UseCaseError};
 
@@ -71,6 +72,9 @@ pub enum AppError {
     /// There is no back-end.
     #[error(transparent)]
     BackEnd(#[from] BackEndError),
+    /// Background models of behavior cannot be had.
+    #[error(transparent)]
+    Backgrounds(#[from] BackgroundsError),
     /// A use-case could not run.
     #[error(transparent)]
     UseCase(UseCaseError),

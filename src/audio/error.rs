@@ -1,6 +1,7 @@
 //! What can be wrong with audio.
 
 use crate::audio::pcm::{MAX_RATE_HZ, MIN_RATE_HZ};
+use crate::audio::resample::RATE_16K_HZ;
 use crate::audio::samples::MAX_CHANNELS;
 use crate::domain::AudioEncoding;
 
@@ -47,6 +48,12 @@ pub enum AudioError {
     /// A rate that is not taken.
     #[error("the sample rate must be from {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz, {came_hz} came")]
     RateOutOfRange {
+        /// What came.
+        came_hz: u32,
+    },
+    /// A rate that no telephone line is simulated from.
+    #[error("a line is simulated from 8000 or {RATE_16K_HZ} Hz, {came_hz} Hz came")]
+    LineRate {
         /// What came.
         came_hz: u32,
     },

@@ -9,6 +9,7 @@ pub mod error;
 mod frame;
 pub mod g711;
 mod halfband;
+pub mod line;
 pub mod listen;
 pub mod pcm;
 pub mod quality;
@@ -25,6 +26,7 @@ mod decode_tests;
 
 pub use decode::{decode, decode_file, read_file, sniff};
 pub use error::AudioError;
+pub use line::Line;
 pub use listen::{Heard, HeardPiece, Listener, listen};
 pub use pcm::{AudioLimits, MAX_RATE_HZ, MIN_RATE_HZ, Pcm};
 pub use quality::{QualityLimits, QualityMeter};

@@ -15,6 +15,7 @@ const OPTIONAL: &[&[&str]] = &[
     &["server", "tls", "key_file"],
     &["server", "tls", "client_ca_file"],
     &["models", "dir"],
+    &["models", "behavior"],
 ];
 
 struct Field {

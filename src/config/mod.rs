@@ -98,6 +98,10 @@ pub struct ModelSettings {
     /// Where models are installed; absent: `VOUCH_MODELS`, `./models`, or the user's data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
+    /// Folder with background models of behavior that `vouch behavior train` wrote: `fixed-text.json`, `free-text.json`,
+    /// `touch.json`, `pointer.json`. Kinds without a file there keep what ships.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behavior: Option<PathBuf>,
     /// `open`: only artefacts trained on open data; `any`: all. May be spelled `licence`.
     #[serde(alias = "licence")]
     pub license: LicensePolicy,
@@ -191,7 +195,12 @@ impl Default for AuditSettings {
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { default: DEFAULT_MODEL.into(), dir: None, license: LicensePolicy::Any }
+        Self {
+            default: DEFAULT_MODEL.into(),
+            dir: None,
+            behavior: None,
+            license: LicensePolicy::Any,
+        }
     }
 }
 

@@ -41,7 +41,7 @@ fn the_example_names_every_setting_with_its_default() {
     }
 }
 
-const OPTIONAL_KEYS: [&str; 4] = ["cert_file", "key_file", "client_ca_file", "dir"];
+const OPTIONAL_KEYS: [&str; 5] = ["cert_file", "key_file", "client_ca_file", "dir", "behavior"];
 
 fn is_key(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')

@@ -10,6 +10,7 @@ use std::fmt;
 use crate::domain::{ArtifactRef, Bandwidth, LicenseClass, Llr, RawScore};
 use crate::scoring::ScoringError;
 use crate::scoring::calibration::{Calibration, Conditions};
+use crate::scoring::side::{Half, Side};
 use crate::scoring::vector::{add_scaled, dot, normalize};
 
 /// Most utterances in one side.
@@ -27,43 +28,16 @@ pub struct UtteranceView<'a> {
     pub bandwidth: Bandwidth,
     /// Its net speech, in milliseconds; its weight among the utterances of a side.
     pub net_speech_ms: u32,
+    /// Of an enrolled wide-band utterance: raw embedding of what a simulated telephone line brought of
+    /// it. Nothing of other utterances; it plays no part where `bandwidth` is narrow.
+    pub telephone: Option<&'a [f32]>,
 }
 
-/// One side of a trial (a template or a probe), ready to be compared.
-#[derive(Clone, PartialEq)]
-pub struct Side {
-    pub(crate) unit: Vec<f32>,
-    cohort_mean: f64,
-    cohort_std: f64,
-    net_speech_ms: u32,
-    narrow_share: f64,
-}
-
-impl Side {
-    /// Direction after centring and projection: [`BackEnd::dim`] values of length 1. The inner
-    /// product of two of them is the score to search by.
-    pub fn unit(&self) -> &[f32] {
-        &self.unit
-    }
-
-    /// Net speech of all its utterances, in milliseconds.
-    pub fn net_speech_ms(&self) -> u32 {
-        self.net_speech_ms
-    }
-
-    /// Share of the net speech that is telephone band, 0 to 1.
-    pub fn narrow_share(&self) -> f64 {
-        self.narrow_share
-    }
-}
-
-impl fmt::Debug for Side {
-    /// Conditions only: the vector and its cohort statistics are biometric data.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Side")
-            .field("net_speech_ms", &self.net_speech_ms)
-            .field("narrow_share", &self.narrow_share)
-            .finish_non_exhaustive()
+impl UtteranceView<'_> {
+    /// The telephone rendition as an utterance of its own.
+    fn rendition(self) -> Option<Self> {
+        let embedding = self.telephone.filter(|_| self.bandwidth == Bandwidth::Wide)?;
+        Some(Self { embedding, bandwidth: Bandwidth::Narrow, telephone: None, ..self })
     }
 }
 
@@ -167,7 +141,8 @@ impl BackEnd {
         ArtifactRef::new(format!("{id}-b{version}"), self.calibration.version)
     }
 
-    /// Prepares one side from its utterances. Costs one product with the cohort.
+    /// Prepares one side from its utterances. Costs one product with the cohort, and another one where
+    /// there are telephone renditions: each is mixed in equal parts with its utterance.
     ///
     /// # Errors
     /// No or too many utterances, a wrong dimension, or an embedding without direction.
@@ -181,28 +156,40 @@ impl BackEnd {
                 got: utterances.len(),
             });
         }
-        let mut unit = vec![0f32; self.dim];
+        let mut own = vec![0f32; self.dim];
+        let mut telephone = vec![0f32; self.dim];
+        let mut rendered = false;
         let (mut net, mut narrow) = (0u32, 0f64);
         for utterance in utterances {
             // An utterance without measured speech still counts a little.
             let weight = utterance.net_speech_ms.max(1);
-            add_scaled(&mut unit, weight as f32, &self.direction(*utterance)?);
+            let mut direction = self.direction(*utterance)?;
+            add_scaled(&mut own, weight as f32, &direction);
+            if let Some(rendition) = utterance.rendition() {
+                add_scaled(&mut direction, 1.0, &self.direction(rendition)?);
+                direction.iter_mut().for_each(|x| *x *= 0.5);
+                rendered = true;
+            }
+            add_scaled(&mut telephone, weight as f32, &direction);
             net = net.saturating_add(weight);
             if utterance.bandwidth == Bandwidth::Narrow {
                 narrow += f64::from(weight);
             }
         }
+        Ok(Side {
+            own: self.half(own)?,
+            telephone: if rendered { Some(self.half(telephone)?) } else { None },
+            net_speech_ms: net,
+            narrow_share: narrow / f64::from(net),
+        })
+    }
+
+    fn half(&self, mut unit: Vec<f32>) -> Result<Half, ScoringError> {
         if !normalize(&mut unit) {
             return Err(ScoringError::NoDirection);
         }
         let (cohort_mean, cohort_std) = self.cohort_statistics(&unit);
-        Ok(Side {
-            unit,
-            cohort_mean,
-            cohort_std,
-            net_speech_ms: net,
-            narrow_share: narrow / f64::from(net),
-        })
+        Ok(Half { unit, cohort_mean, cohort_std })
     }
 
     /// Centred, projected unit vector of one utterance, [`BackEnd::dim`] values.
@@ -234,15 +221,16 @@ impl BackEnd {
         Ok(unit)
     }
 
-    /// Cosine of two sides before normalization, the score a 1:N search ranks by.
+    /// Cosine of two sides before normalization.
     pub fn cosine(&self, a: &Side, b: &Side) -> f64 {
-        f64::from(dot(&a.unit, &b.unit)).clamp(-1.0, 1.0)
+        between(a.against(b), b.against(a))
     }
 
     /// Normalized score of a trial; symmetric.
     pub fn raw(&self, a: &Side, b: &Side) -> RawScore {
-        let cosine = self.cosine(a, b);
-        let by = |side: &Side| (cosine - side.cohort_mean) / side.cohort_std;
+        let (a, b) = (a.against(b), b.against(a));
+        let cosine = between(a, b);
+        let by = |half: &Half| (cosine - half.cohort_mean) / half.cohort_std;
         RawScore(0.5 * (by(a) + by(b)))
     }
 
@@ -277,6 +265,10 @@ impl BackEnd {
 }
 
 pub use crate::scoring::tail::IdentificationThreshold;
+
+fn between(a: &Half, b: &Half) -> f64 {
+    f64::from(dot(&a.unit, &b.unit)).clamp(-1.0, 1.0)
+}
 
 /// What the calibration is told about a trial.
 pub fn conditions(a: &Side, b: &Side) -> Conditions {
@@ -376,7 +368,7 @@ mod tests {
     use super::*;
 
     fn view(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> UtteranceView<'_> {
-        UtteranceView { embedding, bandwidth, net_speech_ms }
+        UtteranceView { embedding, bandwidth, net_speech_ms, telephone: None }
     }
 
     /// The definition, in double precision and without any of the code under test.
@@ -438,6 +430,38 @@ mod tests {
             assert!((x.narrow_share() - 2.0 / 9.0).abs() < 1e-12);
             assert!((dot(x.unit(), x.unit()) - 1.0).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn calls_are_compared_with_the_telephone_half_and_nothing_else_is() {
+        let b = back_end(true);
+        let (e, r, n) = (wave(11, DIM), wave(14, DIM), wave(12, DIM));
+        let wide = view(&e, Bandwidth::Wide, 7_000);
+        let mixed = UtteranceView { telephone: Some(&r), ..wide };
+        let narrow = view(&n, Bandwidth::Narrow, 2_000);
+        let plain = b.side(&[wide, narrow]).unwrap();
+        let both = b.side(&[mixed, narrow]).unwrap();
+        assert!(both.has_telephone() && !plain.has_telephone());
+        let (call, visit) = (wave(13, DIM), wave(15, DIM));
+        let call = b.side(&[view(&call, Bandwidth::Narrow, 3_000)]).unwrap();
+        let visit = b.side(&[view(&visit, Bandwidth::Wide, 3_000)]).unwrap();
+        assert_eq!(b.raw(&both, &visit), b.raw(&plain, &visit));
+        assert_ne!(b.raw(&both, &call), b.raw(&plain, &call));
+        assert_eq!(b.raw(&both, &call), b.raw(&call, &both), "symmetric");
+        assert_eq!(both.narrow_share(), plain.narrow_share());
+        // The mix: both directions in equal parts, weighted as their utterance.
+        let rendition = view(&r, Bandwidth::Narrow, 7_000);
+        let mut unit = vec![0f32; b.dim()];
+        for (weight, one) in [(3_500.0, wide), (3_500.0, rendition), (2_000.0, narrow)] {
+            add_scaled(&mut unit, weight, &b.direction(one).unwrap());
+        }
+        assert!(normalize(&mut unit));
+        let expected = f64::from(dot(&unit, call.unit()));
+        assert!((b.cosine(&both, &call) - expected).abs() < 1e-6);
+        assert!((f64::from(dot(both.unit(), call.unit())) - expected).abs() < 1e-6, "searched by");
+        // A rendition of a call means nothing.
+        let odd = UtteranceView { telephone: Some(&r), ..narrow };
+        assert_eq!(b.side(&[odd]).unwrap(), b.side(&[narrow]).unwrap());
     }
 
     #[test]

@@ -75,7 +75,8 @@ mod tests {
         let f: Vec<f32> = (0..192).map(|i| (i as f32 * 0.91).cos()).collect();
         for bandwidth in [Bandwidth::Wide, Bandwidth::Narrow] {
             let side = |embedding| {
-                let utterance = UtteranceView { embedding, bandwidth, net_speech_ms: 6_000 };
+                let utterance =
+                    UtteranceView { embedding, bandwidth, net_speech_ms: 6_000, telephone: None };
                 back_end.side(&[utterance]).unwrap()
             };
             let (a, b) = (side(e.as_slice()), side(f.as_slice()));

@@ -13,15 +13,16 @@ pub mod metrics;
 pub mod plda;
 pub mod search;
 pub mod scorer;
+pub mod side;
 pub mod tail;
 pub mod train;
 pub mod vector;
 
 pub use backend::{
-    BackEnd, BackEndInfo, BackEndParts, IdentificationThreshold, MAX_UTTERANCES, Side,
-    UtteranceView,
+    BackEnd, BackEndInfo, BackEndParts, IdentificationThreshold, MAX_UTTERANCES, UtteranceView,
 };
 pub use calibration::{Calibration, Conditions};
 pub use error::ScoringError;
 pub use scorer::{Prepared, Scorer};
+pub use side::Side;
 pub use vector::cosine;

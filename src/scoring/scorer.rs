@@ -85,7 +85,12 @@ mod tests {
     use crate::scoring::backend::testing::{back_end, calibration};
 
     fn view(embedding: &[f32]) -> UtteranceView<'_> {
-        UtteranceView { embedding, bandwidth: Bandwidth::Wide, net_speech_ms: 4_000 }
+        UtteranceView {
+            embedding,
+            bandwidth: Bandwidth::Wide,
+            net_speech_ms: 4_000,
+            telephone: None,
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nalgebra::{DMatrix, SymmetricEigen};
+
 use crate::domain::Bandwidth;
 use crate::scoring::vector::{add_scaled, normalize};
 use crate::scoring::{BackEndParts, ScoringError};
@@ -24,12 +26,16 @@ pub struct TrainUtterance<'a> {
 pub struct TrainOptions {
     /// Share of the identity in the within-speaker covariance, 0 to 1: 1 leaves the space as it is.
     pub shrinkage: f64,
+    /// Directions that are kept, those in which speakers differ most for what they vary; `None` keeps
+    /// all.
+    pub directions: Option<usize>,
     /// Most cohort speakers.
     pub cohort: usize,
 }
 
 /// Fits channel means, a projection that evens out within-speaker variation (WCCN: Hatch, Kajarekar and
-/// Stolcke, Interspeech 2006; here with shrinkage), and a cohort of speaker means, even positions
+/// Stolcke, Interspeech 2006; here with shrinkage) and may keep the best directions only (linear
+/// discriminant analysis: Fisher 1936; Dehak et al., IEEE TASLP 2011), and a cohort of speaker means, even positions
 /// among the speakers from microphone, odd ones from telephone utterances.
 ///
 /// # Errors
@@ -64,6 +70,10 @@ pub fn train(
     let covariance = within_covariance(&speakers, &units, dim, options.shrinkage)?;
     let projection = inverse_cholesky(covariance, dim)
         .ok_or(ScoringError::Fit("the within-speaker covariance is singular"))?;
+    let projection = match options.directions {
+        Some(directions) => discriminant(projection, &speakers, &units, directions)?,
+        None => projection,
+    };
     let cohort = cohort(&speakers, utterances, &units, &projection, options.cohort);
     Ok(BackEndParts {
         mean_wide,
@@ -162,6 +172,38 @@ fn inverse_cholesky(mut c: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     Some(inverse)
 }
 
+/// The first directions of a linear discriminant analysis, row-major `directions × dim`: `whitening` evens out
+/// the covariance within speakers, so that they are the principal ones of the whitened speaker means.
+fn discriminant(
+    whitening: Vec<f64>,
+    speakers: &BTreeMap<u32, Vec<usize>>,
+    units: &[Vec<f32>],
+    directions: usize,
+) -> Result<Vec<f64>, ScoringError> {
+    let dim = units.first().map_or(0, Vec::len);
+    if !(1..=dim).contains(&directions) {
+        return Err(ScoringError::Fit("the directions kept must be 1 to those of the embedding"));
+    }
+    let mean = |members: &Vec<usize>| {
+        crate::scoring::vector::mean(members.iter().map(|i| units[*i].as_slice()))
+    };
+    let means: Vec<Vec<f32>> = speakers.values().filter_map(mean).collect();
+    let middle = crate::scoring::vector::mean(means.iter().map(Vec::as_slice));
+    let middle = middle.ok_or(ScoringError::Fit("there are no speakers"))?;
+    let differences = DMatrix::from_fn(dim, means.len(), |row, speaker| {
+        f64::from(means[speaker][row]) - f64::from(middle[row])
+    });
+    let whitening = DMatrix::from_row_slice(dim, dim, &whitening);
+    let whitened = &whitening * differences;
+    let between = &whitened * whitened.transpose();
+    let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(between);
+    let mut order: Vec<usize> = (0..dim).collect();
+    order.sort_by(|a, b| eigenvalues[*b].total_cmp(&eigenvalues[*a]));
+    let kept = eigenvectors.select_columns(&order[..directions]);
+    // Column-major of the transpose is row-major.
+    Ok((kept.transpose() * whitening).transpose().as_slice().to_vec())
+}
+
 fn cohort(
     speakers: &BTreeMap<u32, Vec<usize>>,
     utterances: &[TrainUtterance<'_>],
@@ -174,7 +216,7 @@ fn cohort(
     let mut cohort = Vec::new();
     for (position, members) in speakers.values().take(most).enumerate() {
         let wanted = [Bandwidth::Wide, Bandwidth::Narrow][position % 2];
-        let mut mean = vec![0f32; dim];
+        let mut mean = vec![0f32; rows.len() / dim.max(1)];
         for &i in members {
             if utterances[i].in_cohort && utterances[i].bandwidth == wanted {
                 let mut unit: Vec<f32> = rows
@@ -241,11 +283,23 @@ mod tests {
                 in_cohort: true,
             })
             .collect();
-        let options = TrainOptions { shrinkage: 0.1, cohort: 20 };
+        let options = TrainOptions { shrinkage: 0.1, directions: None, cohort: 20 };
         let parts = train(&utterances, &options).unwrap();
         assert_eq!(parts.cohort.len(), 20 * 3);
         let p = parts.projection.unwrap();
         assert!(p[8].abs() < 0.5 * p[0].abs(), "{p:?}");
+        // Two directions are enough for the speakers, and leave the noise out.
+        let two = TrainOptions { directions: Some(2), ..options };
+        let parts = train(&utterances, &two).unwrap();
+        assert_eq!(parts.cohort.len(), 20 * 2);
+        let p = parts.projection.unwrap();
+        assert_eq!(p.len(), 2 * 3);
+        let kept = |column: usize| p[column].hypot(p[3 + column]);
+        assert!(kept(2) < 0.05 * kept(0) && kept(2) < 0.05 * kept(1), "{p:?}");
+        for wrong in [0, 4] {
+            let wrong = TrainOptions { directions: Some(wrong), ..options };
+            assert!(train(&utterances, &wrong).is_err());
+        }
         let wide_only: Vec<_> =
             utterances.iter().filter(|u| u.bandwidth == Bandwidth::Wide).copied().collect();
         assert!(train(&wide_only, &options).is_err());

@@ -67,6 +67,9 @@ pub struct EnrolledUtterance {
     pub captured_at: Timestamp,
     /// Raw embedding.
     pub embedding: Embedding,
+    /// Of a wide-band utterance, the raw embedding of what a simulated telephone line brought of it;
+    /// nothing of other ones and of those from before there were any.
+    pub telephone: Option<Embedding>,
     /// Extractor that made it.
     pub extractor: ArtifactRef,
     /// Measured bandwidth.

@@ -97,6 +97,9 @@ pub struct NewUtterance {
     pub captured_at: Timestamp,
     /// Raw embedding.
     pub embedding: Embedding,
+    /// Of a wide-band utterance, the raw embedding of what a simulated telephone line brought of it;
+    /// nothing of other ones and of those from before there were any.
+    pub telephone: Option<Embedding>,
     /// Extractor that made it. The tenant's first one pins the tenant's extractor.
     pub extractor: ArtifactRef,
     /// Measured bandwidth.

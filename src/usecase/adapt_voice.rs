@@ -96,6 +96,8 @@ impl Inner {
             id,
             captured_at: draft.at,
             embedding: Embedding::new(heard.probe.embedding.clone()),
+            // Of a call only its speech frames are kept.
+            telephone: None,
             extractor: voice.extractor.artifact(),
             bandwidth: heard.probe.bandwidth,
             net_speech_ms,
@@ -134,6 +136,7 @@ mod tests {
             id: UtteranceId::parse(name).unwrap(),
             captured_at: Timestamp::from_unix_ms(0),
             embedding: Embedding::new(vec![1.0]),
+            telephone: None,
             extractor: ArtifactRef::new("m", 1),
             bandwidth: Bandwidth::Wide,
             net_speech_ms,

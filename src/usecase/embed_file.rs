@@ -1,7 +1,7 @@
 //! From files to embeddings, as the offline commands need it: each distinct piece of audio once,
 //! all cores, failures beside the results.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -44,8 +44,33 @@ impl Embedded {
             embedding: &self.embedding,
             bandwidth: self.bandwidth,
             net_speech_ms: self.net_speech_ms,
+            telephone: None,
         }
     }
+
+    /// As it stands in a template, beside its telephone rendition.
+    pub fn enrolled<'a>(&'a self, rendition: Option<&'a Self>) -> UtteranceView<'a> {
+        UtteranceView { telephone: rendition.map(|r| r.embedding.as_slice()), ..self.view() }
+    }
+}
+
+/// A piece of audio as it stands in a template: beside its telephone rendition, if that was embedded.
+pub fn enrolled<'a>(embeddings: &'a Embeddings, item: &Item) -> Option<UtteranceView<'a>> {
+    let own = embeddings.get(item)?.as_ref().ok()?;
+    let rendition = item.rendition().and_then(|r| embeddings.get(&r)?.as_ref().ok());
+    Some(own.enrolled(rendition))
+}
+
+/// Renditions that a template of these pieces has: those of wide-band audio.
+pub fn renditions<'a>(
+    embeddings: &Embeddings,
+    enrolled: impl IntoIterator<Item = &'a Item>,
+) -> BTreeSet<Item> {
+    let wide = |item: &&Item| match embeddings.get(*item) {
+        Some(Ok(embedded)) => embedded.bandwidth == Bandwidth::Wide,
+        _ => false,
+    };
+    enrolled.into_iter().filter(wide).filter_map(Item::rendition).collect()
 }
 
 /// Why a file has no embedding; says the cause in words.
@@ -61,6 +86,10 @@ pub trait Embed: Sync {
 
     /// Embeds the speech of a piece of audio.
     fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError>;
+
+    /// Embeds what an enrollment keeps of wide-band audio beside its embedding: the same speech as a
+    /// simulated telephone line brings it.
+    fn over_telephone(&self, samples: &Samples) -> Result<Embedded, EmbedError>;
 
     /// Which frames of 10 ms hold speech, from the start of the audio.
     fn speech(&self, samples: &Samples) -> Result<Vec<bool>, EmbedError> {
@@ -132,14 +161,14 @@ fn embed_pieces(
     items.dedup();
     let mut sources = Sources { embed, root, seed, known: BTreeMap::new() };
     let mut piece_of = |item: &Item| {
-        let audio = cut(&sources.joined(item)?, item);
-        match item.speech_ms {
-            None => embed.embed(&audio),
-            Some(ms) => {
-                let end = samples_with_speech(embed, &audio, ms)?;
-                let mono = audio.mono[..end].to_vec();
-                embed.embed(&Samples { mono, ..audio })
-            }
+        let mut audio = cut(&sources.joined(item)?, item);
+        if let Some(ms) = item.speech_ms {
+            let end = samples_with_speech(embed, &audio, ms)?;
+            audio.mono.truncate(end);
+        }
+        match item.channel {
+            Channel::Rendition => embed.over_telephone(&audio),
+            Channel::AsIs | Channel::Phone | Channel::Line => embed.embed(&audio),
         }
     };
     items
@@ -164,7 +193,7 @@ impl Sources<'_> {
         let key = (file.to_owned(), channel);
         if !self.known.contains_key(&key) {
             let made = match channel {
-                Channel::AsIs => self.embed.decode(&self.root.join(file)),
+                Channel::AsIs | Channel::Rendition => self.embed.decode(&self.root.join(file)),
                 Channel::Phone | Channel::Line => {
                     let seed = phone::seed_for(file, self.seed);
                     let simulate =
@@ -180,9 +209,14 @@ impl Sources<'_> {
 
     /// The files of an item one after the other.
     fn joined(&mut self, item: &Item) -> Result<Samples, EmbedError> {
-        let mut all = self.get(&item.file, item.channel).clone()?;
+        let channel = match item.channel {
+            // It is made of the piece as it is.
+            Channel::Rendition => Channel::AsIs,
+            other => other,
+        };
+        let mut all = self.get(&item.file, channel).clone()?;
         for file in &item.more {
-            let next = self.get(file, item.channel).as_ref().map_err(Clone::clone)?;
+            let next = self.get(file, channel).as_ref().map_err(Clone::clone)?;
             if next.rate_hz != all.rate_hz {
                 let rates = format!("{} and {} Hz", all.rate_hz, next.rate_hz);
                 return Err(EmbedError(format!("files of {rates} cannot be joined")));
@@ -255,6 +289,10 @@ pub(crate) mod testing {
                     as u32,
                 snr_db: Some(5.0 * speaker),
             })
+        }
+
+        fn over_telephone(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
+            self.embed(&phone::call(samples, 1)?)
         }
 
         /// Every other frame.

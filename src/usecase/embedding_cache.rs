@@ -11,7 +11,9 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::domain::Bandwidth;
-use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Embeddings, Item, embed_items};
+use crate::usecase::embed_file::{
+    Embed, EmbedError, Embedded, Embeddings, Item, embed_items, renditions,
+};
 
 /// Keys of the metadata.
 const MODEL_KEY: &str = "model";
@@ -74,6 +76,26 @@ pub fn obtain(
             (item, found)
         })
         .collect())
+}
+
+/// As [`obtain`], and with them the telephone renditions of the pieces among them that enroll: a second pass,
+/// because only wide-band ones have any.
+///
+/// # Errors
+/// As [`obtain`].
+pub fn obtain_enrolled(
+    embed: Option<&dyn Embed>,
+    root: &Path,
+    items: BTreeSet<Item>,
+    enrolled: &BTreeSet<Item>,
+    (origin, cache): (&Origin, Option<&Path>),
+) -> Result<Embeddings, EmbedError> {
+    let mut all = obtain(embed, root, items, origin, cache)?;
+    let renditions = renditions(&all, enrolled);
+    if !renditions.is_empty() {
+        all.extend(obtain(embed, root, renditions, origin, cache)?);
+    }
+    Ok(all)
 }
 
 fn unusable(path: &Path, why: impl std::fmt::Display) -> EmbedError {

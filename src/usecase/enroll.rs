@@ -16,6 +16,7 @@ use crate::usecase::output::{Enrollment, EnrollmentState, Progress};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
 use crate::usecase::subjects::check_text;
+use crate::usecase::tape::Tape;
 use crate::usecase::voice::Probe;
 
 /// What an utterance turned out to be.
@@ -23,6 +24,8 @@ pub(super) struct HeardUtterance {
     pub(super) quality: Quality,
     /// Absent when its quality alone refuses it.
     pub(super) probe: Option<Probe>,
+    /// Embedding of its telephone rendition, where there is one.
+    pub(super) telephone: Option<Vec<f32>>,
     /// Lowest LLR between parts of it.
     pub(super) within: Option<Llr>,
 }
@@ -64,18 +67,24 @@ pub(super) fn refused_consent(refusal: ConsentRefusal) -> UseCaseError {
 }
 
 impl VoiceParts {
-    /// Judges by quality and, if it may be kept, embeds an utterance and its parts.
+    /// Judges by quality and, if it may be kept, embeds an utterance, its telephone rendition and its
+    /// parts.
     pub(super) fn utterance(
         &self,
         frames: &[f32],
+        tape: &Tape,
         quality: Quality,
         rules: &crate::policy::EnrollmentRules,
     ) -> Result<HeardUtterance, UseCaseError> {
         if !refusals_by_quality(rules, &quality).is_empty() {
-            return Ok(HeardUtterance { quality, probe: None, within: None });
+            return Ok(HeardUtterance { quality, probe: None, telephone: None, within: None });
         }
+        let called = tape.over_telephone(self.extractor.front_end(), &quality)?;
+        let embed =
+            |frames: Vec<f32>| self.extractor.embed(&frames).map_err(UseCaseError::Internal);
         Ok(HeardUtterance {
             probe: Some(self.probe(frames, &quality)?),
+            telephone: called.map(embed).transpose()?,
             within: self.lowest_within(frames, &quality)?,
             quality,
         })
@@ -161,7 +170,7 @@ impl Inner {
         let captured_at = self.now();
         let heard = self
             .hear(&voice, audio, least, move |speech| {
-                model.utterance(&speech.frames, speech.quality, &rules)
+                model.utterance(&speech.frames, &speech.tape, speech.quality, &rules)
             })
             .await?;
         let contribution = Contribution { by, request, command: c, voice, captured_at };
@@ -323,6 +332,7 @@ impl Inner {
                 id: UtteranceId::new(at, self.id_bytes()),
                 captured_at: contribution.captured_at,
                 embedding: Embedding::new(probe.embedding.clone()),
+                telephone: heard.telephone.clone().map(Embedding::new),
                 extractor: model,
                 bandwidth: probe.bandwidth,
                 net_speech_ms: probe.net_speech_ms,

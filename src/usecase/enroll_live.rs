@@ -13,6 +13,7 @@ use crate::usecase::hear::Keep;
 use crate::usecase::listen::LiveAudio;
 use crate::usecase::output::{Enrollment, EnrollmentUpdate, Progress};
 use crate::usecase::port::{LiveEnrollment, Reply};
+use crate::usecase::tape::Tape;
 
 /// An enrollment contribution on its way.
 struct Live {
@@ -49,8 +50,10 @@ impl Inner {
         let collected = pending.map_or(&[][..], |p| &p.utterances);
         let before = self.progress(net_speech(collected), count(collected));
         let least = self.parts.policy.enrollment.min_utterance_net_speech_ms;
-        // Its parts are compared with each other in the end, so that the frames are needed.
-        let audio = self.capture(&voice, format, least, Keep::Frames)?;
+        // Its parts are compared with each other in the end, so that the frames are needed, and its audio is
+        // heard once more as a telephone would bring it.
+        let keep = Keep::FramesAndAudio(Tape::default());
+        let audio = self.capture(&voice, format, least, keep)?;
         let captured_at = self.now();
         Ok(Box::new(Live {
             audio,
@@ -101,7 +104,9 @@ impl LiveEnrollment for Live {
             let heard = self
                 .inner
                 .on_live(&self.audio, move |capture| {
-                    voice.utterance(capture.frames(), quality, &rules)
+                    let none = Tape::default();
+                    let tape = capture.tape().unwrap_or(&none);
+                    voice.utterance(capture.frames(), tape, quality, &rules)
                 })
                 .await?;
             self.inner.conclude_enrollment(&self.contribution, heard).await

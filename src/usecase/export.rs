@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::domain::{AuditKind, DecisionId, Feedback, Reason, SubjectId, TenantId, Versions};
 use crate::policy::session::Audience;
 use crate::store::{
-    BehaviorSnapshot, DecisionFilter, DecisionRecord, EnrolledUtterance, FeedbackFilter,
+    BehaviorSnapshot, DecisionFilter, DecisionRecord, Embedding, EnrolledUtterance, FeedbackFilter,
     PageRequest, SampleOrigin, Store, StoredFeedback, SubjectSnapshot,
 };
 use crate::usecase::UseCaseError;
@@ -138,6 +138,7 @@ impl Export {
             "authorization": u.authorization,
             "consent": u.consent,
             "embedding": self.embeddings.then(|| u.embedding.values()),
+            "telephone_embedding": u.telephone.as_ref().filter(|_| self.embeddings).map(Embedding::values),
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::audio::{AudioLimits, Pcm, QualityLimits, RATE_16K_HZ, read_file, to_16k};
-use crate::domain::{ArtifactRef, Quality};
+use crate::domain::{ArtifactRef, Bandwidth, Quality};
 use crate::features::FeatureError;
 use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Samples};
 use crate::usecase::extractor_pool::ExtractorPool;
@@ -83,6 +83,20 @@ impl FileEmbedder {
         Ok((embedding, speech.quality))
     }
 
+    /// As [`Tape::over_telephone`](crate::usecase::tape::Tape::over_telephone) of an enrollment.
+    fn rendition(&self, pcm: &Pcm) -> Result<Embedded, EmbedError> {
+        let Speech { quality, tape, .. } = self.hear(pcm, self.vad)?;
+        let frames = tape.over_telephone(self.extractor.front_end(), &quality).map_err(in_words)?;
+        let frames = frames.ok_or_else(|| in_words("nothing to send over a telephone"))?;
+        let embedding = self.extractor.embedding(&frames).map_err(in_words)?;
+        Ok(Embedded {
+            embedding,
+            bandwidth: Bandwidth::Narrow,
+            net_speech_ms: quality.net_speech_ms,
+            snr_db: None,
+        })
+    }
+
     fn hear(&self, pcm: &Pcm, vad: Vad) -> Result<Speech, EmbedError> {
         hear_pcm(self.extractor.front_end(), pcm, QualityLimits::default(), vad).map_err(in_words)
     }
@@ -90,6 +104,10 @@ impl FileEmbedder {
 
 fn in_words(error: impl std::fmt::Display) -> EmbedError {
     EmbedError(error.to_string())
+}
+
+fn pcm_of(samples: &Samples) -> Pcm {
+    Pcm { sample_rate_hz: samples.rate_hz, samples: samples.mono.clone() }
 }
 
 impl Embed for FileEmbedder {
@@ -102,9 +120,12 @@ impl Embed for FileEmbedder {
         Ok(Samples { rate_hz: RATE_16K_HZ, mono })
     }
 
+    fn over_telephone(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
+        self.rendition(&pcm_of(samples))
+    }
+
     fn embed(&self, samples: &Samples) -> Result<Embedded, EmbedError> {
-        let pcm = Pcm { sample_rate_hz: samples.rate_hz, samples: samples.mono.clone() };
-        let (embedding, quality) = self.pcm(&pcm)?;
+        let (embedding, quality) = self.pcm(&pcm_of(samples))?;
         Ok(Embedded {
             embedding,
             bandwidth: quality.bandwidth,

@@ -7,12 +7,13 @@ use crate::audio::{
 use crate::domain::{AudioFormat, Quality};
 use crate::features::{FeatureError, Frontend, FrontendStream};
 use crate::usecase::parts::{ExtractError, ExtractStream};
+use crate::usecase::tape::Tape;
 
 /// Speech that is kept of one recording, in frames of 10 ms: one minute. More adds nothing to an
 /// embedding and costs memory and time.
 pub const MAX_SPEECH_FRAMES: usize = 6_000;
 /// The front end takes samples in the range of 16-bit integers.
-const FULL_SCALE: f32 = 32_768.0;
+pub(super) const FULL_SCALE: f32 = 32_768.0;
 
 /// Why audio did not become frames.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,8 @@ pub struct Speech {
     pub frames: Vec<f32>,
     /// Quality of the recording.
     pub quality: Quality,
+    /// Its audio, for an enrollment.
+    pub tape: Tape,
 }
 
 /// Hears a whole recording.
@@ -85,13 +88,17 @@ pub fn hear_pcm(
     for (row, _) in kept {
         frames.extend_from_slice(row);
     }
-    Ok(Speech { frames, quality: heard.quality })
+    let mut tape = Tape::default();
+    tape.record(heard.audio.samples(), &heard.speech);
+    Ok(Speech { frames, quality: heard.quality, tape })
 }
 
 /// What becomes of the speech frames of a live recording.
 pub enum Keep {
     /// They are kept.
     Frames,
+    /// They are kept, and the audio for an enrollment with them.
+    FramesAndAudio(Tape),
     /// They go to an extractor as they come and are forgotten.
     Stream(Box<dyn ExtractStream>),
 }
@@ -161,6 +168,9 @@ impl Capture {
     }
 
     fn take_piece(&mut self) -> Result<(), HearError> {
+        if let Keep::FramesAndAudio(tape) = &mut self.keep {
+            tape.record(&self.piece.samples, &self.piece.speech);
+        }
         self.samples.clear();
         let scaled = self.piece.samples.iter().map(|s| s * FULL_SCALE);
         self.samples.extend(scaled);
@@ -191,7 +201,7 @@ impl Capture {
     /// Moves speech so far out to the end of `rows`; room for as much again is free then. Nothing where it
     /// goes to a stream.
     pub fn drain(&mut self, rows: &mut Vec<f32>) {
-        if matches!(self.keep, Keep::Frames) {
+        if !matches!(self.keep, Keep::Stream(_)) {
             rows.append(&mut self.speech);
             self.heard = 0;
         }
@@ -200,8 +210,16 @@ impl Capture {
     /// The extractor's side of the recording, where speech goes to one.
     pub fn stream(&mut self) -> Option<&mut dyn ExtractStream> {
         match &mut self.keep {
-            Keep::Frames => None,
+            Keep::Frames | Keep::FramesAndAudio(_) => None,
             Keep::Stream(stream) => Some(stream.as_mut()),
+        }
+    }
+
+    /// The audio so far, where it is kept.
+    pub fn tape(&self) -> Option<&Tape> {
+        match &self.keep {
+            Keep::FramesAndAudio(tape) => Some(tape),
+            Keep::Frames | Keep::Stream(_) => None,
         }
     }
 

@@ -79,7 +79,7 @@ impl Inner {
         let (now, model) = (self.now(), voice.clone());
         let least = self.parts.policy.verification.min_net_speech_ms;
         let search = self
-            .hear(&voice, audio, least, move |Speech { frames, quality }| {
+            .hear(&voice, audio, least, move |Speech { frames, quality, .. }| {
                 if quality.net_speech_ms < least {
                     return Ok(Search::nobody(quality));
                 }

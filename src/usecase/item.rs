@@ -12,10 +12,14 @@ pub enum Channel {
     /// A simulated telephone line drawn from many, see
     /// [`phone::drawn_line`](crate::usecase::evaluate::phone::drawn_line).
     Line,
+    /// What enrollment makes of a wide-band piece beside it: see [`Embed::over_telephone`].
+    ///
+    /// [`Embed::over_telephone`]: crate::usecase::embed_file::Embed::over_telephone
+    Rendition,
 }
 
 impl Channel {
-    const ALL: [Self; 3] = [Self::AsIs, Self::Phone, Self::Line];
+    const ALL: [Self; 4] = [Self::AsIs, Self::Phone, Self::Line, Self::Rendition];
 
     /// As in the names of items.
     pub fn name(self) -> &'static str {
@@ -23,6 +27,7 @@ impl Channel {
             Self::AsIs => "as_is",
             Self::Phone => "phone",
             Self::Line => "line",
+            Self::Rendition => "rendition",
         }
     }
 }
@@ -60,6 +65,11 @@ impl Item {
     /// The same piece under a channel.
     pub fn under(&self, channel: Channel) -> Self {
         Self { channel, ..self.clone() }
+    }
+
+    /// The piece whose embedding stands beside this one's in a template; none of a simulated call.
+    pub fn rendition(&self) -> Option<Self> {
+        (self.channel == Channel::AsIs).then(|| self.under(Channel::Rendition))
     }
 
     /// All its files.
@@ -159,6 +169,7 @@ mod tests {
             "a.wav#phone:0+8000",
             "a.wav#as_is:500+all",
             "a.wav&b.wav#line:0+all@3000",
+            "a.wav#rendition:0+8000",
             "a%20%26b%23%2C%25.wav#as_is:0+all",
         ] {
             let item: Item = text.parse().unwrap();

@@ -54,6 +54,7 @@ pub mod sessions;
 mod sources;
 pub mod speech_set;
 mod subjects;
+pub mod tape;
 #[cfg(test)]
 mod tests;
 mod verify;

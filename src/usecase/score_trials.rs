@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
-use crate::domain::{Llr, RawScore};
+use crate::domain::{Bandwidth, Llr, RawScore};
 use crate::scoring::{Conditions, Prepared, Scorer};
-use crate::usecase::embed_file::{Embed, EmbedError, Embedded, Embeddings, Item, embed_items};
+use crate::usecase::embed_file::{
+    Embed, EmbedError, Embeddings, Item, embed_items, enrolled, renditions,
+};
 
 /// Most trials in one list.
 pub const MAX_TRIALS: usize = 20_000_000;
@@ -108,30 +110,74 @@ pub fn score_all(
     root: &Path,
     seed: u64,
 ) -> Result<Vec<Result<ScoredLine, String>>, EmbedError> {
-    let sides: BTreeSet<&str> =
-        trials.iter().flat_map(|t| [t.enroll.as_str(), t.test.as_str()]).collect();
-    let items: BTreeSet<Item> = sides.iter().flat_map(|s| s.split(',').map(item)).collect();
-    let embeddings = embed_items(embed, root, items, seed)?;
-    let prepared: BTreeMap<&str, Result<Prepared, String>> =
-        sides.into_iter().map(|side| (side, prepare(scorer, side, &embeddings))).collect();
-    let side = |name: &str| match prepared.get(name) {
-        Some(Ok(side)) => Ok(side),
-        Some(Err(cause)) => Err(cause.clone()),
-        None => Err(format!("{name}: not prepared")),
+    let items = |sides: &BTreeSet<&str>| -> BTreeSet<Item> {
+        sides.iter().flat_map(|s| s.split(',').map(item)).collect()
     };
+    let enrolled_sides: BTreeSet<&str> = trials.iter().map(|t| t.enroll.as_str()).collect();
+    let tested_sides: BTreeSet<&str> = trials.iter().map(|t| t.test.as_str()).collect();
+    let enrolled_items = items(&enrolled_sides);
+    let all = enrolled_items.union(&items(&tested_sides)).cloned().collect::<BTreeSet<_>>();
+    let mut embeddings = embed_items(embed, root, all, seed)?;
+    // They play a part against calls only.
+    let calls = tested_sides.iter().any(|side| has_call(side, &embeddings));
+    if calls && matches!(scorer, Scorer::Full(_)) {
+        let renditions = renditions(&embeddings, &enrolled_items);
+        embeddings.extend(embed_items(embed, root, renditions, seed)?);
+    }
+    let prepare_all = |sides: BTreeSet<&str>, role| -> Sides {
+        let prepared = |side: &str| (side.to_owned(), prepare(scorer, side, role, &embeddings));
+        sides.into_iter().map(prepared).collect()
+    };
+    let templates = prepare_all(enrolled_sides, Role::Enrolled);
+    let tests = prepare_all(tested_sides, Role::Tested);
     let scored = trials.iter().map(|trial| {
-        let (a, b) = (side(&trial.enroll)?, side(&trial.test)?);
+        let (a, b) = (prepared(&templates, &trial.enroll)?, prepared(&tests, &trial.test)?);
         let (raw, llr) = scorer.score(a, b).ok_or("the sides do not fit together")?;
         Ok(ScoredLine { raw, llr, conditions: Scorer::conditions(a, b) })
     });
     Ok(scored.collect())
 }
 
-fn prepare(scorer: &Scorer, side: &str, embeddings: &Embeddings) -> Result<Prepared, String> {
+/// Whether a piece of a side came over a telephone.
+fn has_call(side: &str, embeddings: &Embeddings) -> bool {
+    side.split(',').any(|name| {
+        let found = embeddings.get(&item(name)).and_then(|e| e.as_ref().ok());
+        found.is_some_and(|e| e.bandwidth == Bandwidth::Narrow)
+    })
+}
+
+/// Which side of a trial.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// With telephone renditions.
+    Enrolled,
+    /// Without.
+    Tested,
+}
+
+/// Sides of one role by their text.
+type Sides = BTreeMap<String, Result<Prepared, String>>;
+
+fn prepared<'a>(sides: &'a Sides, name: &str) -> Result<&'a Prepared, String> {
+    match sides.get(name) {
+        Some(Ok(side)) => Ok(side),
+        Some(Err(cause)) => Err(cause.clone()),
+        None => Err(format!("{name}: not prepared")),
+    }
+}
+
+fn prepare(
+    scorer: &Scorer,
+    side: &str,
+    role: Role,
+    embeddings: &Embeddings,
+) -> Result<Prepared, String> {
     let mut views = Vec::new();
     for name in side.split(',') {
-        match embeddings.get(&item(name)) {
-            Some(Ok(embedded)) => views.push(Embedded::view(embedded)),
+        let item = item(name);
+        match embeddings.get(&item) {
+            Some(Ok(own)) if role == Role::Tested => views.push(own.view()),
+            Some(Ok(own)) => views.push(enrolled(embeddings, &item).unwrap_or(own.view())),
             Some(Err(cause)) => return Err(format!("{name}: {cause}")),
             None => return Err(format!("{name}: not embedded")),
         }
@@ -208,6 +254,32 @@ mod tests {
         assert_eq!((outcome.rows, outcome.failed, errors.as_str()), (3, 0, ""));
         assert_eq!(embed.decoded.load(Ordering::Relaxed), 4);
         assert_eq!(embed.embedded.load(Ordering::Relaxed), 4);
+    }
+
+    #[test]
+    fn a_template_is_heard_over_the_telephone_for_calls_only() {
+        let count = |list| score(list).3.embedded.load(Ordering::Relaxed);
+        assert_eq!(count("11.wav,12.wav 13.wav\n"), 3);
+        // Both enrolled ones once more.
+        assert_eq!(count("11.wav,12.wav 13.wav#phone:0+all\n"), 5);
+        assert_eq!(count("11.wav#phone:0+all 13.wav#phone:0+all\n"), 2);
+        let raw =
+            |list| score(list).0.lines().nth(1).unwrap().split('\t').nth(2).unwrap().to_owned();
+        assert_eq!(raw("11.wav 13.wav"), raw("13.wav 11.wav"));
+        // Only what is enrolled has a rendition.
+        assert_ne!(raw("11.wav 13.wav#phone:0+all"), raw("13.wav#phone:0+all 11.wav"));
+        let embed = ByName::default();
+        let full = Scorer::Full(Box::new(back_end(true)));
+        let trials = parse("11.wav 13.wav#phone:0+all").unwrap();
+        let scored = score_all(&embed, &full, &trials, Path::new("."), 1).unwrap();
+        let samples = embed.decode(Path::new("11.wav")).unwrap();
+        let (own, call) = (embed.embed(&samples).unwrap(), embed.over_telephone(&samples).unwrap());
+        let probe: Item = "13.wav#phone:0+all".parse().unwrap();
+        let probes = embed_items(&embed, Path::new("."), [probe.clone()], 1).unwrap();
+        let probe = probes[&probe].as_ref().ok().unwrap();
+        let template = full.prepare(&[own.enrolled(Some(&call))]).unwrap();
+        let (expected, _) = full.score(&template, &full.prepare(&[probe.view()]).unwrap()).unwrap();
+        assert_eq!(scored[0].as_ref().unwrap().raw, expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::domain::{Bandwidth, Llr, Quality, RawScore};
 use crate::scoring::{ScoringError, Side, UtteranceView};
-use crate::store::{EnrolledUtterance, Voiceprint};
+use crate::store::{Embedding, EnrolledUtterance, Voiceprint};
 use crate::usecase::UseCaseError;
 use crate::usecase::parts::VoiceParts;
 
@@ -38,6 +38,7 @@ impl Probe {
             embedding: &self.embedding,
             bandwidth: self.bandwidth,
             net_speech_ms: self.net_speech_ms,
+            telephone: None,
         }
     }
 }
@@ -47,6 +48,7 @@ fn view(utterance: &EnrolledUtterance) -> UtteranceView<'_> {
         embedding: utterance.embedding.values(),
         bandwidth: utterance.bandwidth,
         net_speech_ms: utterance.net_speech_ms,
+        telephone: utterance.telephone.as_ref().map(Embedding::values),
     }
 }
 
@@ -60,6 +62,15 @@ impl VoiceParts {
     /// One side from one recording.
     pub(super) fn probe_side(&self, probe: &Probe) -> Result<Side, ScoringError> {
         self.back_end.side(&[probe.view()])
+    }
+
+    /// One side from several recordings.
+    pub(super) fn probes_side<'a>(
+        &self,
+        probes: impl Iterator<Item = &'a Probe>,
+    ) -> Result<Side, ScoringError> {
+        let views: Vec<_> = probes.map(Probe::view).collect();
+        self.back_end.side(&views)
     }
 
     /// One side from a voiceprint.

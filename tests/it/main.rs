@@ -32,3 +32,4 @@ mod stop;
 mod subjects;
 mod texts;
 mod tls;
+mod train;

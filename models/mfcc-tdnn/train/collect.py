@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Gathers training speech into one file of samples and one list.
 
-usage: collect.py OUT --speech DIR [--voices DIR] [--extra DIR]
+usage: collect.py OUT --speech DIR [--voices DIR] [--extra DIR] [--corpora NAME ...]
 
 DIR of --speech holds recordings with manifest.tsv (corpus, speaker, file, age, gender, session); only the
-open corpora are taken, and of Common Voice nobody who is held back. --voices is what fixtures/voices.sh
+open corpora are taken (or those named), and of Common Voice nobody who is held back. --voices is what fixtures/voices.sh
 fetches. --extra holds checkouts of public repositories of speech (CARD.md names them), each in a folder
 owner_name. Writes OUT/audio.i16 (16 kHz, mono) and OUT/list.tsv: corpus, speaker (empty if unknown),
 file, first sample, samples, age, gender.
@@ -63,9 +63,9 @@ def load(row):
     return to_i16(samples)
 
 
-def from_manifest(root):
+def from_manifest(root, corpora):
     with open(os.path.join(root, "manifest.tsv"), newline="") as f:
-        rows = [r for r in csv.DictReader(f, delimiter="\t") if r["corpus"] in OPEN]
+        rows = [r for r in csv.DictReader(f, delimiter="\t") if r["corpus"] in corpora]
     for row in rows:
         if row["corpus"] == "commonvoice" and held_back(row["speaker"]):
             continue
@@ -136,7 +136,7 @@ def extras(root, known):
 
 def rows_of(args):
     known = clip_speakers(args.speech)
-    single = list(from_manifest(args.speech))
+    single = list(from_manifest(args.speech, set(args.corpora)))
     if args.extra:
         stems = {os.path.splitext(os.path.basename(p))[0] for _, _, p, _, _ in single}
         for corpus, speaker, path, age, gender in extras(args.extra, known):
@@ -179,6 +179,7 @@ def main():
     parser.add_argument("--speech", required=True)
     parser.add_argument("--voices")
     parser.add_argument("--extra")
+    parser.add_argument("--corpora", nargs="+", default=sorted(OPEN))
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     taken = defaultdict(float)

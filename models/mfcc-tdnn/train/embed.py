@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Embeddings of the training speech by the product's own `vouch embed`: as it is, or after drawn journeys.
 
-usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--speed F]
+usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--aged] [--speed F]
 
 DIR is what collect.py made. Journey 0 is the speech as it is (the teacher's targets are those of campplus), every
 other number is the seed of a degraded version of each recording (augment.py). --several takes only people
-with two recordings or more. Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
+with two recordings or more, --aged recordings of people whose age is known. Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
 narrow (telephone band was measured), snr_db. Blocks done are kept in DIR/parts, so that it can be interrupted.
 """
 import argparse
@@ -57,7 +57,9 @@ class Journeys:
             speech = augment.degraded(speech, rng, *self.sounds, others)
         return speech
 
-    def chosen(self, most):
+    def chosen(self, most, aged):
+        if aged:
+            return [index for index, row in enumerate(self.rows) if row["age"]]
         if not most:
             return list(range(len(self.rows)))
         people = collections.defaultdict(list)
@@ -97,13 +99,14 @@ def main():
     parser.add_argument("--noise")
     parser.add_argument("--longest", type=float, default=20.0)
     parser.add_argument("--several", type=int, default=0)
+    parser.add_argument("--aged", action="store_true")
     parser.add_argument("--speed", type=float, default=1.0)
     args = parser.parse_args()
     journeys = Journeys(args.folder, args.noise, args.longest, args.speed)
     suffix = "" if args.speed == 1.0 else f"-{round(100 * args.speed)}"
     parts = os.path.join(args.folder, "parts")
     os.makedirs(parts, exist_ok=True)
-    rows = journeys.chosen(args.several)
+    rows = journeys.chosen(args.several, args.aged)
     for journey in args.journeys:
         done = []
         for start in range(0, len(rows), AT_ONCE):

@@ -21,6 +21,14 @@ LEAST_VARIANCE = 1e-5
 MOST_LOGIT = 6.0
 
 
+def unfold(norm, y, bias):
+    """Makes a norm that adds `bias` to values distributed like `y`."""
+    norm.running_mean.copy_(y.mean(0))
+    norm.running_var.copy_(y.var(0))
+    norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+    norm.bias.copy_(norm.running_mean + bias)
+
+
 class Normed(nn.Module):
     """Linear, then batch norm; the linear's bias is the norm's."""
 
@@ -36,6 +44,13 @@ class Normed(nn.Module):
         gain = self.norm.weight / torch.sqrt(self.norm.running_var + self.norm.eps)
         return self.linear.weight * gain[:, None], self.norm.bias - self.norm.running_mean * gain
 
+    def unfold(self, x, weight, bias):
+        """Takes folded weights; the norm's statistics are those of `x`. Returns what comes of `x`."""
+        self.linear.weight.copy_(weight)
+        y = self.linear(x)
+        unfold(self.norm, y.flatten(0, -2), bias)
+        return y + bias
+
 
 class Block(nn.Module):
     def __init__(self, dilation):
@@ -45,12 +60,19 @@ class Block(nn.Module):
         self.context = Normed(3 * NARROW, NARROW)
         self.expand = Normed(NARROW, WIDTH)
 
+    def taps(self, a):
+        d, frames = self.dilation, a.shape[1]
+        padded = F.pad(a, (0, 0, 2 * d, 0))
+        return torch.cat([padded[:, i * d : i * d + frames] for i in range(3)], -1)
+
     def forward(self, x):
         a = F.relu(self.reduce(x))
-        d, frames = self.dilation, x.shape[1]
-        padded = F.pad(a, (0, 0, 2 * d, 0))
-        taps = [padded[:, i * d : i * d + frames] for i in range(3)]
-        return F.relu(x + self.expand(F.relu(self.context(torch.cat(taps, -1)))))
+        return F.relu(x + self.expand(F.relu(self.context(self.taps(a)))))
+
+    def unfold(self, x, reduce, context, expand):
+        a = F.relu(self.reduce.unfold(x, *reduce))
+        b = F.relu(self.context.unfold(self.taps(a), *context))
+        return F.relu(x + self.expand.unfold(b, *expand))
 
 
 class Tdnn(nn.Module):
@@ -85,15 +107,37 @@ class Tdnn(nn.Module):
             x = block(x)
         return F.relu(self.final(x))
 
-    def forward(self, x):
-        h = self.frames(x)
+    def statistics(self, h):
+        """Weighted mean and deviation of the frames' values, B x 2 FINAL."""
         logits = self.heads(F.relu(self.hidden(h))).float()
         w = torch.exp(MOST_LOGIT * torch.tanh(logits / MOST_LOGIT))
         w = (w / w.sum(1, keepdim=True)).repeat_interleave(FINAL // HEADS, -1)
         h = h.float()
         mean = (w * h).sum(1)
         deviation = torch.sqrt(((w * h * h).sum(1) - mean**2).clamp(min=LEAST_VARIANCE))
-        return self.embedding(self.pooled(torch.cat([mean, deviation], -1)))
+        return torch.cat([mean, deviation], -1)
+
+    def forward(self, x):
+        return self.embedding(self.pooled(self.statistics(self.frames(x))))
+
+    @torch.no_grad()
+    def unfold(self, tensors, x):
+        """The opposite of `folded`: training goes on from exported weights. `x` is a batch of input."""
+        t = {name: tensor.float() for name, tensor in tensors.items()}
+        of = lambda name: (t[f"{name}.weight"], t[f"{name}.bias"])
+        self.mu.copy_(t["mu"])
+        self.scale.copy_(t["scale"])
+        x = F.pad(self.normalized(x), (0, 0, KERNEL - STRIDE, 0))
+        x = F.relu(self.layer0.unfold(x.unfold(1, KERNEL, STRIDE).transpose(-1, -2).flatten(-2), *of("layer0")))
+        for i, block in enumerate(self.blocks):
+            x = block.unfold(x, *(of(f"block{i}.{name}") for name in ("reduce", "context", "expand")))
+        h = F.relu(self.final.unfold(x, *of("final")))
+        self.hidden.unfold(h, *of("attention.hidden"))
+        self.heads.weight.copy_(t["attention.heads.weight"])
+        self.heads.bias.copy_(t["attention.heads.bias"])
+        self.embedding.weight.copy_(t["embedding.weight"])
+        self.embedding.bias.copy_(t["embedding.bias"])
+        unfold(self.pooled, self.statistics(h), 0.0)
 
     def folded(self):
         """The tensors that inference reads, by name; weights are outputs x inputs."""

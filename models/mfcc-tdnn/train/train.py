@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Trains `mfcc-tdnn` by channel-robust distillation.
 
-usage: train.py DIR OUT [--steps N] [--seed S]
+usage: train.py DIR OUT [--steps N] [--seed S] [--start WEIGHTS [--rate R]]
 
 The student hears degraded speech (DIR/pass-*.f16, made by passes.py; passes that appear later are taken in) and
 must say what the teacher (DIR/embed-campplus-0*.npz, made by embed.py) says of the clean recording: the direction of the teacher's
 embedding after centring and within-speaker whitening (cosine loss), its similarities to all other recordings
 (Kullback-Leibler divergence; Park et al., Relational Knowledge Distillation, CVPR 2019), and who speaks
 (additive angular margin; Deng et al., CVPR 2019), where that is known. Writes OUT/checkpoint.pt every
-few hundred steps and goes on from there, OUT/log.tsv, and OUT/student.pt (averaged weights) at the end.
+few hundred steps and goes on from there, OUT/log.tsv, and OUT/student.pt (averaged weights) at the end. --start begins
+with exported weights instead of drawn ones.
 """
 import argparse
 import csv
@@ -20,6 +21,7 @@ import time
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -223,10 +225,10 @@ def validate(network, recordings, passes):
     return [eer((unit[a] @ unit[b].T)[upper], same) for a, b in ((0, 0), (1, 1), (0, 1))]
 
 
-def rate(step, steps):
+def rate(step, steps, peak):
     if step < WARM_UP:
-        return PEAK_RATE * (step + 1) / WARM_UP
-    return PEAK_RATE * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / max(1, steps - WARM_UP))))
+        return peak * (step + 1) / WARM_UP
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - WARM_UP) / max(1, steps - WARM_UP))))
 
 
 def main():
@@ -236,6 +238,8 @@ def main():
     parser.add_argument("--steps", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", help="weights of export.py to begin with")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -247,11 +251,14 @@ def main():
     sample = np.asarray(clean[:: max(1, len(clean) // 200_000)], np.float32)
     network.mu.copy_(torch.from_numpy(sample.mean(0)))
     network.scale.copy_(torch.from_numpy(1 / sample.std(0)))
+    if args.start:
+        x, _, _ = batch_of(recordings, passes, np.random.default_rng([args.seed, 2**32]))
+        network.unfold(load_file(args.start), x)
     average = torch.optim.swa_utils.AveragedModel(network, avg_fn=lambda a, b, _: AVERAGE * a + (1 - AVERAGE) * b, use_buffers=False)
     groups = [{"params": [p for p in network.parameters() if p.dim() > 1], "weight_decay": DECAY},
               {"params": [p for p in network.parameters() if p.dim() < 2], "weight_decay": 0.0},
               {"params": judge.parameters(), "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.98))
     checkpoint, step = os.path.join(args.out, "checkpoint.pt"), 0
     if os.path.exists(checkpoint):
         saved = torch.load(checkpoint)
@@ -269,7 +276,7 @@ def main():
         person = recordings.speaker[index]
         person = torch.from_numpy(np.where(person >= 0, person + speed * rows, -1))
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, args.steps)
+            group["lr"] = rate(step, args.steps, args.rate)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             student = network(x)
         loss, parts = judge(student.float(), target, person)

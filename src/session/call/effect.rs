@@ -39,12 +39,18 @@ pub enum Effect {
     EndAudio,
     /// Compare all speech since the person last changed with the claim; answer with `Event::Compared`.
     CompareVoice,
-    /// Compare the newest window of speech with what was heard before it, answer with `Event::Window`.
+    /// Compare the newest window of speech with the first speech of the person and the windows that were kept, and
+    /// with the window before it; answer with `Event::Window`.
     CompareWindow {
         /// Net speech at which the window begins, in milliseconds.
         from_ms: u32,
         /// Net speech at which it ends.
         until_ms: u32,
+    },
+    /// The window just compared is the present person's: keep it to hold later ones against.
+    KeepWindow {
+        /// Net speech at which it begins, in milliseconds.
+        from_ms: u32,
     },
     /// Search all speech among the candidates; answer with `Event::Searched`.
     SearchCandidates,

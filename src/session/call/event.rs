@@ -67,6 +67,8 @@ pub enum Event {
         modality: Modality,
         /// The same person against another; `None` when it could not be made.
         llr: Option<Llr>,
+        /// The same for this window and the one before it; `None` where that is not known.
+        like_last: Option<Llr>,
         /// Amount of the modality at which the window begins.
         from: u32,
     },

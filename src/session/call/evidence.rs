@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use crate::domain::{ArtifactRef, DurationMs, Llr, Modality, PadOutcome, Timestamp};
 use crate::policy::session::ModalityEvidence;
 use crate::session::call::limits::CallRules;
+use crate::session::call::watch::{Watch, Window, WindowOutcome};
 
 /// One comparison.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -45,30 +46,6 @@ struct Entry {
     before_change: bool,
 }
 
-/// Windows of one modality held against what was captured before them.
-#[derive(Debug, Clone, Default)]
-struct Watch {
-    low: u32,
-    /// Where the first of the low windows began, in the modality's amount.
-    low_from: u32,
-    /// A window was found to be the same person's.
-    fit: bool,
-}
-
-/// What a window came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowOutcome {
-    /// The same person.
-    Same,
-    /// Perhaps somebody else.
-    Doubtful,
-    /// Somebody else, from this much of the modality on.
-    Changed {
-        /// Amount at which the first window of the other person began.
-        from: u32,
-    },
-}
-
 /// The store.
 #[derive(Debug, Clone, Default)]
 pub struct EvidenceStore {
@@ -95,7 +72,7 @@ impl EvidenceStore {
     /// What was compared with may not be used any more: what came of it goes, and so do doubts about it. Whether
     /// there was any. An attack that was found stays: it was found without it.
     pub fn withdraw(&mut self, modality: Modality) -> bool {
-        let mut any = self.watches.remove(&modality).is_some_and(|watch| watch.low > 0);
+        let mut any = self.watches.remove(&modality).is_some_and(|watch| watch.doubts());
         self.dispel();
         match self.entries.get_mut(&modality) {
             Some(entry) if entry.measured.pad == PadOutcome::Attack => {
@@ -109,45 +86,32 @@ impl EvidenceStore {
 
     /// Without a window in doubt there is no doubt.
     fn dispel(&mut self) {
-        if self.watches.values().all(|watch| watch.low == 0) {
+        if self.watches.values().all(|watch| !watch.doubts()) {
             self.doubted_at = None;
         }
     }
 
-    /// A window of a modality was compared with what was captured before it. A comparison that is not a
-    /// number says nothing. While windows are in doubt all evidence counts as from before a change, so that
-    /// nothing is accepted on it meanwhile.
+    /// A window of a modality was compared with what was captured before it. While windows are in doubt all
+    /// evidence counts as from before a change, so that nothing is accepted on it meanwhile.
     pub fn window(
         &mut self,
         modality: Modality,
-        llr: Llr,
-        from: u32,
+        window: Window,
         rules: &CallRules,
         now: Timestamp,
     ) -> WindowOutcome {
-        let watch = self.watches.entry(modality).or_default();
-        if llr.0.is_nan() {
-            return if watch.low > 0 { WindowOutcome::Doubtful } else { WindowOutcome::Same };
+        let outcome =
+            self.watches.entry(modality).or_default().take(window, rules.change(modality));
+        match outcome {
+            WindowOutcome::Same => self.dispel(),
+            _ => self.doubted_at = self.doubted_at.or(Some(now)),
         }
-        if llr >= rules.change_llr {
-            *watch = Watch { fit: true, ..Watch::default() };
-            self.dispel();
-            return WindowOutcome::Same;
-        }
-        if watch.low == 0 {
-            watch.low_from = from;
-        }
-        watch.low = watch.low.saturating_add(1);
-        self.doubted_at = self.doubted_at.or(Some(now));
-        if watch.low < rules.change_windows {
-            return WindowOutcome::Doubtful;
-        }
-        WindowOutcome::Changed { from: watch.low_from }
+        outcome
     }
 
     /// Whether a window of this modality was found to be the same person's, and none in doubt since.
     pub fn fits(&self, modality: Modality) -> bool {
-        self.watches.get(&modality).is_some_and(|watch| watch.fit && watch.low == 0)
+        self.watches.get(&modality).is_some_and(Watch::fits)
     }
 
     /// Somebody else is there: what was measured stays, as what came before.
@@ -240,6 +204,10 @@ pub(super) mod tests {
         Timestamp::from_unix_ms(ms)
     }
 
+    fn compared(llr: f64, from: u32) -> Window {
+        Window { llr: Llr(llr), like_last: None, from }
+    }
+
     fn rules() -> CallRules {
         CallRules::new(IntentId::parse("session").expect("a name"))
     }
@@ -263,7 +231,7 @@ pub(super) mod tests {
         let mut store = EvidenceStore::default();
         store.put(Modality::Voice, measured(4.0, 5_000), at(10));
         store.put(Modality::Touch, measured(2.0, 12), at(10));
-        store.window(Modality::Touch, Llr(-5.0), 12, &rules(), at(20));
+        store.window(Modality::Touch, compared(-5.0, 12), &rules(), at(20));
         assert!(store.changed_ms_ago(at(20)).is_some());
         assert!(store.withdraw(Modality::Touch));
         assert!(!store.withdraw(Modality::Touch));
@@ -297,20 +265,21 @@ pub(super) mod tests {
             (-1.1, 18_000, Changed { from: 12_000 }),
         ];
         for (llr, from, outcome) in steps {
-            let got = store.window(Modality::Voice, Llr(llr), from, &rules(), at(i64::from(from)));
+            let window = compared(llr, from);
+            let got = store.window(Modality::Touch, window, &rules(), at(i64::from(from)));
             assert_eq!(got, outcome, "{llr} at {from}");
         }
-        assert!(!store.fits(Modality::Voice));
+        assert!(!store.fits(Modality::Touch));
     }
 
     #[test]
     fn doubt_counts_as_a_change_until_it_is_dispelled() {
         let mut store = EvidenceStore::default();
         store.put(Modality::Voice, measured(6.0, 6_000), at(6_000));
-        store.window(Modality::Voice, Llr(-5.0), 6_000, &rules(), at(9_000));
+        store.window(Modality::Voice, compared(-5.0, 6_000), &rules(), at(9_000));
         assert_eq!(store.changed_ms_ago(at(10_000)), Some(1_000));
         assert!(store.standing(at(10_000))[0].before_change);
-        store.window(Modality::Voice, Llr(5.0), 9_000, &rules(), at(12_000));
+        store.window(Modality::Voice, compared(5.0, 9_000), &rules(), at(12_000));
         assert_eq!(store.changed_ms_ago(at(12_000)), None);
         assert!(!store.standing(at(12_000))[0].before_change);
         assert_eq!(store.changes(), 0);

@@ -1,6 +1,7 @@
 //! Limits of a session, and what counts as news.
 
-use crate::domain::{DurationMs, IntentId, Llr};
+use crate::domain::{DurationMs, IntentId, Modality};
+use crate::session::call::watch::ChangeRule;
 
 /// One minute, in milliseconds.
 const MINUTE_MS: DurationMs = 60_000;
@@ -53,12 +54,10 @@ pub struct CallRules {
     pub session_intent: IntentId,
     /// Net speech of the first comparison, in milliseconds.
     pub min_net_speech_ms: u32,
-    /// LLR of a window against what was captured before it, under which it sounds or looks like somebody
-    /// else.
-    pub change_llr: Llr,
-    /// Windows in a row under it until another person is believed in. Two: in a long call a single one
-    /// would sooner or later be a false alarm.
-    pub change_windows: u32,
+    /// When windows of voice are somebody else's.
+    pub voice_change: ChangeRule,
+    /// When windows of behavior are.
+    pub behavior_change: ChangeRule,
     /// Points of risk that are news.
     pub risk_step: u8,
     /// Nats of fused evidence that are news.
@@ -76,12 +75,20 @@ impl CallRules {
         Self {
             session_intent,
             min_net_speech_ms: 3_000,
-            change_llr: Llr(-1.0),
-            change_windows: 2,
+            voice_change: ChangeRule::VOICE,
+            behavior_change: ChangeRule::BEHAVIOR,
             risk_step: 5,
             llr_step: 0.5,
             recheck_ms: 10_000,
             constant_time: false,
+        }
+    }
+
+    /// When windows of this modality are somebody else's.
+    pub fn change(&self, modality: Modality) -> &ChangeRule {
+        match modality {
+            Modality::Voice => &self.voice_change,
+            _ => &self.behavior_change,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::session::call::news::Told;
 use crate::session::call::output::{Assessment, Decided, Ended, Outgoing, Response, SessionEnd};
 use crate::session::call::sequence::{Inbound, Outbox};
 use crate::session::call::voice::VoiceTrack;
+use crate::session::call::watch::Window;
 use crate::session::call::words::{ClaimOrigin, Opening};
 
 /// The policy: what all that is known comes to.
@@ -186,7 +187,10 @@ impl CallSession {
                 self.news |= self.evidence.put(modality, measured, self.now);
             }
             Event::Withdrawn { modality } => self.news |= self.evidence.withdraw(modality),
-            Event::Window { modality, llr, from } => self.window(modality, llr, from, effects),
+            Event::Window { modality, llr, like_last, from } => {
+                let window = llr.map(|llr| Window { llr, like_last, from });
+                self.window(modality, window, effects);
+            }
             Event::Found { kind, finding } => {
                 let noted = self.around.find(kind, finding);
                 self.news |= noted == crate::session::call::context::Noted::News;

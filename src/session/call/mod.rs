@@ -27,6 +27,7 @@ mod settle;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod voice;
+pub mod watch;
 pub mod words;
 
 pub use attempt::Attempted;
@@ -37,4 +38,5 @@ pub use limits::{CallLimits, CallRules};
 pub use machine::{CallSession, Judge};
 pub use output::{Assessment, Decided, Ended, Outgoing, RefusalReason, Response, SessionEnd};
 pub use settle::can_wait;
+pub use watch::ChangeRule;
 pub use words::{AskId, ClaimOrigin, ContextEvent, Intent, Leg, Message, Opening};

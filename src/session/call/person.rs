@@ -1,10 +1,11 @@
 //! Whom a session is about: claims, comparisons, searches, and the notice of another person.
 
-use crate::domain::{AgeClass, Finding, FindingKind, Llr, Modality, Probability, SubjectId};
+use crate::domain::{AgeClass, Finding, FindingKind, Modality, Probability, SubjectId};
 use crate::policy::session::SubjectStanding;
 use crate::session::call::effect::Effect;
-use crate::session::call::evidence::{Measured, WindowOutcome};
+use crate::session::call::evidence::Measured;
 use crate::session::call::machine::{CallSession, Phase};
+use crate::session::call::watch::{Window, WindowOutcome};
 use crate::session::call::words::ClaimOrigin;
 
 impl CallSession {
@@ -100,21 +101,23 @@ impl CallSession {
     pub(super) fn window(
         &mut self,
         modality: Modality,
-        llr: Option<Llr>,
-        from: u32,
+        window: Option<Window>,
         effects: &mut Vec<Effect>,
     ) {
         if modality == Modality::Voice && !self.voice.windowed() {
             return;
         }
-        let Some(llr) = llr else { return };
+        let Some(window) = window else { return };
         let doubted = self.evidence.changed_ms_ago(self.now).is_some();
-        match self.evidence.window(modality, llr, from, &self.rules, self.now) {
+        match self.evidence.window(modality, window, &self.rules, self.now) {
             WindowOutcome::Changed { from } => self.person_changed(Some((modality, from)), effects),
             WindowOutcome::Doubtful => self.news = true,
             WindowOutcome::Same => {
                 self.news |= doubted;
                 if modality == Modality::Voice && self.evidence.fits(modality) {
+                    if !window.llr.0.is_nan() {
+                        effects.push(Effect::KeepWindow { from_ms: window.from });
+                    }
                     self.around.find(FindingKind::SecondVoice, Finding::Absent);
                 }
             }

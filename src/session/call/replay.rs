@@ -202,7 +202,8 @@ impl Player<'_> {
                 self.tell(Event::Evidence { modality, measured });
             }
             Action::Window { modality, llr, from } => {
-                self.tell(Event::Window { modality, llr: Some(llr), from });
+                let llr = Some(llr);
+                self.tell(Event::Window { modality, llr, like_last: None, from });
             }
             Action::Context(event) => self.send(Message::Context(event)),
             Action::Found { kind, finding } => self.tell(Event::Found { kind, finding }),
@@ -295,6 +296,7 @@ impl Player<'_> {
             Effect::CompareWindow { from_ms, .. } => Some(Event::Window {
                 modality: Modality::Voice,
                 llr: self.heard.window_llr,
+                like_last: None,
                 from: from_ms,
             }),
             Effect::SearchCandidates => {
@@ -317,7 +319,8 @@ impl Player<'_> {
                     Err(_) => Some(Event::NotRecorded { ask }),
                 }
             }
-            Effect::Keep(_) | Effect::Process | Effect::Restart { .. } | Effect::Finish => None,
+            Effect::Keep(_) | Effect::KeepWindow { .. } => None,
+            Effect::Process | Effect::Restart { .. } | Effect::Finish => None,
         }
     }
 

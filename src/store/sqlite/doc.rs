@@ -124,7 +124,8 @@ pub(super) struct UtteranceRef {
     pub origin: SampleOrigin,
 }
 
-/// Head of `utterance.sealed`, under the subject's key; the rotated embedding follows.
+/// Head of `utterance.sealed`, under the subject's key; the rotated embedding follows, and after it, where
+/// there is one, that of its telephone rendition, rotated alike.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct UtteranceDoc {
     pub captured_at: Timestamp,
@@ -136,6 +137,17 @@ pub(super) struct UtteranceDoc {
     pub consent: ConsentId,
     /// Of the rotation.
     pub generation: u32,
+    /// Whether the embedding of a telephone rendition follows; utterances from before there were any have
+    /// none.
+    #[serde(default)]
+    pub telephone: bool,
+}
+
+impl UtteranceDoc {
+    /// Embeddings that follow the head.
+    pub fn embeddings(&self) -> usize {
+        1 + usize::from(self.telephone)
+    }
 }
 
 /// `erasure.sealed`, under the tenant's key.
@@ -189,7 +201,7 @@ pub(super) fn open<T: DeserializeOwned>(
     serde_json::from_slice(&plain).map_err(|_| row.broken("the document cannot be read"))
 }
 
-/// Plain content of an utterance: length of the head (u32, little-endian), head, embedding (f32).
+/// Plain content of an utterance: length of the head (u32, little-endian), head, embeddings (f32).
 pub(super) fn pack_utterance(
     doc: &UtteranceDoc,
     rotated: &[f32],
@@ -208,15 +220,34 @@ pub(super) fn pack_utterance(
     Ok(plain)
 }
 
-/// Reads what [`pack_utterance`] made.
+/// Reads what [`pack_utterance`] made: the head, and as many embeddings of one length as it says.
 pub(super) fn unpack_utterance(plain: &[u8]) -> Option<(UtteranceDoc, Zeroizing<Vec<f32>>)> {
     let (length, rest) = plain.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let (head, values) = rest.split_at_checked(length)?;
-    let doc = serde_json::from_slice(head).ok()?;
+    let doc: UtteranceDoc = serde_json::from_slice(head).ok()?;
     let (chunks, tail) = values.as_chunks::<4>();
     let values = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes));
-    tail.is_empty().then(|| (doc, Zeroizing::new(values.collect())))
+    let whole = tail.is_empty() && chunks.len().is_multiple_of(doc.embeddings());
+    whole.then(|| (doc, Zeroizing::new(values.collect())))
+}
+
+/// Turns each embedding of an utterance; `None` where one is not of the rotation's length.
+pub(super) fn each_embedding(
+    doc: &UtteranceDoc,
+    values: &[f32],
+    turn: impl Fn(&[f32]) -> Option<Vec<f32>>,
+) -> Option<Zeroizing<Vec<f32>>> {
+    let mut turned = Zeroizing::new(Vec::with_capacity(values.len()));
+    for embedding in values.chunks(utterance_dim(doc, values).max(1)) {
+        turned.extend_from_slice(&Zeroizing::new(turn(embedding)?));
+    }
+    Some(turned)
+}
+
+/// Values of one embedding of an utterance.
+pub(super) fn utterance_dim(doc: &UtteranceDoc, values: &[f32]) -> usize {
+    values.len() / doc.embeddings()
 }
 
 /// A subject's row, opened.
@@ -231,6 +262,7 @@ pub(super) struct OpenSubject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::tests::fixture;
 
     #[test]
     fn a_tenant_from_before_the_age_class_has_it_off() {
@@ -238,6 +270,48 @@ mod tests {
             .replace("SEED", &format!("{:?}", [7; 32]));
         let doc: TenantDoc = serde_json::from_str(&old).unwrap();
         assert!(doc.age_class.is_none());
+    }
+
+    fn utterance(telephone: bool) -> UtteranceDoc {
+        let quality = fixture::quality();
+        UtteranceDoc {
+            captured_at: Timestamp::from_unix_ms(1),
+            extractor: ArtifactRef::new("m", 1),
+            bandwidth: Bandwidth::Wide,
+            net_speech_ms: 8_000,
+            quality,
+            authorization: fixture::authorization(),
+            consent: ConsentId::parse("c1").unwrap(),
+            generation: 1,
+            telephone,
+        }
+    }
+
+    #[test]
+    fn an_utterance_from_before_there_were_renditions_has_none() {
+        let mut old = serde_json::to_value(utterance(true)).unwrap();
+        old.as_object_mut().unwrap().remove("telephone").unwrap();
+        let head = serde_json::to_vec(&old).unwrap();
+        let mut plain = u32::try_from(head.len()).unwrap().to_le_bytes().to_vec();
+        plain.extend_from_slice(&head);
+        plain.extend([1f32, 2.0, 3.0].iter().flat_map(|x| x.to_le_bytes()));
+        let (doc, values) = unpack_utterance(&plain).unwrap();
+        assert!(!doc.telephone);
+        assert_eq!((utterance_dim(&doc, &values), values.as_slice()), (3, &[1f32, 2.0, 3.0][..]));
+    }
+
+    #[test]
+    fn a_rendition_follows_the_embedding_and_is_turned_alone() {
+        let values = [1f32, 2.0, 3.0, 4.0];
+        let plain = pack_utterance(&utterance(true), &values).unwrap();
+        let (doc, read) = unpack_utterance(&plain).unwrap();
+        assert_eq!((utterance_dim(&doc, &read), read.as_slice()), (2, &values[..]));
+        let swap = |e: &[f32]| <[f32; 2]>::try_from(e).ok().map(|[a, b]| vec![b, a]);
+        let turned = each_embedding(&doc, &read, swap).unwrap();
+        assert_eq!(turned.as_slice(), [2.0, 1.0, 4.0, 3.0]);
+        assert!(each_embedding(&utterance(false), &read, swap).is_none(), "another length");
+        // An odd number of values cannot be two embeddings.
+        assert!(unpack_utterance(&plain[..plain.len() - 4]).is_none());
     }
 
     proptest::proptest! {

@@ -2,7 +2,8 @@
 
 use super::batch::Batch;
 use super::doc::{
-    EnrollmentDoc, OpenSubject, UtteranceDoc, UtteranceRef, VoiceprintDoc, pack_utterance,
+    EnrollmentDoc, OpenSubject, UtteranceDoc, UtteranceRef, VoiceprintDoc, each_embedding,
+    pack_utterance,
 };
 use super::effects;
 use super::shared::Tenant;
@@ -11,7 +12,7 @@ use super::work::Work;
 use crate::domain::{
     Authorization, ConsentProof, EnrollmentId, Timestamp, UtteranceId, VoiceprintId,
 };
-use crate::store::{NewUtterance, SampleOrigin, StoreError};
+use crate::store::{Embedding, NewUtterance, SampleOrigin, StoreError};
 
 /// Most utterances of one enrollment.
 const MAX_UTTERANCES: usize = 64;
@@ -85,11 +86,15 @@ async fn insert(
     consent: &ConsentProof,
 ) -> Result<UtteranceRef, StoreError> {
     let values = utterance.embedding.values();
-    if values.is_empty() || values.iter().any(|v| !v.is_finite()) {
+    let rendition = utterance.telephone.as_ref().map(Embedding::values);
+    let all = zeroize::Zeroizing::new([values, rendition.unwrap_or_default()].concat());
+    if values.is_empty() || all.iter().any(|v| !v.is_finite()) {
         return Err(StoreError::Invalid("an embedding is empty or not finite"));
     }
+    if rendition.is_some_and(|r| r.len() != values.len()) {
+        return Err(StoreError::Invalid("a telephone rendition has another length"));
+    }
     let rotation = tenant.rotation(values.len())?;
-    let rotated = zeroize::Zeroizing::new(rotation.apply(values).unwrap_or_default());
     let doc = UtteranceDoc {
         captured_at: utterance.captured_at,
         extractor: utterance.extractor.clone(),
@@ -99,7 +104,9 @@ async fn insert(
         authorization: utterance.authorization,
         consent: consent.consent_id().clone(),
         generation: tenant.doc.generation,
+        telephone: rendition.is_some(),
     };
+    let rotated = each_embedding(&doc, &all, |e| rotation.apply(e)).unwrap_or_default();
     let plain = pack_utterance(&doc, &rotated)?;
     let id = utterance.id.as_str();
     let sealed = seal(batch, subject, id, 1, &plain);

@@ -7,7 +7,9 @@ use sqlx::SqliteConnection;
 
 use super::batch;
 use super::behavior_profiles;
-use super::doc::{self, OpenSubject, SubjectDoc, UtteranceRef, unpack_utterance};
+use super::doc::{
+    self, OpenSubject, SubjectDoc, UtteranceRef, each_embedding, unpack_utterance, utterance_dim,
+};
 use super::effects::open_subject;
 use super::enrollment::place;
 use super::errors;
@@ -220,12 +222,15 @@ fn open_utterance(
     if head.generation != tenant.doc.generation {
         return Err(row.broken("the utterance is of another rotation"));
     }
-    let rotation = tenant.rotation(rotated.len())?;
-    let embedding = rotation.invert(&rotated).ok_or_else(unreadable)?;
+    let dim = utterance_dim(&head, &rotated);
+    let rotation = tenant.rotation(dim)?;
+    let raw = each_embedding(&head, &rotated, |e| rotation.invert(e)).ok_or_else(unreadable)?;
+    let (embedding, rendition) = raw.split_at_checked(dim).ok_or_else(unreadable)?;
     Ok(EnrolledUtterance {
         id: crate::domain::UtteranceId::parse(id).map_err(|_| unreadable())?,
         captured_at: head.captured_at,
-        embedding: Embedding::new(embedding),
+        embedding: Embedding::new(embedding.to_vec()),
+        telephone: head.telephone.then(|| Embedding::new(rendition.to_vec())),
         extractor: head.extractor,
         bandwidth: head.bandwidth,
         net_speech_ms: head.net_speech_ms,

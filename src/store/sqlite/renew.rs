@@ -8,7 +8,10 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::doc::{self, OpenSubject, SeedBytes, UtteranceRef, pack_utterance, unpack_utterance};
+use super::doc::{
+    self, OpenSubject, SeedBytes, UtteranceRef, each_embedding, pack_utterance, unpack_utterance,
+    utterance_dim,
+};
 use super::effects;
 use super::enrollment;
 use super::shared::Tenant;
@@ -94,10 +97,10 @@ async fn renew_utterance(
     if head.generation != old.doc.generation {
         return Err(row.broken("the utterance is of another rotation"));
     }
-    let dim = rotated.len();
-    let raw = old.rotation(dim)?.invert(&rotated).map(zeroize::Zeroizing::new);
-    let raw = raw.ok_or_else(unreadable)?;
-    let again = new.rotation(dim)?.apply(&raw).map(zeroize::Zeroizing::new);
+    let dim = utterance_dim(&head, &rotated);
+    let (old, fresh) = (old.rotation(dim)?, new.rotation(dim)?);
+    let raw = each_embedding(&head, &rotated, |e| old.invert(e)).ok_or_else(unreadable)?;
+    let again = each_embedding(&head, &raw, |e| fresh.apply(e));
     head.generation = new.doc.generation;
     let plain = pack_utterance(&head, &again.ok_or_else(unreadable)?)?;
     let mut values = row.values.clone();

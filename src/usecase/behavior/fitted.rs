@@ -1,5 +1,7 @@
 //! The models of behavior that are shipped, behind what the use-cases need.
 
+use std::path::Path;
+
 use crate::behavior::finding::{
     Cue, FindingState, Fingerprint, History, MAX_FINGERPRINTS, Tempo, TempoProfile, findings,
 };
@@ -7,6 +9,7 @@ use crate::behavior::kinds::{Backgrounds, Template, extract};
 use crate::behavior::{BehaviorError, Capture, Evidence, Sample, SampleKind, builtin};
 use crate::domain::{ArtifactRef, Finding, LicenseClass};
 use crate::usecase::UseCaseError;
+use crate::usecase::backgrounds::{self, BackgroundsError};
 use crate::usecase::behavior::compare::ours;
 use crate::usecase::behavior::models::{BehaviorHistory, BehaviorModels, BehaviorTemplate};
 use crate::usecase::output::{BehaviorFinding, ShownFinding};
@@ -37,6 +40,18 @@ impl Fitted {
         }
         let names = SampleKind::ALL.map(|kind| (kind, builtin::reference(kind)));
         Ok(Self::new(builtin::all().map_err(ours)?, names.to_vec()))
+    }
+
+    /// The same, with the models of a folder, as `vouch behavior train` writes them, in place of those of their kinds. A tenant's
+    /// own data have terms of their own, so no license class keeps them out.
+    ///
+    /// # Errors
+    /// No model in the folder, or one that cannot be read or used.
+    pub fn with_folder(mut self, folder: &Path) -> Result<Self, BackgroundsError> {
+        let own = backgrounds::put_folder(folder, &mut self.backgrounds)?;
+        self.names.retain(|(kind, _)| own.iter().all(|(replaced, _)| replaced != kind));
+        self.names.extend(own);
+        Ok(self)
     }
 
     /// The same, with what it counts how a device is held.
@@ -210,6 +225,29 @@ mod tests {
             assert_eq!(any.background(kind), builtin::reference(kind));
             assert!(open.background(kind).id.ends_with("-fallback"));
         }
+    }
+
+    #[test]
+    fn own_models_take_the_place_of_those_that_ship_and_have_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Fitted::shipped(|class| class == LicenseClass::Open).unwrap();
+        assert!(matches!(open().with_folder(folder.path()), Err(BackgroundsError::None(_))));
+        let put = |json: &str| std::fs::write(folder.path().join("touch.json"), json).unwrap();
+        put(builtin::json(SampleKind::Touch));
+        let name = |models: Fitted| models.background(SampleKind::Touch);
+        let first = name(open().with_folder(folder.path()).unwrap());
+        assert_eq!(first.id, "own-touch");
+        put(&format!("{}\n", builtin::json(SampleKind::Touch).trim_end()));
+        let refit = Fitted::shipped(|_| true).unwrap().with_folder(folder.path()).unwrap();
+        let pointer = refit.background(SampleKind::Pointer);
+        assert_eq!(pointer, builtin::reference(SampleKind::Pointer), "it has no file there");
+        put(&format!(" {}", builtin::json(SampleKind::Touch)));
+        assert_ne!(first, name(open().with_folder(folder.path()).unwrap()));
+        put("{}");
+        let broken = open().with_folder(folder.path());
+        assert!(
+            matches!(broken, Err(BackgroundsError::Unusable(path, _)) if path.ends_with("touch.json"))
+        );
     }
 
     #[test]

@@ -205,7 +205,7 @@ pub fn run(
     std::fs::create_dir_all(folder)
         .map_err(|e| EvaluateError::Write(folder.display().to_string(), e))?;
     let plans = plans(&recordings, options)?;
-    let embeddings = embeddings(model, &plans, options)?;
+    let embeddings = embeddings(model, System::Full, &plans, options)?;
     let failed = embeddings.iter().filter_map(|(item, embedded)| {
         let cause = embedded.as_ref().err()?;
         Some(format!("{item}: {cause}"))
@@ -287,15 +287,22 @@ fn plans(recordings: &[Recording], options: &EvaluateOptions) -> Result<Vec<Plan
     Ok(whole)
 }
 
+/// What a system needs of a model: the full one has telephone renditions in its templates.
 fn embeddings(
     model: &EvaluatedModel<'_>,
+    system: System,
     plans: &[Plan],
     options: &EvaluateOptions,
 ) -> Result<Embeddings, EvaluateError> {
     let items: BTreeSet<Item> = plans.iter().flat_map(Plan::items).cloned().collect();
     let origin = Origin { model: model.name.clone(), seed: options.protocol.seed };
     let cache = model.cache.as_deref();
-    Ok(embedding_cache::obtain(model.embed, &options.data, items, &origin, cache)?)
+    let enrolled = match system {
+        System::Full => plans.iter().flat_map(Plan::enrolled).cloned().collect(),
+        System::Plain => BTreeSet::new(),
+    };
+    let from = (&origin, cache);
+    Ok(embedding_cache::obtain_enrolled(model.embed, &options.data, items, &enrolled, from)?)
 }
 
 /// Scores every plan with all systems; writes trials and scores.
@@ -307,7 +314,7 @@ fn score_all(
     options: &EvaluateOptions,
 ) -> Result<Vec<TrialSet>, EvaluateError> {
     let others = match baseline {
-        Baseline::Model(other, _) => Some(self::embeddings(other, plans, options)?),
+        Baseline::Model(other, system) => Some(self::embeddings(other, *system, plans, options)?),
         _ => None,
     };
     let mut sets = Vec::with_capacity(plans.len());

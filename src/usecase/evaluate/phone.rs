@@ -1,26 +1,11 @@
-//! A simulated telephone call: 8 kHz, 300 to 3400 Hz, pink noise at 15 dB, ITU-T G.711 mu-law.
-//! Deterministic for a seed.
+//! The simulated telephone calls of evaluations and fits, by file: deterministic for a seed.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::audio::line::{LINE_RATE_HZ, Line};
 use crate::usecase::embed_file::{EmbedError, Samples};
 use crate::usecase::speech_set::fnv1a_64_from;
-
-/// Sample rate of a telephone call, in hertz.
-pub const RATE_HZ: u32 = 8_000;
-
-/// A simulated telephone line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Line {
-    /// Pass band, in hertz.
-    band_hz: [f64; 2],
-    /// Level of speech over noise, in dB.
-    snr_db: f64,
-}
-
-/// The line of the evaluation protocol: the telephone band (ITU-T G.712) and noise at 15 dB.
-const PROTOCOL: Line = Line { band_hz: [300.0, 3_400.0], snr_db: 15.0 };
 
 /// Lines to fit on: from noisy to quiet, from the narrowest band to what digital lines carry. A back-end
 /// fitted on the protocol's line alone takes the quiet of a real call for a property of its caller.
@@ -28,30 +13,17 @@ const FIT_LOW_HZ: [f64; 2] = [80.0, 300.0];
 const FIT_HIGH_HZ: [f64; 2] = [3_200.0, 3_800.0];
 const FIT_SNR_DB: [f64; 2] = [10.0, 45.0];
 
-/// Root-mean-square level of the speech before coding; −20 dB under full scale, usual for telephony.
-const SPEECH_RMS: f64 = 0.1;
-
-/// Half length of the band-pass filter, in seconds.
-const FILTER_HALF_S: f64 = 0.016;
-
-/// First-order low-pass filters whose sum is pink, in hertz: one per octave.
-const PINK_CORNERS_HZ: [f64; 8] = [15.0, 30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1_920.0];
-
-/// Bias and clip level of mu-law, in 14-bit units (ITU-T G.711, table 2a).
-const MULAW_BIAS: i32 = 33;
-const MULAW_CLIP: i32 = 8_158;
-
 /// A seed for a file: the same file under the same run seed always gets the same noise (FNV-1a).
 pub fn seed_for(file: &str, run_seed: u64) -> u64 {
     fnv1a_64_from(0xcbf2_9ce4_8422_2325 ^ run_seed, file.as_bytes())
 }
 
-/// Sends speech through the simulated call of the evaluation protocol.
+/// Sends speech through the simulated call of the evaluation protocol, [`Line::NOISY`].
 ///
 /// # Errors
 /// A sample rate that is not 8 or 16 kHz.
 pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
-    through(PROTOCOL, speech, seed)
+    through(Line::NOISY, speech, seed)
 }
 
 /// Sends speech through a line drawn from those a back-end is fitted on.
@@ -66,195 +38,32 @@ pub fn drawn_line(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
 }
 
 fn through(line: Line, speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
-    let step = match speech.rate_hz {
-        8_000 => 1,
-        16_000 => 2,
-        other => {
-            let text = format!("a call is simulated from 8000 or 16000 Hz, got {other} Hz");
-            return Err(EmbedError(text));
-        }
-    };
-    let mut band = band_pass(line.band_hz, &speech.mono, speech.rate_hz, step);
-    let level = rms(&band);
-    if level > 0.0 {
-        band.iter_mut().for_each(|x| *x *= SPEECH_RMS / level);
-    }
-    let noise = pink_noise(band.len(), seed);
-    let gain = SPEECH_RMS * 10f64.powf(-line.snr_db / 20.0);
-    let mono = band.iter().zip(&noise).map(|(s, n)| mulaw(s + gain * n) as f32).collect();
-    Ok(Samples { rate_hz: RATE_HZ, mono })
-}
-
-/// Speech in the telephone band at 8 kHz, otherwise untouched; from 16 kHz.
-pub(crate) fn telephone_band(samples: &[f32]) -> Vec<f64> {
-    band_pass(PROTOCOL.band_hz, samples, 2 * RATE_HZ, 2)
-}
-
-fn rms(samples: &[f64]) -> f64 {
-    let energy: f64 = samples.iter().map(|x| x * x).sum();
-    (energy / samples.len().max(1) as f64).sqrt()
-}
-
-/// Hann-windowed sinc band-pass (linear phase), keeping every `step`-th sample.
-fn band_pass(band_hz: [f64; 2], samples: &[f32], rate_hz: u32, step: usize) -> Vec<f64> {
-    let half = (FILTER_HALF_S * f64::from(rate_hz)).round() as isize;
-    let low_pass = |corner_hz: f64, n: f64| {
-        let w = 2.0 * corner_hz / f64::from(rate_hz);
-        if n == 0.0 { w } else { (std::f64::consts::PI * w * n).sin() / (std::f64::consts::PI * n) }
-    };
-    let taps: Vec<f64> = (-half..=half)
-        .map(|i| {
-            let n = i as f64;
-            let window = (0.5 * std::f64::consts::PI * n / (half + 1) as f64).cos().powi(2);
-            window * (low_pass(band_hz[1], n) - low_pass(band_hz[0], n))
-        })
-        .collect();
-    let half = half.unsigned_abs();
-    (0..samples.len())
-        .step_by(step)
-        .map(|center| {
-            let first = center.saturating_sub(half);
-            let last = (center + half + 1).min(samples.len());
-            let taps = &taps[first + half - center..];
-            let pairs = samples[first..last].iter().zip(taps);
-            pairs.map(|(x, t)| f64::from(*x) * t).sum()
-        })
-        .collect()
-}
-
-/// Pink noise of root-mean-square 1: white noise through first-order filters an octave apart.
-fn pink_noise(length: usize, seed: u64) -> Vec<f64> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let poles = PINK_CORNERS_HZ
-        .map(|corner| (-2.0 * std::f64::consts::PI * corner / f64::from(RATE_HZ)).exp());
-    let mut states = [0f64; PINK_CORNERS_HZ.len()];
-    let mut noise: Vec<f64> = (0..length)
-        .map(|_| {
-            let mut sum = 0.0;
-            for (state, pole) in states.iter_mut().zip(&poles) {
-                let white = rng.random::<f64>() + rng.random::<f64>() + rng.random::<f64>() - 1.5;
-                // Equal power per filter, so equal power per octave.
-                *state = pole * *state + (1.0 - pole * pole).sqrt() * white;
-                sum += *state;
-            }
-            sum
-        })
-        .collect();
-    let level = rms(&noise);
-    if level > 0.0 {
-        noise.iter_mut().for_each(|x| *x /= level);
-    }
-    noise
-}
-
-/// Codes and decodes one sample with G.711 mu-law.
-fn mulaw(sample: f64) -> f64 {
-    let value = (sample * 8_192.0).round().clamp(-8_192.0, 8_192.0) as i32;
-    let magnitude = value.abs().min(MULAW_CLIP) + MULAW_BIAS;
-    // Segment 0 holds 33..63 (6 bits), each further one twice as much.
-    let segment = (26 - magnitude.leading_zeros() as i32).max(0);
-    let step = 2 << segment;
-    // 33 << segment is the first value of a segment; levels stand in the middle of their step.
-    let level = (magnitude / step) * step + step / 2 - MULAW_BIAS;
-    f64::from(level * value.signum()) / 8_192.0
+    let mono = line.carry(&speech.mono, speech.rate_hz, seed);
+    Ok(Samples { rate_hz: LINE_RATE_HZ, mono: mono.map_err(|e| EmbedError(e.to_string()))? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tone(frequency_hz: f64, rate_hz: u32) -> Samples {
-        let omega = 2.0 * std::f64::consts::PI * frequency_hz / f64::from(rate_hz);
-        Samples {
-            rate_hz,
-            mono: (0..rate_hz * 2).map(|i| (0.3 * (omega * f64::from(i)).sin()) as f32).collect(),
-        }
-    }
-
-    /// Power of a frequency relative to all power, by correlation.
-    fn share(samples: &[f32], frequency_hz: f64) -> f64 {
-        let omega = 2.0 * std::f64::consts::PI * frequency_hz / f64::from(RATE_HZ);
-        let (mut c, mut s, mut all) = (0.0, 0.0, 0.0);
-        for (i, x) in samples.iter().enumerate() {
-            let x = f64::from(*x);
-            c += x * (omega * i as f64).cos();
-            s += x * (omega * i as f64).sin();
-            all += x * x;
-        }
-        2.0 * (c * c + s * s) / samples.len() as f64 / all
-    }
-
-    #[test]
-    fn the_band_is_kept_and_the_rest_is_not() {
-        for rate in [8_000u32, 16_000] {
-            let pass = |f: f64| {
-                let filtered =
-                    band_pass(PROTOCOL.band_hz, &tone(f, rate).mono, rate, (rate / 8_000) as usize);
-                rms(&filtered) / (0.3 / 2f64.sqrt())
-            };
-            assert!((pass(1_000.0) - 1.0).abs() < 0.02, "{}", pass(1_000.0));
-            assert!((pass(3_000.0) - 1.0).abs() < 0.03);
-            assert!(pass(100.0) < 0.05, "{}", pass(100.0));
-        }
-        let above = telephone_band(&tone(6_000.0, 16_000).mono);
-        assert!(rms(&above) < 1e-3, "nothing aliases");
-    }
-
-    #[test]
-    fn the_noise_is_at_15_db() {
-        let out = call(&tone(1_000.0, 16_000), 1).unwrap();
-        assert_eq!(out.mono.len(), 16_000);
-        let speech = share(&out.mono, 1_000.0);
-        let snr_db = 10.0 * (speech / (1.0 - speech)).log10();
-        assert!((snr_db - 15.0).abs() < 0.5, "{snr_db}");
-    }
-
-    #[test]
-    fn the_noise_falls_by_3_db_an_octave() {
-        let noise: Vec<f32> = pink_noise(1 << 15, 3).iter().map(|x| *x as f32).collect();
-        let octave = |from: usize| -> f64 {
-            // Eight Hz apart is more than the resolution, so the samples are independent.
-            (0..120)
-                .map(|i| share(&noise, from as f64 * (1.0 + f64::from(i) / 120.0)) * from as f64)
-                .sum()
-        };
-        let (low, high) = (octave(200), octave(1_600));
-        let difference_db = 10.0 * (low / high).log10();
-        assert!(difference_db.abs() < 2.5, "{difference_db}");
-    }
-
-    #[test]
-    fn mulaw_has_the_decoder_levels_of_g711() {
-        // Decoder output levels of table 2a, 14-bit units.
-        for level in [0, 2, 4, 28, 30, 33, 37, 93, 99, 219, 231, 8_031, 7_775] {
-            let x = f64::from(level) / 8_192.0;
-            assert!((mulaw(x) - x).abs() < 1e-12, "{level}: {}", mulaw(x) * 8_192.0);
-            assert!((mulaw(-x) + x).abs() < 1e-12);
-        }
-        assert_eq!(mulaw(1.0) * 8_192.0, 8_031.0);
-        for i in 0..1_000 {
-            let x = f64::from(i) / 1_000.0 * 0.98;
-            assert!((mulaw(x) - x).abs() <= 0.04 * x + 3e-4, "{x} {}", mulaw(x));
-        }
+    fn tone() -> Samples {
+        let omega = 2.0 * std::f64::consts::PI * 500.0 / 16_000.0;
+        let mono = (0..32_000).map(|i| (0.3 * (omega * f64::from(i)).sin()) as f32).collect();
+        Samples { rate_hz: 16_000, mono }
     }
 
     #[test]
     fn it_repeats_for_a_seed_and_differs_for_another() {
-        let speech = tone(500.0, 16_000);
-        let one = call(&speech, 5).unwrap().mono;
-        assert_eq!(one, call(&speech, 5).unwrap().mono);
-        assert_ne!(one, call(&speech, 6).unwrap().mono);
+        let speech = tone();
+        for simulate in [call, drawn_line] {
+            let one = simulate(&speech, 5).unwrap().mono;
+            assert_eq!(one, simulate(&speech, 5).unwrap().mono);
+            assert_ne!(one, simulate(&speech, 6).unwrap().mono);
+        }
+        assert_ne!(call(&speech, 5).unwrap().mono, drawn_line(&speech, 5).unwrap().mono);
         assert_ne!(seed_for("a", 1), seed_for("b", 1));
         assert_ne!(seed_for("a", 1), seed_for("a", 2));
-    }
-
-    #[test]
-    fn odd_input_is_refused_or_harmless() {
         let odd = Samples { rate_hz: 44_100, mono: vec![0.0; 10] };
         assert!(call(&odd, 1).is_err());
-        let empty = Samples { rate_hz: 8_000, mono: Vec::new() };
-        assert!(call(&empty, 1).unwrap().mono.is_empty());
-        let silent = Samples { rate_hz: 8_000, mono: vec![0.0; 800] };
-        assert!(call(&silent, 1).unwrap().mono.iter().all(|x| x.is_finite()));
     }
 }

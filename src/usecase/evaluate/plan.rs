@@ -73,6 +73,11 @@ impl Plan {
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.sides.templates.iter().chain(&self.sides.tests).flat_map(|side| &side.items)
     }
+
+    /// The pieces that enroll.
+    pub fn enrolled(&self) -> impl Iterator<Item = &Item> {
+        self.sides.templates.iter().flat_map(|side| &side.items)
+    }
 }
 
 impl Sides {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::domain::Bandwidth;
 use crate::scoring::metrics::Trial;
-use crate::scoring::{Prepared, Scorer};
-use crate::usecase::embed_file::{Embedded, Embeddings};
+use crate::scoring::{Prepared, Scorer, UtteranceView};
+use crate::usecase::embed_file::{Embedded, Embeddings, enrolled};
 use crate::usecase::evaluate::groups::{GroupBy, SideFacts, key};
 use crate::usecase::evaluate::plan::{Plan, PlannedSide, trial_lines};
 use crate::usecase::evaluate::{EvaluateError, System, Systems};
@@ -108,16 +108,37 @@ struct Ready {
     facts: SideFacts,
 }
 
+/// What a side is for: templates have telephone renditions.
+#[derive(Clone, Copy)]
+enum Role {
+    Template,
+    Test,
+}
+
+/// A side as a scorer takes it; `None` where a piece has no embedding.
+fn views<'a>(
+    side: &PlannedSide,
+    role: Role,
+    embeddings: &'a Embeddings,
+) -> Option<Vec<UtteranceView<'a>>> {
+    let view = |item| match role {
+        Role::Template => enrolled(embeddings, item),
+        Role::Test => Some(embeddings.get(item)?.as_ref().ok()?.view()),
+    };
+    side.items.iter().map(view).collect()
+}
+
 fn ready(
     number: usize,
     side: &PlannedSide,
+    role: Role,
     embeddings: &Embeddings,
     systems: &Systems,
 ) -> Option<Ready> {
     let found: Option<Vec<&Embedded>> =
         side.items.iter().map(|item| embeddings.get(item)?.as_ref().ok()).collect();
     let found = found?;
-    let views: Vec<_> = found.iter().map(|e| e.view()).collect();
+    let views = views(side, role, embeddings)?;
     let full = systems.full.prepare(&views).ok()?;
     let ratios: Vec<f64> = found.iter().filter_map(|e| e.snr_db.map(f64::from)).collect();
     let (mut narrow_ms, mut all_ms) = (0u64, 0u64);
@@ -144,12 +165,13 @@ pub fn score(
     by: &[GroupBy],
     seed: u64,
 ) -> TrialSet {
-    let prepare = |sides: &[PlannedSide]| -> Vec<Ready> {
+    let prepare = |sides: &[PlannedSide], role| -> Vec<Ready> {
         let numbered = sides.iter().enumerate();
-        numbered.filter_map(|(i, side)| ready(i, side, embeddings, systems)).collect()
+        numbered.filter_map(|(i, side)| ready(i, side, role, embeddings, systems)).collect()
     };
     let sides = &plan.sides;
-    let (templates, mut tests) = (prepare(&sides.templates), prepare(&sides.tests));
+    let templates = prepare(&sides.templates, Role::Template);
+    let mut tests = prepare(&sides.tests, Role::Test);
     if let Some(seconds) = plan.net_speech_s {
         let least = LEAST_SHARE_OF_SPEECH * f64::from(seconds) * 1_000.0;
         tests.retain(|t| t.facts.net_speech_ms as f64 >= least);
@@ -192,16 +214,12 @@ pub fn baseline_scores(
     embeddings: &Embeddings,
     scorer: &Scorer,
 ) -> Vec<f64> {
-    let prepare = |side: &PlannedSide| -> Option<Prepared> {
-        let found: Option<Vec<_>> = side
-            .items
-            .iter()
-            .map(|item| Some(embeddings.get(item)?.as_ref().ok()?.view()))
-            .collect();
-        scorer.prepare(&found?).ok()
+    let prepare = |side: &PlannedSide, role| -> Option<Prepared> {
+        scorer.prepare(&views(side, role, embeddings)?).ok()
     };
-    let [templates, tests] = [&plan.sides.templates, &plan.sides.tests]
-        .map(|sides| sides.iter().map(prepare).collect::<Vec<_>>());
+    let sides = &plan.sides;
+    let [templates, tests] = [(&sides.templates, Role::Template), (&sides.tests, Role::Test)]
+        .map(|(sides, role)| sides.iter().map(|side| prepare(side, role)).collect::<Vec<_>>());
     let one = |pair: &Pair| -> Option<f64> {
         let at = pair.line - 1;
         let template = templates.get(at / tests.len())?.as_ref()?;

@@ -15,7 +15,7 @@ use crate::scoring::metrics::{Figures, Trial, figures};
 use crate::scoring::train::{TrainOptions, TrainUtterance, train};
 use crate::scoring::vector::cosine;
 use crate::scoring::{BackEnd, BackEndInfo, Calibration, Scorer, ScoringError};
-use crate::usecase::embed_file::{Embed, EmbedError, Embeddings};
+use crate::usecase::embed_file::{Channel, Embed, EmbedError, Embedded, Embeddings, Item};
 use crate::usecase::embedding_cache::{self, Origin};
 use crate::usecase::speech_set::{self, Recording, SpeechSetError, held_back};
 
@@ -69,6 +69,8 @@ pub struct FitBackEndOptions {
     pub top_k: usize,
     /// Share of the identity in the within-speaker covariance.
     pub shrinkage: f64,
+    /// Directions of the discriminant analysis that are kept; `None` keeps all.
+    pub directions: Option<usize>,
     /// Penalty on the quality measures of the calibration.
     pub ridge: f64,
 }
@@ -91,10 +93,11 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 700,
+            back_end_speakers: 1_500,
             cohort: 600,
             top_k: 100,
             shrinkage: 0.2,
+            directions: None,
             ridge: 1e-3,
         }
     }
@@ -160,10 +163,13 @@ pub fn run(
     let excluded = |r: &Recording| options.excluded.iter().any(|part| r.file.contains(part));
     let held = |r: &Recording| options.held_back.contains(&r.corpus) && held_back(&r.speaker);
     recordings.retain(|r| options.corpora.contains(&r.corpus) && !excluded(r) && !held(r));
-    let items = recordings.iter().flat_map(|r| pieces(r, options.seed)).collect();
+    let items: BTreeSet<Item> = recordings.iter().flat_map(|r| pieces(r, options.seed)).collect();
+    let enrolled = items.iter().filter(|i| is_long(i)).cloned().collect();
     let origin = Origin { model: options.model.to_string(), seed: options.seed };
     let cache = options.cache.as_deref();
-    let embeddings = embedding_cache::obtain(embed, &options.data, items, &origin, cache)?;
+    let from = (&origin, cache);
+    let embeddings =
+        embedding_cache::obtain_enrolled(embed, &options.data, items, &enrolled, from)?;
     let (back_end, plain, report) = fit_artifact(&recordings, &embeddings, options)?;
     write(&options.out, &back_end, &plain, &report)?;
     Ok(report)
@@ -184,8 +190,9 @@ pub fn fit_artifact(
     embeddings: &Embeddings,
     options: &FitBackEndOptions,
 ) -> Result<(BackEnd, Calibration, FitReport), FitBackEndError> {
-    let failed = embeddings
-        .iter()
+    // Not every piece has a rendition.
+    let pieces = embeddings.iter().filter(|(item, _)| item.channel != Channel::Rendition);
+    let failed = pieces
         .filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?)))
         .collect();
     let (mut speakers, left_out) = speakers(recordings, embeddings, options);
@@ -215,6 +222,11 @@ pub fn fit_artifact(
     Ok((back_end.with_calibration(calibration), plain_calibration, report))
 }
 
+/// What a template has beside a piece.
+fn rendition<'a>(embeddings: &'a Embeddings, item: &Item) -> Option<&'a Embedded> {
+    embeddings.get(&item.rendition()?)?.as_ref().ok()
+}
+
 /// Speakers with embeddings, and the names of those left out as somebody's second id.
 fn speakers<'a>(
     recordings: &[Recording],
@@ -223,7 +235,7 @@ fn speakers<'a>(
 ) -> (Vec<Speaker<'a>>, Vec<String>) {
     let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (item, embedded) in embeddings {
-        if let Ok(embedded) = embedded {
+        if let (Ok(embedded), false) = (embedded, item.channel == Channel::Rendition) {
             by_file.entry(&item.file).or_default().push((item, embedded));
         }
     }
@@ -240,6 +252,7 @@ fn speakers<'a>(
                     channel: item.channel,
                     long: is_long(item),
                     embedded,
+                    rendition: rendition(embeddings, item),
                 });
             }
         }
@@ -279,7 +292,8 @@ fn fit_back_end(
             })
         })
         .collect();
-    let train_options = TrainOptions { shrinkage: options.shrinkage, cohort: options.cohort };
+    let FitBackEndOptions { shrinkage, directions, cohort, .. } = *options;
+    let train_options = TrainOptions { shrinkage, directions, cohort };
     let info = BackEndInfo {
         id: options.id.clone(),
         version: options.version,

@@ -26,6 +26,16 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                 let noise = direction(if is_long(&item) { 0.8 } else { 1.4 });
                 let embedding =
                     (0..16).map(|i| own[i] + noise[i] + if narrow { 0.5 } else { -0.2 }).collect();
+                if let (Some(rendition), true) = (item.rendition(), is_long(&item)) {
+                    let noise = direction(1.0);
+                    let called = Embedded {
+                        embedding: (0..16).map(|i| own[i] + noise[i] + 0.5).collect(),
+                        bandwidth: Bandwidth::Narrow,
+                        net_speech_ms: 8_000,
+                        snr_db: None,
+                    };
+                    embeddings.insert(rendition, Ok(called));
+                }
                 let embedded = Embedded {
                     embedding,
                     bandwidth: if narrow { Bandwidth::Narrow } else { Bandwidth::Wide },
@@ -71,6 +81,7 @@ fn an_artefact_is_fitted_written_and_read() {
     assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
     assert_eq!(report.non_target_trials, 4 * 60 * 59 / 2);
     assert!(report.full.cross_validated.cllr < 0.7, "{report:?}");
+    assert!(report.failed.is_empty(), "{:?}", report.failed);
 
     let read = |name: &str| std::fs::read(options.out.join(name)).unwrap();
     let text = |name: &str| String::from_utf8(read(name)).unwrap();

@@ -32,6 +32,8 @@ pub struct Piece<'a> {
     pub long: bool,
     /// Its embedding.
     pub embedded: &'a Embedded,
+    /// That of its telephone rendition, where it has one.
+    pub rendition: Option<&'a Embedded>,
 }
 
 /// Sides and the trials between them.
@@ -41,8 +43,19 @@ pub struct CalibrationTrials<'a> {
     trials: Vec<([usize; 2], [u32; 2])>,
 }
 
-/// A side: speaker, recordings, channel, long or short.
-type Key = (u32, Vec<usize>, Channel, bool);
+/// A side: speaker, recordings, channel, and what it is for.
+type Key = (u32, Vec<usize>, Channel, Role);
+
+/// What a side is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// Long pieces with their renditions.
+    Template,
+    /// A test on a long piece.
+    Long,
+    /// A test on a short piece.
+    Short,
+}
 
 const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Line];
 
@@ -81,7 +94,7 @@ pub fn build<'a>(
     builder.out
 }
 
-impl Builder<'_, '_> {
+impl<'a> Builder<'a, '_> {
     fn recordings(&self, speaker: usize) -> Vec<usize> {
         let all: BTreeSet<usize> = self.speakers[speaker].iter().map(|p| p.recording).collect();
         all.into_iter().collect()
@@ -91,12 +104,16 @@ impl Builder<'_, '_> {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let (speaker, recordings, channel, long) = &key;
+        let (speaker, recordings, channel, role) = &key;
+        let view = |p: &Piece<'a>| match role {
+            Role::Template => p.embedded.enrolled(p.rendition),
+            Role::Long | Role::Short => p.embedded.view(),
+        };
         let views: Vec<_> = self.speakers[*speaker as usize]
             .iter()
-            .filter(|p| p.channel == *channel && p.long == *long)
+            .filter(|p| p.channel == *channel && p.long == (*role != Role::Short))
             .filter(|p| recordings.contains(&p.recording))
-            .map(|p| p.embedded.view())
+            .map(view)
             .collect();
         let at = (!views.is_empty()).then(|| {
             self.out.sides.push(views);
@@ -122,9 +139,9 @@ impl Builder<'_, '_> {
             }
             for template in templates {
                 for channels in CHANNELS.map(|e| CHANNELS.map(|t| (e, t))).as_flattened() {
-                    for long in [true, false] {
-                        let enroll = self.side((id, template.clone(), channels.0, true));
-                        let probe = self.side((id, vec![test], channels.1, long));
+                    for role in [Role::Long, Role::Short] {
+                        let enroll = self.side((id, template.clone(), channels.0, Role::Template));
+                        let probe = self.side((id, vec![test], channels.1, role));
                         if let (Some(a), Some(b)) = (enroll, probe) {
                             self.out.trials.push(([a, b], [id, id]));
                         }
@@ -144,16 +161,16 @@ impl Builder<'_, '_> {
         let mut template = self.recordings(enroll);
         template.truncate(if rng.random() { 1 } else { MAX_TEMPLATE });
         let tests = self.recordings(test);
-        let long: bool = rng.random();
+        let role = if rng.random() { Role::Long } else { Role::Short };
         if tests.is_empty() || template.is_empty() {
             return;
         }
         let probe = vec![tests[rng.random_range(0..tests.len())]];
         let ids = [enroll as u32, test as u32];
-        let a = self.side((ids[0], template, channels[0], true));
+        let a = self.side((ids[0], template, channels[0], Role::Template));
         let b = self
-            .side((ids[1], probe.clone(), channels[1], long))
-            .or_else(|| self.side((ids[1], probe, channels[1], true)));
+            .side((ids[1], probe.clone(), channels[1], role))
+            .or_else(|| self.side((ids[1], probe, channels[1], Role::Long)));
         if let (Some(a), Some(b)) = (a, b) {
             self.out.trials.push(([a, b], ids));
         }
@@ -233,7 +250,7 @@ mod tests {
             embedding: vec![x.sin(), x.cos(), 1.0],
             bandwidth: match channel {
                 Channel::AsIs => Bandwidth::Wide,
-                Channel::Phone | Channel::Line => Bandwidth::Narrow,
+                Channel::Phone | Channel::Line | Channel::Rendition => Bandwidth::Narrow,
             },
             net_speech_ms: if long { 8_000 } else { 2_000 },
             snr_db: None,
@@ -260,6 +277,7 @@ mod tests {
                 channel: *channel,
                 long: *long,
                 embedded,
+                rendition: None,
             });
         }
         let scorer = Scorer::Plain(Calibration::identity());

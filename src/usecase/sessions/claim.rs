@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Decision, Modality, PadOutcome, SubjectId, TenantId};
+use crate::domain::{Decision, PadOutcome, SubjectId, TenantId};
 use crate::policy::admit;
 use crate::policy::session::SubjectStanding;
 use crate::scoring::Side;
@@ -96,24 +96,6 @@ impl Claimed {
             pad: PadOutcome::NotEvaluated,
         }))
     }
-}
-
-/// Compares a window with the first speech of the present person.
-pub(super) async fn compare_window(
-    inner: &Inner,
-    hearing: &mut Hearing,
-    from_ms: u32,
-    until_ms: u32,
-) -> Result<Event, UseCaseError> {
-    let reference = hearing.reference(inner, from_ms).await?;
-    let llr = match reference {
-        Some(reference) => {
-            let side = hearing.side(inner, hearing.window(from_ms, until_ms)).await?;
-            Some(hearing.voice().score(&reference, &side).llr)
-        }
-        None => None,
-    };
-    Ok(Event::Window { modality: Modality::Voice, llr, from: from_ms })
 }
 
 /// Searches the candidates for the voice of the caller. Accepted is only who a 1:N decision would accept and

@@ -7,7 +7,8 @@ use crate::domain::{Modality, SubjectId};
 use crate::policy::session::SubjectStanding;
 use crate::session::call::Event;
 use crate::usecase::UseCaseError;
-use crate::usecase::sessions::claim::{compare_window, search};
+use crate::usecase::sessions::claim::search;
+use crate::usecase::sessions::own_voice::Likeness;
 use crate::usecase::sessions::policy::passed;
 use crate::usecase::sessions::standing::{best, held_up};
 use crate::usecase::sessions::worker::Worker;
@@ -147,15 +148,20 @@ impl Worker {
     }
 
     pub(super) async fn window(&mut self, from_ms: u32, until_ms: u32) -> Event {
-        let none = Event::Window { modality: Modality::Voice, llr: None, from: from_ms };
+        let window = |likeness: Option<Likeness>| Event::Window {
+            modality: Modality::Voice,
+            llr: likeness.map(|likeness| likeness.llr),
+            like_last: likeness.and_then(|likeness| likeness.last),
+            from: from_ms,
+        };
         let compared = match &mut self.hearing {
             // Who may not be compared with is not listened to for changes either.
             Some(hearing) if self.claimed.has_voice() => {
-                compare_window(&self.inner, hearing, from_ms, until_ms).await
+                hearing.compare_window(&self.inner, from_ms, until_ms).await
             }
-            _ => Ok(none.clone()),
+            _ => Ok(None),
         };
-        self.or_not(compared, none)
+        self.or_not(compared.map(window), window(None))
     }
 
     pub(super) async fn search(&mut self) -> Event {

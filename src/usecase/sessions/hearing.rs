@@ -13,6 +13,7 @@ use crate::usecase::core::Inner;
 use crate::usecase::hear::{Capture, Keep};
 use crate::usecase::listen::nothing_heard;
 use crate::usecase::parts::VoiceParts;
+use crate::usecase::sessions::own_voice::{Likeness, OwnVoice};
 use crate::usecase::voice::Probe;
 
 /// Speech kept of the present person, in frames of 10 ms: half a minute. More adds little to an embedding, and
@@ -20,8 +21,8 @@ use crate::usecase::voice::Probe;
 const MAX_FRAMES: usize = 3_000;
 /// Frames dropped at once when there are too many, so that moving the rest is rare.
 const DROP_FRAMES: usize = 500;
-/// Speech of the present person that windows are held against, in frames, at most.
-const REFERENCE_FRAMES: usize = 1_000;
+/// First speech of the present person that windows are held against, in frames, at most.
+const OPENING_FRAMES: usize = 1_000;
 /// Milliseconds of a frame's step.
 const FRAME_MS: u32 = 10;
 /// How long a piece of audio waits for a place in the engine.
@@ -37,8 +38,8 @@ pub(super) struct Hearing {
     /// Speech of the session before `rows`, in frames.
     before: usize,
     quality: Quality,
-    /// The first speech of the present person as a side, and of how many frames.
-    reference: Option<(usize, Side)>,
+    /// The present person's voice in this session.
+    own: OwnVoice,
     /// The last embedding of all speech of the present person.
     embedded: Option<(Probe, Quality)>,
 }
@@ -83,7 +84,7 @@ impl Hearing {
             rows: Vec::new(),
             before: 0,
             quality: nothing_heard(),
-            reference: None,
+            own: OwnVoice::default(),
             embedded: None,
         })
     }
@@ -161,7 +162,7 @@ impl Hearing {
         let over = from.saturating_sub(self.before).min(frames);
         self.rows.drain(..over * width);
         self.before += over;
-        (self.reference, self.embedded) = (None, None);
+        (self.own, self.embedded) = (OwnVoice::default(), None);
     }
 
     /// All speech of the present person that is kept.
@@ -192,30 +193,37 @@ impl Hearing {
         Excerpt { frames, quality }
     }
 
-    /// The first speech of the present person, up to where a window begins, as a side.
-    pub(super) async fn reference(
+    /// Holds a window against what the session has heard of the present person, and against the window before it.
+    /// `None` where nothing was heard before it.
+    pub(super) async fn compare_window(
         &mut self,
         inner: &Inner,
+        from_ms: u32,
         until_ms: u32,
-    ) -> Result<Option<Side>, UseCaseError> {
-        if let Some((frames, side)) = &self.reference
-            && *frames >= REFERENCE_FRAMES
-        {
-            return Ok(Some(side.clone()));
-        }
-        let until = ((until_ms / FRAME_MS) as usize).saturating_sub(self.before);
-        let frames = until.min(REFERENCE_FRAMES).min(self.rows.len() / self.width());
-        if frames == 0 {
+    ) -> Result<Option<Likeness>, UseCaseError> {
+        let until = ((from_ms / FRAME_MS) as usize).saturating_sub(self.before);
+        let opening = self.excerpt(0, until.min(OPENING_FRAMES));
+        if self.own.is_empty() && opening.frames.is_empty() {
             return Ok(None);
         }
-        let side = self.side(inner, self.excerpt(0, frames)).await?;
-        self.reference = Some((frames, side.clone()));
-        Ok(Some(side))
+        let (voice, window) = (self.voice.clone(), self.window(from_ms, until_ms));
+        let mut own = self.own.clone();
+        let job = move || {
+            if own.is_empty() {
+                own.begin(voice.probe(&opening.frames, &opening.quality)?);
+            }
+            let probe = voice.probe(&window.frames, &window.quality)?;
+            let likeness = own.compare(&voice, from_ms, probe)?;
+            Ok::<_, UseCaseError>((own, likeness))
+        };
+        let (own, likeness) = inner.parts.engine.run_within(MAX_WAIT, job).await???;
+        self.own = own;
+        Ok(likeness)
     }
 
-    /// An excerpt as a side. In the engine.
-    pub(super) async fn side(&self, inner: &Inner, excerpt: Excerpt) -> Result<Side, UseCaseError> {
-        Ok(self.embed(inner, excerpt).await?.0)
+    /// The window just compared, which begins here, is the present person's.
+    pub(super) fn keep_window(&mut self, from_ms: u32) {
+        self.own.keep(from_ms);
     }
 
     async fn embed(

@@ -11,6 +11,7 @@ mod captures;
 mod claim;
 mod compare;
 mod hearing;
+mod own_voice;
 mod policy;
 pub(in crate::usecase) mod record;
 mod registry;

@@ -218,7 +218,7 @@ impl Inner {
             language: c.language.clone(),
             age_class: None,
         };
-        let captures = Captures::new(&self.parts.behavior, rules.change_llr);
+        let captures = Captures::new(&self.parts.behavior, rules.behavior_change.floor);
         let sources = sources::of_call(&by, c.number.as_ref());
         let held = self.source_held(&by.tenant, &sources).await?;
         let number = c.number.clone().filter(|_| policy.remembers_numbers());

@@ -115,7 +115,7 @@ fn driver(recorded: &RecordedSession, rules: &CallRules) -> Result<Played, Simul
             captures.insert(line.number, capture);
         }
     }
-    let played = Played::new(enrolled, captures, rules.change_llr);
+    let played = Played::new(enrolled, captures, rules.behavior_change.floor);
     played.map_err(|error| SimulateError::Enrolled(error.to_string()))
 }
 

@@ -240,6 +240,12 @@ impl Worker {
             Effect::CompareWindow { from_ms, until_ms } => {
                 Some(self.window(from_ms, until_ms).await)
             }
+            Effect::KeepWindow { from_ms } => {
+                if let Some(hearing) = &mut self.hearing {
+                    hearing.keep_window(from_ms);
+                }
+                None
+            }
             Effect::SearchCandidates => Some(self.search().await),
             Effect::Restart { modality, from } => return self.restart(modality, from).await,
             Effect::MakeChallenge { number } => Some(self.challenge(number)),

@@ -2,6 +2,7 @@
 
 use super::world::*;
 use crate::domain::*;
+use crate::store::{EnrolledUtterance, Subjects as _};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
 use crate::usecase::output::EnrollmentState;
@@ -24,6 +25,43 @@ async fn utterances_add_up_to_a_voiceprint() {
     // Without the wish to replace it, an enrolled subject is not enrolled again.
     let again = world.utterance("anna", speak(ANNA, 14.0)).await;
     assert!(matches!(again, Err(UseCaseError::AlreadyExists { .. })));
+}
+
+/// Utterances collected of a subject.
+async fn collected(world: &World, subject: &str) -> Vec<EnrolledUtterance> {
+    let found = world.store.subject(&tenant(), &id(subject)).await.unwrap().unwrap();
+    found.enrollment.unwrap().utterances
+}
+
+#[tokio::test]
+async fn what_a_microphone_brings_is_kept_as_a_telephone_would_have_brought_it() {
+    let world = World::new().await;
+    let by = world.by(Role::Client);
+    for subject in ["whole", "live", "call"] {
+        world.subject(subject).await;
+        world.consent(subject, None).await;
+    }
+    let content = speak(ANNA, 8.0);
+    let answer = world.utterance("whole", content.clone()).await.unwrap();
+    assert_eq!(answer.quality.bandwidth, Bandwidth::Wide);
+    let c = world.enroll_command("live");
+    let mut live = world.vouch.enroll_stream(&by, c, format()).await.unwrap();
+    for (number, bytes) in (1..).zip(content.chunks(3_200)) {
+        let chunk = Chunk { sequence: Some(number), content: bytes.to_vec() };
+        live.push(vec![chunk]).await.unwrap();
+    }
+    live.finish().await.unwrap();
+    let (whole, live) = (collected(&world, "whole").await, collected(&world, "live").await);
+    let rendition = whole[0].telephone.as_ref().expect("a rendition");
+    assert_eq!(live[0].telephone.as_ref(), Some(rendition), "however the audio came");
+    assert_ne!(rendition, &whole[0].embedding);
+    // Half of the samples at half the rate: a call.
+    let call: Vec<u8> = content.chunks_exact(4).flat_map(|two| [two[0], two[1]]).collect();
+    let format = AudioFormat { sample_rate_hz: Some(8_000), ..format() };
+    let c = world.enroll_command("call");
+    let answer = world.vouch.enroll(&by, c, Recording { format, content: call }).await.unwrap();
+    assert!(answer.utterance_accepted, "{answer:?}");
+    assert!(collected(&world, "call").await[0].telephone.is_none());
 }
 
 #[tokio::test]

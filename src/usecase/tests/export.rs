@@ -55,6 +55,7 @@ async fn it_holds_what_is_held_and_names_nobody_else() {
     let utterances = of(&lines, "utterance");
     assert_eq!(print["utterances"], utterances.len());
     assert!(utterances.iter().all(|u| u["embedding"].is_null() && u["net_speech_ms"].is_u64()));
+    assert!(utterances.iter().all(|u| u["telephone_embedding"].is_null()));
     let decisions = of(&lines, "decision");
     let id = decided.as_str();
     let verified = decisions.iter().find(|d| d["id"] == id).expect("the verification is there");
@@ -70,7 +71,12 @@ async fn it_holds_what_is_held_and_names_nobody_else() {
     }
     let with = world.lines("anna", true).await;
     let utterances = of(&with, "utterance");
-    assert!(utterances.iter().all(|u| u["embedding"].as_array().is_some_and(|e| e.len() == 80)));
+    for name in ["embedding", "telephone_embedding"] {
+        assert!(
+            utterances.iter().all(|u| u[name].as_array().is_some_and(|e| e.len() == 80)),
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]

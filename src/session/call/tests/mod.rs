@@ -185,6 +185,7 @@ impl Desk {
                 Effect::CompareWindow { from_ms, .. } => more.push(Event::Window {
                     modality: Modality::Voice,
                     llr: Some(Llr(3.0)),
+                    like_last: Some(Llr(3.0)),
                     from: *from_ms,
                 }),
                 _ => {}

@@ -5,7 +5,7 @@ use crate::domain::{AgeClass, FindingKind, Probability};
 use crate::policy::session::RoutingFacts;
 
 fn window(llr: f64, from: u32) -> Event {
-    Event::Window { modality: Modality::Voice, llr: Some(Llr(llr)), from }
+    Event::Window { modality: Modality::Voice, llr: Some(Llr(llr)), like_last: None, from }
 }
 
 /// The caller speaks on; windows compare to so much.

@@ -82,7 +82,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         1 => modality().prop_map(|modality| Event::Withdrawn { modality }),
         4 => (modality(), llr(), any::<u32>()).prop_map(|(modality, llr, from)| {
-            Event::Window { modality, llr: Some(Llr(llr)), from }
+            Event::Window { modality, llr: Some(Llr(llr)), like_last: None, from }
         }),
         1 => finding().prop_map(|finding| Event::Found { kind: FindingKind::Automation, finding }),
         2 => any::<bool>().prop_map(|found| Event::Searched {

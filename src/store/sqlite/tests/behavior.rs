@@ -9,8 +9,9 @@ use crate::domain::{
     TenantId, VoiceprintId,
 };
 use crate::store::{
-    Attempts, AuditLog as _, Commits as _, DecisionFilter, Directory as _, Effect, Idempotency,
-    IdempotencyKey, Outcome, PageRequest, Response, StoreError, SubjectTarget, Subjects as _,
+    Attempts, AuditLog as _, Commits as _, DecisionFilter, Directory as _, Effect, Embedding,
+    Idempotency, IdempotencyKey, Outcome, PageRequest, Response, StoreError, SubjectTarget,
+    Subjects as _,
 };
 
 fn page(size: u32, token: Option<String>) -> PageRequest {
@@ -370,6 +371,39 @@ async fn renewal_keeps_embeddings_and_changes_every_stored_copy() {
         }
         f.reopen().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_telephone_rendition_is_kept_and_renewed_beside_its_embedding() {
+    let mut f = Fixture::new().await;
+    f.enroll("anna", 5).await;
+    let proof = f.proof(&f.snapshot("anna").await.consents[0]);
+    let mut added = f.utterance(30);
+    added.telephone = Some(embedding(31));
+    let add = |utterance| Effect::AddUtterance {
+        enrollment: EnrollmentId::parse("e3-anna").unwrap(),
+        reenroll: true,
+        utterance,
+        consent: proof.clone(),
+    };
+    f.act(Some("anna"), vec![Effect::CancelEnrollment, add(added)]).await.unwrap();
+    f.act(Some("anna"), vec![f.complete("v2", &proof)]).await.unwrap();
+    let close = |a: &Embedding, b: &Embedding| {
+        assert_eq!(a.values().len(), DIM);
+        a.values().iter().zip(b.values()).all(|(x, y)| (x - y).abs() < 1e-5)
+    };
+    for round in 0..2 {
+        let print = f.snapshot("anna").await.voiceprint.unwrap();
+        let one = &print.utterances[0];
+        assert!(close(&one.embedding, &embedding(30)), "round {round}");
+        assert!(close(one.telephone.as_ref().unwrap(), &embedding(31)), "round {round}");
+        f.act(None, vec![Effect::RenewRotation { expected_generation: round + 1 }]).await.unwrap();
+        f.reopen().await.unwrap();
+    }
+    let mut odd = f.utterance(30);
+    odd.telephone = Some(Embedding::new(vec![0.5; DIM - 1]));
+    let refused = f.act(Some("anna"), vec![add(odd)]).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
 }
 
 #[tokio::test]

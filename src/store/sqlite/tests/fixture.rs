@@ -171,6 +171,7 @@ impl Fixture {
             id: UtteranceId::new(self.now(), random(&SystemEntropy)),
             captured_at: at(1_650_000_000_000),
             embedding: embedding(seed),
+            telephone: None,
             extractor: extractor(),
             bandwidth: Bandwidth::Narrow,
             net_speech_ms: 8_000,

@@ -5,7 +5,7 @@ mod age_class;
 mod behavior;
 mod erasure;
 mod feedback;
-mod fixture;
+pub(in crate::store::sqlite) mod fixture;
 mod group;
 mod phone_numbers;
 mod policies;

@@ -188,7 +188,7 @@ fn audio(
     let read = |file: &String| {
         let whole = embed.decode(&options.data.join(file))?;
         match source.channel {
-            Channel::AsIs => Ok(whole),
+            Channel::AsIs | Channel::Rendition => Ok(whole),
             Channel::Phone => phone::call(&whole, phone::seed_for(file, options.protocol.seed)),
             Channel::Line => {
                 phone::drawn_line(&whole, phone::seed_for(file, options.protocol.seed))

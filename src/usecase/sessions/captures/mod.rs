@@ -205,7 +205,7 @@ fn told(heap: &Heap, models: &dyn BehaviorModels, modality: Modality, taken: &Ta
     let mut events = found(&taken.findings);
     events.extend(evidence(heap, models, modality));
     if let Some((llr, from)) = taken.window {
-        events.push(Event::Window { modality, llr: Some(llr), from });
+        events.push(Event::Window { modality, llr: Some(llr), like_last: None, from });
     }
     events
 }
