@@ -93,7 +93,7 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 1_500,
+            back_end_speakers: 700,
             cohort: 600,
             top_k: 100,
             shrinkage: 0.2,
