@@ -35,6 +35,8 @@ pub struct Seen {
     pub updates: Vec<Duration>,
     /// How late packets were sent.
     pub late: Vec<Duration>,
+    /// From the last packet, which a session's intent follows at once, to the decision.
+    pub decided: Option<Duration>,
     pub decision: String,
 }
 
@@ -67,6 +69,7 @@ pub async fn call(
     };
     let first = Instant::now();
     let packets = bench.speech.packets.clone();
+    let last = first + PACKET_TIME * packets.len().saturating_sub(1) as u32;
     let feeder = tokio::spawn(async move {
         let mut late = Vec::with_capacity(packets.len());
         for (n, content) in packets.into_iter().enumerate() {
@@ -102,6 +105,7 @@ pub async fn call(
             Received::Decision(decision) => {
                 let decision = pb::Decision::try_from(decision).unwrap_or_default();
                 seen.decision = decision.as_str_name().to_owned();
+                seen.decided = Some(last.elapsed());
             }
         }
     }

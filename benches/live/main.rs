@@ -199,13 +199,14 @@ async fn trial(
     sleep(start + Duration::from_secs(options.seconds as u64 - 1)).await;
     let (span, cpu) = (from.elapsed(), server.cpu() - cpu_from);
     let kib = server.resident_kib().saturating_sub(before_kib) as f64 / calls as f64;
-    let (mut updates, mut late, mut failed) = (Vec::new(), Vec::new(), 0);
+    let (mut updates, mut late, mut decided, mut failed) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let mut decisions = BTreeMap::<String, usize>::new();
     for task in tasks {
         match task.await.unwrap() {
             Ok(seen) => {
                 updates.extend(seen.updates);
                 late.extend(seen.late);
+                decided.extend(seen.decided);
                 *decisions.entry(seen.decision).or_default() += 1;
             }
             Err(status) => {
@@ -216,16 +217,22 @@ async fn trial(
     }
     updates.sort();
     late.sort();
+    decided.sort();
     let at = |of: &[Duration], share: f64| {
         let n = (of.len().max(1) - 1) as f64 * share;
         of.get(n as usize).map_or(f64::NAN, |d| d.as_secs_f64() * 1e3)
     };
     let per_call = cpu.as_secs_f64() * 1e3 / span.as_secs_f64() / calls as f64;
     println!(
-        "{calls} calls: {} updates, p50 {:.1} p99 {:.1} ms; {:.2} ms of server CPU a call and second,          {:.0} % of a core; {kib:.0} KiB a call; {failed} failed {decisions:?}; load late p99 {:.1} ms",
+        "{calls} calls: {} updates, {:.0} a second, p50 {:.1} p99 {:.1} ms; decisions p50 {:.1} p99 {:.1} ms; \
+         {:.2} ms of server CPU a call and second, {:.0} % of a core; {kib:.0} KiB a call; {failed} failed \
+         {decisions:?}; load late p99 {:.1} ms",
         updates.len(),
+        updates.len() as f64 / options.seconds as f64,
         at(&updates, 0.5),
         at(&updates, 0.99),
+        at(&decided, 0.5),
+        at(&decided, 0.99),
         per_call,
         100.0 * cpu.as_secs_f64() / span.as_secs_f64(),
         at(&late, 0.99),

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod behavior;
+pub mod fusion;
 mod master_key;
 pub mod calibration;
 pub mod policies;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::fusion::FusionFileError;
 use crate::audit::AuditError;
 use crate::config::{Config, clock};
 use crate::crypto::SystemEntropy;
@@ -69,6 +71,9 @@ pub enum AppError {
     /// A calibration from feedback cannot be had or activated.
     #[error(transparent)]
     Calibration(#[from] RecalibrateError),
+    /// The fusion of sessions cannot be used.
+    #[error("models.fusion")]
+    Fusion(#[from] FusionFileError),
     /// There is no back-end.
     #[error(transparent)]
     BackEnd(#[from] BackEndError),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::admin::commit_event;
-use super::{AppError, master_key, open_store};
+use super::{AppError, fusion, master_key, open_store};
 use crate::config::{Config, clock};
 use crate::domain::{ApiKeyId, ArtifactRef, Role, TenantId, Timestamp};
 use crate::policy::session::{
@@ -49,7 +49,7 @@ pub fn of_server(config: &Config) -> Result<String, AppError> {
         Some((_, text)) => (*text).to_owned(),
         None => file(Path::new(named))?,
     };
-    match read_policy(&text, Fusion::cautious()) {
+    match read_policy(&text, fusion::of_server(config)?) {
         Ok(_) => Ok(text),
         Err(problem) => Err(refused(format!("sessions.policy: {named}: {problem}"))),
     }
@@ -108,7 +108,7 @@ pub async fn propose(
     key: &str,
     text: String,
 ) -> Result<PolicyBytes, AppError> {
-    let policy = checked_proposal(&text, Fusion::cautious()).map_err(refused)?;
+    let policy = checked_proposal(&text, fusion::of_server(config)?).map_err(refused)?;
     must_be_free(&policy, &of_server(config)?).map_err(refused)?;
     let open = Open::new(config, tenant).await?;
     let done = open.act(key, PolicyAct::Propose(policy.clone()), Some(text)).await;
@@ -149,17 +149,18 @@ pub async fn what_if(
     text: &str,
     range: (Option<Timestamp>, Option<Timestamp>),
 ) -> Result<WhatIfReport, AppError> {
-    let after = Arc::new(read_policy(text, Fusion::cautious()).map_err(refused)?);
+    let fusion = fusion::of_server(config)?;
+    let after = Arc::new(read_policy(text, fusion.clone()).map_err(refused)?);
     let server = of_server(config)?;
     let open = Open::new(config, tenant).await?;
-    let done = replayed(&open, &server, after, range).await;
+    let done = replayed(&open, (&server, fusion), after, range).await;
     open.store.close().await;
     done
 }
 
 async fn replayed(
     open: &Open,
-    server: &str,
+    (server, fusion): (&str, Fusion),
     after: Arc<ActivePolicy>,
     range: (Option<Timestamp>, Option<Timestamp>),
 ) -> Result<WhatIfReport, AppError> {
@@ -167,7 +168,7 @@ async fn replayed(
         Some(active) => open.store.policy_file(&open.tenant, &active.policy.sha256).await?,
         None => server.to_owned(),
     };
-    let before = Arc::new(read_policy(&active, Fusion::cautious()).map_err(refused)?);
+    let before = Arc::new(read_policy(&active, fusion).map_err(refused)?);
     let mut replay = Replay::new(before, after, range);
     while let Some(page) = replay.wanted() {
         let found = open.store.decisions(&open.tenant, replay.filter(), page).await?;

@@ -15,7 +15,6 @@ use crate::config::{Config, clock};
 use crate::domain::{Role, TenantId};
 use crate::engine::Engine;
 use crate::grpc::{Drained, Server};
-use crate::scoring::fusion::Fusion;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{AuditHead, AuditLog as _, Directory as _};
 use crate::usecase::port::Application;
@@ -99,13 +98,15 @@ async fn serve(
     let engine = Arc::new(Engine::start(threads(config), config.engine.queue)?);
     let pinned = store.tenants().into_iter().filter_map(|tenant| tenant.extractor);
     let installed = voice::find(config, &pinned.collect());
+    let fusion = super::fusion::of_server(config)?;
+    super::fusion::tell(config, &fusion);
     let parts = Parts {
         store: Arc::new(store.clone()),
         engine: Arc::clone(&engine),
         voice: installed.voice,
         behavior: super::behavior::find(config)?,
         conversation: super::behavior::conversation()?,
-        fusion: Fusion::cautious(),
+        fusion,
         session_policy: super::policies::of_server(config)?,
         pinned: installed.pinned,
         configured_model: config.models.default.clone(),

@@ -3,6 +3,7 @@
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
+use crate::app::fusion;
 use crate::cli::{CliError, Done};
 use crate::domain::{ArtifactRef, LicenseClass};
 use crate::usecase::age_head::{self, AgeHeadError};
@@ -124,6 +125,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                 list_age_heads(&manifest.artifact(), &dir, &mut out)?;
             }
             list_backgrounds(&mut out)?;
+            list_fusions(&mut out)?;
         }
         Action::Install { id, from } => {
             let place =
@@ -150,6 +152,15 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 fn list_backgrounds(out: &mut dyn Write) -> Result<(), CliError> {
     for (name, class, knows) in backgrounds::listed() {
         writeln!(out, "{name}\tbuilt in\t-\t{class:?}\tbackground of behavior: {knows}")
+            .map_err(CliError::failed)?;
+    }
+    Ok(())
+}
+
+/// One line for each way to fuse the modalities of a session that ships.
+fn list_fusions(out: &mut dyn Write) -> Result<(), CliError> {
+    for (id, class, about) in fusion::listed().map_err(CliError::failed)? {
+        writeln!(out, "{id}\tbuilt in\t-\t{class:?}\tfusion of sessions: {about}")
             .map_err(CliError::failed)?;
     }
     Ok(())

@@ -89,6 +89,11 @@ pub struct AuditSettings {
     pub every_seconds: u64,
 }
 
+/// The fusion that ships and was fitted.
+pub const FUSION_FITTED: &str = "fitted";
+/// The fusion whose weights were chosen.
+pub const FUSION_CAUTIOUS: &str = "cautious";
+
 /// Section `[models]`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -105,6 +110,9 @@ pub struct ModelSettings {
     /// `open`: only artefacts trained on open data; `any`: all. May be spelled `licence`.
     #[serde(alias = "licence")]
     pub license: LicensePolicy,
+    /// How the modalities of a session are fused: `fitted` (models/fusion; class `research`, so with
+    /// `license = "open"` it is `cautious`), `cautious`, or the path of a file.
+    pub fusion: String,
 }
 
 /// Which artefacts may be used.
@@ -200,6 +208,7 @@ impl Default for ModelSettings {
             dir: None,
             behavior: None,
             license: LicensePolicy::Any,
+            fusion: FUSION_FITTED.into(),
         }
     }
 }
@@ -325,6 +334,9 @@ impl Config {
         }
         if self.models.default.is_empty() {
             return Err(empty("models.default"));
+        }
+        if self.models.fusion.is_empty() {
+            return Err(empty("models.fusion"));
         }
         self.apart("keys.master_key_file", &self.keys.master_key_file)?;
         self.apart("audit.checkpoint_file", &audit.checkpoint_file)

@@ -110,6 +110,7 @@ fn errors_name_the_key_and_what_came() {
         ("[audit]\nevery_seconds = 100000", "audit.every_seconds: 1 to 86400, got 100000"),
         ("[models]\nlicense = \"mine\"", "license"),
         ("[models]\ndefault = \"\"", "models.default: must not be empty"),
+        ("[models]\nfusion = \"\"", "models.fusion: must not be empty"),
         ("[policy.verification]\naccept_llr = 99.0", "accept_llr"),
         ("[keys]\nmaster_key_file = \"data/master.key\"", "keys.master_key_file: must lie outside"),
         ("[audit]\ncheckpoint_file = \"./data/x/a\"", "audit.checkpoint_file: must lie outside"),

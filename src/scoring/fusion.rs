@@ -12,12 +12,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ArtifactRef, DurationMs, Llr, Modality};
+use crate::domain::{ArtifactRef, DurationMs, LicenseClass, Llr, Modality};
 use crate::scoring::ScoringError;
 
 mod fit;
 
 pub use fit::{FusionOptions, FusionTrial};
+
+/// The fitted fusion that ships; `models/fusion/CARD.md` says on what.
+const FITTED: &str = include_str!("../../models/fusion/fusion.json");
 
 /// Least weight of a modality.
 pub const MIN_WEIGHT: f64 = 0.01;
@@ -74,6 +77,8 @@ pub struct FusionCounts {
 pub struct Fusion {
     /// Name and version.
     pub id: ArtifactRef,
+    /// Terms of the data it was fitted on.
+    pub license: LicenseClass,
     /// One entry a modality, rising.
     pub weights: Vec<ModalityWeight>,
     /// Offsets; a set that is not listed has none.
@@ -146,10 +151,19 @@ impl Fusion {
         ];
         Self {
             id: ArtifactRef::new("cautious", 1),
+            license: LicenseClass::Open,
             weights: chosen.map(entry).into(),
             combinations: Vec::new(),
             fitted_on: FusionCounts::default(),
         }
+    }
+
+    /// The one that ships and was fitted.
+    ///
+    /// # Errors
+    /// Never for the shipped file: a test reads it.
+    pub fn fitted() -> Result<Self, ScoringError> {
+        Self::from_json(FITTED)
     }
 
     /// Fuses what is there; `None` when nothing is. Of a modality that comes twice the lower counts; one

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{ArtifactRef, Llr, Modality};
+use crate::domain::{ArtifactRef, LicenseClass, Llr, Modality};
 use crate::scoring::ScoringError;
 use crate::scoring::calibration::softplus;
 use crate::scoring::fusion::{
@@ -34,6 +34,8 @@ pub struct FusionTrial {
 pub struct FusionOptions {
     /// Version the result bears.
     pub version: u32,
+    /// Terms of the data behind the trials.
+    pub license: LicenseClass,
     /// Penalty on the squared distance of weights from 1 and offsets from 0, relative to a total trial
     /// weight of 1.
     pub ridge: f64,
@@ -69,6 +71,7 @@ impl Fusion {
         let targets = trials.iter().filter(|t| t.target).count();
         let fusion = Self {
             id: ArtifactRef::new("fitted", options.version),
+            license: options.license,
             weights: weights.collect(),
             combinations: combinations.collect(),
             fitted_on: FusionCounts {

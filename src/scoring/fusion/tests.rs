@@ -28,7 +28,8 @@ fn pairs(d: f64, rho: f64, target: bool) -> Vec<FusionTrial> {
 }
 
 fn options() -> FusionOptions {
-    FusionOptions { version: 3, ridge: 1e-6, prior: 0.5, people: 120 }
+    let license = LicenseClass::Research;
+    FusionOptions { version: 3, license, ridge: 1e-6, prior: 0.5, people: 120 }
 }
 
 fn fitted(rho: f64) -> Fusion {
@@ -164,6 +165,17 @@ fn an_artefact_survives_json_and_a_broken_one_is_refused() {
     for text in ["", "{}", "[1]", &text.replace("\"weights\"", "\"weight\"")] {
         assert!(Fusion::from_json(text).is_err());
     }
+}
+
+#[test]
+fn the_shipped_fusion_is_sound_and_never_counts_more_than_independence() {
+    let fusion = Fusion::fitted().expect("sound");
+    assert_eq!(fusion.license, LicenseClass::Research);
+    assert_ne!(fusion.id, Fusion::cautious().id);
+    let known: Vec<Modality> = fusion.weights.iter().map(|w| w.modality).collect();
+    assert_eq!(known, Modality::ALL);
+    assert!(fusion.weights.iter().all(|w| w.weight <= 1.0), "{:?}", fusion.weights);
+    assert!(fusion.fitted_on.people > 0 && fusion.fitted_on.non_target_trials > 0);
 }
 
 fn any_evidence() -> impl Strategy<Value = Vec<ModalityLlr>> {

@@ -58,6 +58,7 @@ pub fn fit(protocol: &ProtocolFile, sessions: &[Session]) -> Result<Fusion, Scor
     let trials: Vec<FusionTrial> = kept.iter().map(trial).collect();
     let options = FusionOptions {
         version: FUSION_VERSION,
+        license: protocol.fit.license,
         ridge: protocol.fit.ridge,
         prior: protocol.fit.prior,
         people: people.len() as u64,

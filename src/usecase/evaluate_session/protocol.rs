@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Amount, FactorName, IntentId, Modality};
+use crate::domain::{Amount, FactorName, IntentId, LicenseClass, Modality};
 use crate::usecase::evaluate_session::EvaluateSessionError;
 
 /// The protocol that ships.
@@ -73,6 +73,8 @@ pub struct FitPart {
     pub ridge: f64,
     /// Prior at which the cost is least.
     pub prior: f64,
+    /// Terms of the data behind the scores; those of the narrowest.
+    pub license: LicenseClass,
     /// Weights over this are cut to it. Chimeric people cannot show that modalities depend on each other, so over 1, which
     /// is independence, nothing is taken for granted.
     pub most_weight: f64,

@@ -93,7 +93,7 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 1_500,
+            back_end_speakers: 700,
             cohort: 600,
             top_k: 100,
             shrinkage: 0.2,
@@ -192,9 +192,8 @@ pub fn fit_artifact(
 ) -> Result<(BackEnd, Calibration, FitReport), FitBackEndError> {
     // Not every piece has a rendition.
     let pieces = embeddings.iter().filter(|(item, _)| item.channel != Channel::Rendition);
-    let failed = pieces
-        .filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?)))
-        .collect();
+    let failed =
+        pieces.filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?))).collect();
     let (mut speakers, left_out) = speakers(recordings, embeddings, options);
     speakers.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
     let split = options.back_end_speakers.min(speakers.len());

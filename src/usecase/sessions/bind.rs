@@ -78,11 +78,12 @@ impl Inner {
         let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(false) };
         draft.subject = Some(target(&snapshot));
         let uses = rests_on(record);
-        if !uses.is_empty() && self.source_held(tenant, kept.sources).await? {
-            return Err(Unrecorded::Unusable);
-        }
         let attempted = [record.attempted.voice, record.attempted.behavior].into_iter().flatten();
         if let Some(outcome) = worst(attempted) {
+            // A conclusion that was counted stands, also where it is what holds the source up.
+            if self.source_held(tenant, kept.sources).await? {
+                return Err(Unrecorded::Unusable);
+            }
             self.count_sources(draft, kept.sources, outcome);
         }
         let at = Moment { now: draft.at, vouched: kept.vouched };

@@ -23,7 +23,9 @@ pub(crate) struct Story {
     pub(crate) place: Place,
     pub(crate) channel: Channel,
     key: String,
-    _server: crate::process::Process,
+    server: crate::process::Process,
+    /// There while the program is.
+    _models: tempfile::TempDir,
 }
 
 /// Fallback or background: what is tested is the way of a capture, not the last bit of an LLR.
@@ -42,15 +44,15 @@ impl Story {
         let key = place.done(&["key", "create", "--role", "admin"]).trim().to_owned();
         let (server, address) = place.serve().await;
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
-        Self { place, channel, key, _server: server }
+        Self { place, channel, key, server, _models: models }
     }
 
     /// Kills the server, makes a further API key of a role, and starts it again; the key.
     pub(crate) async fn restart(&mut self, role: &str) -> String {
-        self._server.kill();
+        self.server.kill();
         let key = self.place.done(&["key", "create", "--role", role]).trim().to_owned();
         let (server, address) = self.place.serve().await;
-        self._server = server;
+        self.server = server;
         self.channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         key
     }
