@@ -5,8 +5,6 @@ use crate::behavior::kinds::Backgrounds;
 use crate::behavior::{BehaviorError, SampleKind};
 use crate::domain::{ArtifactRef, LicenseClass};
 
-/// Version of the models that ship.
-const VERSION: u32 = 1;
 /// Terms of the models that ship.
 pub const LICENSE: LicenseClass = LicenseClass::Research;
 
@@ -20,9 +18,17 @@ pub fn id(kind: SampleKind) -> &'static str {
     }
 }
 
+/// Counts up with each new file of the kind.
+fn version(kind: SampleKind) -> u32 {
+    match kind {
+        SampleKind::FixedText => 2,
+        SampleKind::FreeText | SampleKind::Touch | SampleKind::Pointer => 1,
+    }
+}
+
 /// Id and version of the model of a kind.
 pub fn reference(kind: SampleKind) -> ArtifactRef {
-    ArtifactRef::new(id(kind), VERSION)
+    ArtifactRef::new(id(kind), version(kind))
 }
 
 /// The file of a kind.

@@ -1,5 +1,5 @@
 //! Decisions by behavior. Behavior alone is a risk signal, not a login: at the FMR a login needs, too many
-//! genuine people would be refused (FNMR at 0.1 % FMR: 39 to 89 % for a password, 38 % for free text of 50 keys, over 80 % for
+//! genuine people would be refused (FNMR at 0.1 % FMR: 32 to 86 % for a password, 38 % for free text of 50 keys, over 80 % for
 //! strokes, 52 % for a pointer; `models/behavior-*/CARD.md`), so a claim that nothing else vouches for is stepped up however
 //! well the behavior matches, unless `accept_alone` says otherwise.
 

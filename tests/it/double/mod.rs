@@ -13,8 +13,6 @@ use vouch::domain::SubjectId;
 use vouch::usecase::UseCaseError;
 use vouch::usecase::port::Reply;
 
-pub use answers::versions;
-
 /// The one valid key.
 pub const KEY: &str = "vk_0123_test-secret";
 

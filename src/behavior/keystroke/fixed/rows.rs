@@ -22,6 +22,14 @@ pub struct Row {
     pub row: LogisticRow,
 }
 
+impl Row {
+    /// The same with another share of its weight.
+    pub fn weighing(&self, share: f64) -> Self {
+        let row = LogisticRow { weight: share * self.row.weight, ..self.row.clone() };
+        Self { row, ..self.clone() }
+    }
+}
+
 /// Compares the people of a fold with each other after `enrolled` typings.
 ///
 /// # Errors
