@@ -3,8 +3,8 @@
 use super::sessions::{Client, opening};
 use super::world::*;
 use crate::domain::*;
-use crate::policy::VoicePolicy;
 use crate::policy::session::FactorOutcome;
+use crate::policy::{AttemptRules, VoicePolicy};
 use crate::session::call::Message;
 use crate::store::{AuditLog as _, StoreError};
 use crate::usecase::UseCaseError;
@@ -147,8 +147,8 @@ async fn step_ups_without_end_lock_too() {
     assert_eq!(world.verify("anna", speak(ANNA, 12.0)).await.decision, Decision::StepUp);
 }
 
-#[tokio::test]
-async fn after_the_last_lock_only_a_claim_with_another_factor_is_compared() {
+/// A world in which anna, whose one lock was her last before another factor, was rejected until it came.
+async fn locked_once_too_often() -> (World, AttemptRules) {
     let mut policy = VoicePolicy::default();
     policy.attempts.locks_before_factor = 1;
     let rules = policy.attempts.clone();
@@ -157,6 +157,12 @@ async fn after_the_last_lock_only_a_claim_with_another_factor_is_compared() {
     for _ in 0..rules.limit {
         assert_eq!(world.verify("anna", speak(BERT, 12.0)).await.decision, Decision::Reject);
     }
+    (world, rules)
+}
+
+#[tokio::test]
+async fn after_the_last_lock_only_a_claim_with_another_factor_is_compared() {
+    let (world, rules) = locked_once_too_often().await;
     let alone = || async { world.verify("anna", speak(ANNA, 12.0)).await };
     assert_eq!(alone().await.reasons[0], Reason::TooManyAttempts);
     let asked = world.asked();
@@ -188,14 +194,7 @@ async fn after_the_last_lock_only_a_claim_with_another_factor_is_compared() {
 
 #[tokio::test]
 async fn a_factor_passed_in_a_session_opens_what_was_locked_too_often() {
-    let mut policy = VoicePolicy::default();
-    policy.attempts.locks_before_factor = 1;
-    let rules = policy.attempts.clone();
-    let world = World::with(Setting { policy, ..Setting::default() }).await;
-    world.enrolled("anna", ANNA).await;
-    for _ in 0..rules.limit {
-        world.verify("anna", speak(BERT, 12.0)).await;
-    }
+    let (world, rules) = locked_once_too_often().await;
     world.clock.forward(rules.lock_ms as i64);
     let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Admin).await;
     client.speak(&speak(ANNA, 12.0)).await;
