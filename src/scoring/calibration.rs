@@ -32,6 +32,11 @@ pub struct Conditions {
     pub narrow_share: [f64; 2],
 }
 
+impl Conditions {
+    /// The same for every trial: a fit to trials under it has two numbers, a scale and a shift.
+    pub const ALIKE: Self = Self { net_speech_ms: [1, 1], narrow_share: [0.0, 0.0] };
+}
+
 /// A trial with its score and its truth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabeledTrial {

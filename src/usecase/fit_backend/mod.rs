@@ -8,13 +8,13 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{ArtifactRef, LicenseClass};
+use crate::domain::{ArtifactRef, LicenseClass, RawScore};
 use crate::scoring::artifact::{CALIBRATION_FILE, MANIFEST_FILE, TENSORS_FILE};
 use crate::scoring::calibration::{FitOptions, LabeledTrial, cross_validate, fit};
 use crate::scoring::metrics::{Figures, Trial, figures};
 use crate::scoring::train::{TrainOptions, TrainUtterance, train};
 use crate::scoring::vector::cosine;
-use crate::scoring::{BackEnd, BackEndInfo, Calibration, Scorer, ScoringError};
+use crate::scoring::{BackEnd, BackEndInfo, Calibration, Conditions, Scorer, ScoringError};
 use crate::usecase::embed_file::{Channel, Embed, EmbedError, Embedded, Embeddings, Item};
 use crate::usecase::embedding_cache::{self, Origin};
 use crate::usecase::speech_set::{self, Recording, SpeechSetError, held_back};
@@ -127,6 +127,10 @@ pub struct SystemReport {
     pub cross_validated: Figures,
     /// On each data set by a calibration fitted without it: what an unseen deployment may expect.
     pub unseen_data_sets: BTreeMap<String, Figures>,
+    /// What LLRs were multiplied with so that data sets that were not seen are calibrated.
+    pub unseen_scale: f64,
+    /// What was added to them then.
+    pub unseen_shift: f64,
     /// Lowest false match rate the rule of 30 supports.
     pub supported_fmr: f64,
     /// Most candidates supported at a false-positive identification rate of 1 %.
@@ -321,24 +325,34 @@ fn calibrate(
         pairs: distinct_pairs(trials, speakers),
     };
     let calibration = fit(trials, &fit_options)?;
-    let held_out = cross_validate(trials, speakers, &fit_options, FOLDS, options.seed)?;
+    let mut held_out = cross_validate(trials, speakers, &fit_options, FOLDS, options.seed)?;
+    let mut unseen = unseen(trials, speakers, corpora, &fit_options);
+    let (scale, shift) = toward_unseen(&unseen, &fit_options)?;
+    let calibration = calibration.rescaled(scale, shift, options.version)?;
+    held_out.iter_mut().for_each(|t| t.score = scale * t.score + shift);
+    let judged = unseen.iter_mut().filter_map(|(name, trials)| {
+        trials.iter_mut().for_each(|t| t.score = scale * t.score + shift);
+        Some((name.clone(), figures(trials).ok()?))
+    });
     let report = SystemReport {
         cross_validated: figures(&held_out)?,
-        unseen_data_sets: unseen(trials, speakers, corpora, &fit_options),
+        unseen_data_sets: judged.collect(),
+        unseen_scale: scale,
+        unseen_shift: shift,
         supported_fmr: calibration.tail.supported_fmr(),
         supported_n_at_fpir_1_percent: calibration.tail.supported_n(0.01),
     };
     Ok((calibration, report))
 }
 
-/// Figures of each data set under a calibration fitted on the others; data sets without both kinds of
-/// trials, or without which no fit is possible, are left out.
+/// Trials of each data set under a calibration fitted on the others; data sets without which no fit is
+/// possible are left out.
 fn unseen(
     trials: &[LabeledTrial],
     speakers: &[[u32; 2]],
     corpora: &[String],
     options: &FitOptions,
-) -> BTreeMap<String, Figures> {
+) -> BTreeMap<String, Vec<Trial>> {
     let of = |pair: &[u32; 2]| corpora.get(pair[0] as usize);
     let names: BTreeSet<&String> = corpora.iter().collect();
     let mut all = BTreeMap::new();
@@ -357,11 +371,41 @@ fn unseen(
                 speakers: *pair,
             })
             .collect();
-        if let Ok(figures) = figures(&judged) {
-            all.insert(name.clone(), figures);
-        }
+        all.insert(name.clone(), judged);
     }
     all
+}
+
+/// Scale and shift that calibrate the LLRs of data sets that were not seen, each of which counts the same: what a
+/// caller brings is of no data set of the fit either, and a calibration is too sure of itself there. Nothing
+/// is done where it is not.
+fn toward_unseen(
+    unseen: &BTreeMap<String, Vec<Trial>>,
+    options: &FitOptions,
+) -> Result<(f64, f64), ScoringError> {
+    let mut trials = Vec::new();
+    for of_set in unseen.values() {
+        let targets = of_set.iter().filter(|t| t.target).count();
+        let counts = [of_set.len() - targets, targets];
+        // One that has no trials of a kind says nothing.
+        if counts.contains(&0) {
+            continue;
+        }
+        trials.extend(of_set.iter().map(|t| LabeledTrial {
+            raw: RawScore(t.score),
+            conditions: Conditions::ALIKE,
+            target: t.target,
+            weight: 1.0 / counts[usize::from(t.target)] as f64,
+        }));
+    }
+    if trials.is_empty() {
+        return Ok((1.0, 0.0));
+    }
+    let fitted = fit(&trials, options)?;
+    match fitted.slope[0] < 1.0 {
+        true => Ok((fitted.slope[0], fitted.offset[0])),
+        false => Ok((1.0, 0.0)),
+    }
 }
 
 /// Distinct pairs of people among the non-target trials.

@@ -142,3 +142,25 @@ fn the_population_has_the_language() {
     assert_eq!(of("c/s/common_voice_sv-SE_20729765.wav"), "c/sv-SE");
     assert_eq!(of("c/s/other_1.wav"), "c/");
 }
+
+#[test]
+fn llrs_of_unseen_sets_lose_their_excess() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut normal = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+    let mut of_set = |count: usize, excess: f64| -> Vec<Trial> {
+        // Scores of two normal distributions with deviation 2, 4 apart, are their own LLRs.
+        let side = |target: bool| if target { 2.0 } else { -2.0 };
+        let trials = (0..count).map(|n| (n % 2 == 0, 2.0 * normal()));
+        let trials = trials.map(|(target, noise)| (target, excess * (side(target) + noise) + 1.0));
+        trials.map(|(target, score)| Trial { score, target, speakers: [0, 1] }).collect()
+    };
+    let options = FitOptions { version: 1, ridge: 1e-3, prior: 0.5, speakers: 2, pairs: 1 };
+    let sure = [("a", of_set(4_000, 2.0)), ("b", of_set(400, 2.0))];
+    let sure: BTreeMap<_, _> = sure.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
+    let (scale, shift) = toward_unseen(&sure, &options).unwrap();
+    assert!((scale - 0.5).abs() < 0.06 && (shift + 0.5).abs() < 0.2, "{scale} {shift}");
+    // Too modest ones are left as they are, and so is what nothing is known of.
+    let modest = BTreeMap::from([("c".to_owned(), of_set(2_000, 0.5))]);
+    assert_eq!(toward_unseen(&modest, &options).unwrap(), (1.0, 0.0));
+    assert_eq!(toward_unseen(&BTreeMap::new(), &options).unwrap(), (1.0, 0.0));
+}

@@ -101,7 +101,7 @@ fn odd_input_is_refused_by_name_and_changes_nothing() {
     let odd = extractor.push(&mut stream, &frames, scratch);
     assert!(matches!(odd, Err(VoiceError::NotFinite { index: 202 })));
     assert_eq!(stream.frames(), MIN_FRAMES - 1);
-    let other = Manifest { version: 2, ..extractor.manifest().clone() };
+    let other = Manifest { version: 9, ..extractor.manifest().clone() };
     let weights = extractor.manifest().built_in_weights().unwrap();
     let other = Extractor::from_safetensors(other, weights).unwrap();
     let crossed = other.push(&mut stream, &[], scratch);
