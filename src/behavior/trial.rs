@@ -1,6 +1,6 @@
 //! Scored comparisons of an evaluation.
 
-use crate::behavior::Evidence;
+use crate::behavior::{BehaviorError, Evidence};
 
 /// One comparison of a profile with a probe, with its truth.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,13 +16,36 @@ pub struct ScoredTrial {
     pub raw: f64,
     /// Calibrated.
     pub llr: f64,
+    /// Whether anything could be compared. A trial without evidence counts with scores of 0, which leave it as likely as
+    /// before: without it the figures would be of easier trials than there were.
+    pub compared: bool,
 }
 
 impl ScoredTrial {
     /// From what a comparison said.
     pub fn new(enrolled: u32, probe: u32, capture: impl Into<String>, evidence: &Evidence) -> Self {
         let (raw, llr) = (evidence.raw.0, evidence.llr.0);
-        Self { enrolled, probe, capture: capture.into(), raw, llr }
+        Self { enrolled, probe, capture: capture.into(), raw, llr, compared: true }
+    }
+
+    /// From the answer of a template whose raw scores are neutral at 0: a probe that holds too little is a trial without evidence.
+    ///
+    /// # Errors
+    /// Any other error of the comparison.
+    pub fn answered(
+        enrolled: u32,
+        probe: u32,
+        capture: impl Into<String>,
+        answer: Result<Evidence, BehaviorError>,
+    ) -> Result<Self, BehaviorError> {
+        match answer {
+            Ok(evidence) => Ok(Self::new(enrolled, probe, capture, &evidence)),
+            Err(BehaviorError::TooFew { .. }) => {
+                let capture = capture.into();
+                Ok(Self { enrolled, probe, capture, raw: 0.0, llr: 0.0, compared: false })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether both sides are one person.

@@ -177,6 +177,7 @@ mod tests {
             capture: String::new(),
             raw,
             llr: raw,
+            compared: true,
         };
         let mut trials = Vec::new();
         for i in 0..10 {

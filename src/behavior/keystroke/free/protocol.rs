@@ -210,8 +210,8 @@ pub fn score_fold(
         for (who, own) in &probes {
             let most = if who == target { usize::MAX } else { protocol.impostor_captures };
             for (capture, probe) in own.iter().take(most) {
-                let evidence = template.score(std::slice::from_ref(probe))?;
-                trials.push(ScoredTrial::new(*target, *who, *capture, &evidence));
+                let answer = template.score(std::slice::from_ref(probe));
+                trials.push(ScoredTrial::answered(*target, *who, *capture, answer)?);
             }
         }
     }
