@@ -57,9 +57,14 @@ impl<'b> Template<'b> {
     pub fn score(&self, probe: &[Sample]) -> Result<Evidence, BehaviorError> {
         same_device(self.device, probe)?;
         let probe = Row::read(probe, self.background)?;
-        let spreads = self.background.map_or(&fallback::SPREADS[..], |b| &b.habits);
+        let answer = self.compare(&probe);
+        // The constants of the fallback belong together: spreads of other people would go with a calibration that never saw them.
+        let spreads = match (&answer, self.background) {
+            (Some(_), Some(background)) => &background.habits[..],
+            _ => &fallback::SPREADS[..],
+        };
         let compared: Vec<Compared> = self.habits(&probe, spreads).collect();
-        let (raw, llr, limit) = match self.compare(&probe) {
+        let (raw, llr, limit) = match answer {
             Some(answer) => answer,
             None if compared.is_empty() => {
                 let what = "a probe of free text: habits that the profile shows, too";
