@@ -90,6 +90,17 @@ impl Background {
         background.check()?;
         Ok(background)
     }
+
+    /// How many of these captures, of how many people, a fit on them takes.
+    ///
+    /// # Errors
+    /// As [`Self::train`], where no text is left.
+    pub fn used(captures: &[(u32, u32, &Capture)]) -> Result<(usize, usize), BehaviorError> {
+        let groups = group(captures)?;
+        let people = || groups.iter().flat_map(|g| &g.people);
+        let distinct: BTreeSet<u32> = people().map(|p| p.subject).collect();
+        Ok((people().map(|p| p.typings.len()).sum(), distinct.len()))
+    }
 }
 
 /// Numbers of enrolled typings after which practice is looked at: every text has the first, whatever regressions are fitted.
@@ -151,10 +162,12 @@ fn group(captures: &[(u32, u32, &Capture)]) -> Result<Vec<Group>, BehaviorError>
 fn name_apart(groups: &mut [Group]) {
     let own = |g: &Group| (g.shape.device, g.shape.id.clone());
     let mut taken: BTreeSet<(Device, String)> = BTreeSet::new();
-    let shared: BTreeSet<_> = groups.iter().map(own).filter(|id| !taken.insert(id.clone())).collect();
+    let shared: BTreeSet<_> =
+        groups.iter().map(own).filter(|id| !taken.insert(id.clone())).collect();
     for group in groups.iter_mut().filter(|g| shared.contains(&own(g))) {
         let (device, stem) = own(group);
-        let free = (1..).map(|n| numbered_id(&stem, n)).find(|id| !taken.contains(&(device, id.clone())));
+        let free =
+            (1..).map(|n| numbered_id(&stem, n)).find(|id| !taken.contains(&(device, id.clone())));
         group.shape.id = free.unwrap_or(stem);
         taken.insert(own(group));
     }
