@@ -104,8 +104,12 @@ fn a_line_that_is_no_capture_is_a_row_if_it_names_itself() {
     assert_eq!(rows[2], ["ann", "c1", "error", "error"]);
     assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
     assert!(errors.contains("test: line 3") && !errors.contains("line 3: line 3"), "{errors}");
-    let (_, errors, _) = run(&Backgrounds::default(), &enroll, &test, Some("ann c1\n"));
-    assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
+    let (_, errors, failed) = run(&Backgrounds::default(), &enroll, &test, Some("ann c1\n"));
+    assert_eq!((failed, errors.matches("ann c1: event 0: down_ms").count()), (2, 1), "{errors}");
+    // No trial asks for it, and it is no capture all the same.
+    let (rows, errors, failed) = run(&Backgrounds::default(), &enroll, &test, Some("ann c0\n"));
+    assert_eq!((rows.len(), failed), (2, 2), "{errors}");
+    assert!(errors.contains("test: ann c1: event 0: down_ms"), "{errors}");
 }
 
 #[test]
