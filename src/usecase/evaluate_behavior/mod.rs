@@ -31,6 +31,9 @@ pub enum EvaluateBehaviorError {
     /// Reading or writing a file.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
+    /// A data set over the limit.
+    #[error("{0}: a data set may have {1} bytes when unpacked, more came")]
+    TooLarge(PathBuf, u64),
     /// A protocol that cannot be used.
     #[error("protocol: {0}")]
     Protocol(String),
@@ -166,12 +169,47 @@ pub fn finish(
 /// # Errors
 /// A file that cannot be read, is no UTF-8 or is over 1 GiB.
 pub fn read_data(path: &Path) -> Result<String, EvaluateBehaviorError> {
+    read_up_to(path, MAX_DATA_BYTES)
+}
+
+fn read_up_to(path: &Path, limit: u64) -> Result<String, EvaluateBehaviorError> {
     let failed = |error| EvaluateBehaviorError::File(path.to_owned(), error);
     let file = std::fs::File::open(path).map_err(failed)?;
     let packed = path.extension().is_some_and(|e| e == "gz");
     let source: Box<dyn Read> =
         if packed { Box::new(flate2::read::GzDecoder::new(file)) } else { Box::new(file) };
-    let mut text = String::new();
-    source.take(MAX_DATA_BYTES).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    source.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(EvaluateBehaviorError::TooLarge(path.to_owned(), limit));
+    }
+    let no_text = |error| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+    String::from_utf8(bytes).map_err(no_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_set_over_the_limit_is_refused_and_not_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.csv.gz");
+        let file = std::fs::File::create(&path).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        packed.write_all("größer\n".repeat(100).as_bytes()).unwrap();
+        packed.finish().unwrap();
+        assert_eq!(read_up_to(&path, 900).unwrap().lines().count(), 100);
+        // A limit inside of a letter, too.
+        for limit in [899, 3, 0] {
+            let refused = read_up_to(&path, limit).unwrap_err();
+            assert!(
+                matches!(refused, EvaluateBehaviorError::TooLarge(_, l) if l == limit),
+                "{refused}"
+            );
+        }
+        std::fs::write(folder.path().join("odd.csv"), [0xff, b'\n']).unwrap();
+        let refused = read_up_to(&folder.path().join("odd.csv"), 10).unwrap_err();
+        assert!(matches!(refused, EvaluateBehaviorError::File(..)), "{refused}");
+    }
 }
