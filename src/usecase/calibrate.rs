@@ -48,6 +48,16 @@ pub enum CalibrateError {
     Line(usize),
 }
 
+impl CalibrateError {
+    /// Whether the list of trials or scores is none.
+    pub fn is_of_list(&self) -> bool {
+        match self {
+            Self::NoLabels | Self::Line(_) | Self::Trials(ScoreTrialsError::Line { .. }) => true,
+            Self::Trials(_) | Self::Scoring(_) => false,
+        }
+    }
+}
+
 /// A fitted calibration and how it was judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibrated {
