@@ -88,6 +88,7 @@ pub fn run(
             name: format!("{n} strokes"),
             people: people.iter().map(|p| p.subject.clone()).collect(),
             trials: Vec::new(),
+            groupings: Vec::new(),
         })
         .collect();
     for group in groups(people, protocol) {

@@ -56,7 +56,7 @@ pub fn run(csv: &str, protocol: &ProtocolFile) -> Result<Vec<TrialSet>, Evaluate
             compared: true,
         };
         let trials = trials.into_iter().map(trial).collect();
-        TrialSet { name, people: people.clone(), trials }
+        TrialSet { name, people: people.clone(), trials, groupings: Vec::new() }
     };
     Ok(protocols.iter().zip(scored).map(set).collect())
 }

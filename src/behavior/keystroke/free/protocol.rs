@@ -90,7 +90,8 @@ impl Protocol {
     fn set(&self, people: &[Person], trials: Vec<ScoredTrial>) -> TrialSet {
         let keys = self.probe_keys.map_or("all".to_owned(), |n| n.to_string());
         let name = format!("{} enrolled, {keys} keys tested", self.enrolled);
-        TrialSet { name, people: people.iter().map(|p| p.subject.clone()).collect(), trials }
+        let people = people.iter().map(|p| p.subject.clone()).collect();
+        TrialSet { name, people, trials, groupings: Vec::new() }
     }
 
     fn cut(&self, capture: &Capture, keys: Option<usize>) -> Capture {
