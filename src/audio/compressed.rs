@@ -7,12 +7,16 @@ use symphonia::core::codecs::audio::AudioDecoderOptions;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 
 use crate::audio::samples::choose_channel;
 use crate::audio::stream::{check_claims, check_length};
 use crate::audio::{AudioError, AudioLimits, Pcm};
 use crate::domain::{AudioEncoding, AudioFormat};
+
+/// Samples that an MP3 file may hold less than its header declares: two of its frames. Some programs count the frame of the
+/// header itself, and a decoder may need one to begin.
+const MP3_SLACK: u64 = 2 * 1_152;
 
 /// The chosen channel of a whole file.
 ///
@@ -42,13 +46,19 @@ fn decode_unguarded(
     limits: &AudioLimits,
 ) -> Result<Pcm, AudioError> {
     let broken = |error: Error| damaged(format, error.to_string());
-    let source = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let bytes = Cursor::new(bytes);
+    // Without a header that counts its frames, the length of an MP3 file is guessed from its bytes where these can be skipped.
+    let source: Box<dyn MediaSource + '_> = match format.encoding {
+        AudioEncoding::Mp3 => Box::new(ReadOnlySource::new(bytes)),
+        _ => Box::new(bytes),
+    };
+    let source = MediaSourceStream::new(source, Default::default());
     let mut reader = symphonia::default::get_probe()
         .probe(&Hint::new(), source, Default::default(), Default::default())
         .map_err(broken)?;
     let missing = || damaged(format, "it has no audio track".to_owned());
     let track = reader.default_track(TrackType::Audio).ok_or_else(missing)?;
-    let track_id = track.id;
+    let (track_id, declared) = (track.id, declared(format, track.num_frames));
     let parameters = track.codec_params.as_ref().and_then(|p| p.audio()).ok_or_else(missing)?;
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
@@ -79,10 +89,31 @@ fn decode_unguarded(
             pcm.samples.push(sample.clamp(-1.0, 1.0));
         }
     }
-    pcm.filter(|pcm| !pcm.samples.is_empty()).ok_or(AudioError::Empty)
+    let pcm = pcm.filter(|pcm| !pcm.samples.is_empty()).ok_or(AudioError::Empty)?;
+    match declared {
+        Some(least) if (pcm.samples.len() as u64) < least => {
+            let came = pcm.samples.len();
+            Err(damaged(
+                format,
+                format!("it is cut off: {least} samples or more are declared, {came} came"),
+            ))
+        }
+        _ => Ok(pcm),
+    }
 }
 
-/// The next packet; some readers report the end as an unexpected end of the bytes.
+/// The fewest samples that a whole file has, where its header counts them. The count of an Ogg file is that of its last page,
+/// wherever it was cut, so it says nothing.
+fn declared(format: &AudioFormat, samples: Option<u64>) -> Option<u64> {
+    match format.encoding {
+        AudioEncoding::Flac => samples,
+        AudioEncoding::Mp3 => samples.map(|n| n.saturating_sub(MP3_SLACK)),
+        _ => None,
+    }
+}
+
+/// The next packet; some readers report the end as an unexpected end of the bytes. Whether it came too early the number of
+/// samples says.
 fn next_packet(
     reader: &mut dyn FormatReader,
 ) -> Result<Option<symphonia::core::packet::Packet>, Error> {

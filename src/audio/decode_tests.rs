@@ -284,6 +284,24 @@ fn compressed_files_hold_the_sine_they_were_made_of() {
 }
 
 #[test]
+fn a_compressed_file_that_ends_early_is_damaged() {
+    let mp3 = include_bytes!("../../fixtures/audio/sine.mp3");
+    let mut flac = include_bytes!("../../fixtures/audio/sine.flac").to_vec();
+    let refused = |bytes: &[u8]| decode_file(bytes, None, &LIMITS).unwrap_err().to_string();
+    let whole = decode_file(mp3, None, &LIMITS).unwrap().samples.len();
+    let said = refused(&mp3[..mp3.len() / 2]);
+    assert!(said.contains("the MP3 file is damaged: it is cut off"), "{said} of {whole}");
+    // The number of samples is in the last 36 bits before the checksum of 16 bytes in the first block: twice as many are said
+    // to come, and then none.
+    assert_eq!(flac[22..26], 1_600u32.to_be_bytes());
+    flac[22..26].copy_from_slice(&3_200u32.to_be_bytes());
+    let said = refused(&flac);
+    assert!(said.contains("the FLAC file is damaged"), "{said}");
+    flac[22..26].copy_from_slice(&0u32.to_be_bytes());
+    assert_eq!(decode_file(&flac, None, &LIMITS).unwrap().samples.len(), 1_600);
+}
+
+#[test]
 fn a_file_is_read_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");

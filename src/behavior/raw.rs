@@ -1,5 +1,8 @@
 //! Captures as clients send them, and the one check that makes a [`Capture`] of them.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use crate::behavior::BehaviorError;
 use crate::behavior::error::Place;
 use crate::behavior::event::{
@@ -166,7 +169,9 @@ fn keys(raw: Vec<RawKey>, mended: &mut Mended) -> Result<Vec<KeyEvent>, Behavior
             y: pixels(index, "y", k.y)?,
         });
     }
-    ordered(&mut events, Place::Event, |k| k.down_ms, mended)?;
+    let all =
+        |k: &KeyEvent| (k.key, bits(k.up_ms), [k.pressure, k.size, k.x, k.y].map(|v| v.map(bits)));
+    ordered(&mut events, Place::Event, |k| k.down_ms, all, mended)?;
     let last = events.iter().map(|k| k.up_ms).fold(0.0, f64::max);
     check_span(events.first().map(|k| k.down_ms), last)?;
     Ok(events)
@@ -189,7 +194,10 @@ fn points(raw: Vec<RawPoint>, mended: &mut Mended) -> Result<Vec<PointEvent>, Be
             button: p.button.as_deref().and_then(Button::parse),
         });
     }
-    ordered(&mut events, Place::Event, |p| p.t_ms, mended)?;
+    let all = |p: &PointEvent| {
+        (p.phase, [p.x, p.y].map(bits), [p.pressure, p.size].map(|v| v.map(bits)), p.button)
+    };
+    ordered(&mut events, Place::Event, |p| p.t_ms, all, mended)?;
     check_span(events.first().map(|p| p.t_ms), events.last().map_or(0.0, |p| p.t_ms))?;
     Ok(events)
 }
@@ -207,7 +215,8 @@ fn motion(mut readings: Vec<MotionEvent>) -> Result<Vec<MotionEvent>, BehaviorEr
             }
         }
     }
-    ordered(&mut readings, Place::Motion, |m| m.t_ms, &mut Mended::default())?;
+    let all = |m: &MotionEvent| [m.accel, m.gyro].map(|v| v.map(|v| v.map(bits)));
+    ordered(&mut readings, Place::Motion, |m| m.t_ms, all, &mut Mended::default())?;
     Ok(readings)
 }
 
@@ -245,11 +254,18 @@ fn check_span(first_ms: Option<f64>, last_ms: f64) -> Result<(), BehaviorError> 
     Ok(())
 }
 
-/// Sorts by time what came up to [`MAX_DISORDER_MS`] too late, and drops events that equal one of the same time.
-fn ordered<T: PartialEq>(
+/// A finite number as what can be hashed; both zeros are one.
+fn bits(x: impl Into<f64>) -> u64 {
+    (x.into() + 0.0).to_bits()
+}
+
+/// Sorts by time what came up to [`MAX_DISORDER_MS`] too late, and drops events that equal one of the same time, `all` of what they
+/// say beside it: a batch that came twice within one tick of the clock stands there as a whole, not event beside event.
+fn ordered<T, K: Eq + Hash>(
     events: &mut Vec<T>,
     place: fn(usize) -> Place,
     at: impl Fn(&T) -> f64,
+    all: impl Fn(&T) -> K,
     mended: &mut Mended,
 ) -> Result<(), BehaviorError> {
     let mut latest = f64::NEG_INFINITY;
@@ -268,7 +284,14 @@ fn ordered<T: PartialEq>(
         events.sort_by(|a, b| at(a).total_cmp(&at(b)));
     }
     let before = events.len();
-    events.dedup();
+    let (mut now, mut seen) = (f64::NAN, HashSet::new());
+    events.retain(|event| {
+        if at(event) != now {
+            now = at(event);
+            seen.clear();
+        }
+        seen.insert(all(event))
+    });
     mended.duplicates += (before - events.len()) as u32;
     Ok(())
 }

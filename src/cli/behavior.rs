@@ -172,5 +172,9 @@ fn train(args: &TrainArgs) -> Result<Done, CliError> {
         "vouch: fitted on {} captures of {} people; {} captures left out",
         trained.captures, trained.people, trained.failed
     );
+    if trained.unused > 0 {
+        let unused = trained.unused;
+        eprintln!("vouch: {unused} captures took no part: people, or a text, with too few of them");
+    }
     Ok(if trained.failed == 0 { Done::All } else { Done::Some })
 }

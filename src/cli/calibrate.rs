@@ -103,7 +103,12 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             return Err(CliError::Usage("give --trials, --scores or feedback".to_owned()));
         }
     };
-    let fitted = fitted.map_err(CliError::failed)?;
+    let list = args.trials.as_deref().or(args.scores.as_deref());
+    let fitted = fitted.map_err(|error| match list {
+        // What `vouch score` calls wrong usage is it here, too.
+        Some(list) if error.is_of_list() => CliError::Usage(format!("{}: {error}", list.display())),
+        _ => CliError::failed(error),
+    })?;
     let json = fitted.calibration.to_json().map_err(CliError::failed)?;
     fs::write(&out, json)
         .map_err(|error| CliError::failed(format!("{}: {error}", out.display())))?;

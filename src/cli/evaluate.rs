@@ -307,6 +307,11 @@ fn parse_baseline(text: &str) -> Result<(String, System), CliError> {
 }
 
 fn measure_enrollment(args: EnrollmentArgs) -> Result<Done, CliError> {
+    if !(args.false_refusal > 0.0 && args.false_refusal < 1.0) {
+        let got = args.false_refusal;
+        let why = format!("--false-refusal must be between 0 and 1, got {got}");
+        return Err(CliError::Usage(why));
+    }
     let (systems, embedder) = (args.set.systems()?, args.set.embedder()?);
     let options = EnrollmentOptions {
         data: args.set.data.clone(),

@@ -15,6 +15,10 @@ pub struct Args {
     /// Protocol (TOML); the built-in ones are in models/protocols.
     #[arg(long, value_name = "FILE")]
     protocol: Option<PathBuf>,
+    /// Groups to report besides: `device` (its class, or its model where the data say it) and `session` (that of the probe);
+    /// pointers know `device` only, texts neither.
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    by: Vec<String>,
     /// Folder for scores, JSON and plots.
     #[arg(long, value_name = "DIR", default_value = "evaluation")]
     out: PathBuf,
@@ -25,9 +29,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(kind: Kind, args: &Args) -> Result<Done, CliError> {
+    let by = kind.grouped(&args.by).map_err(|e| CliError::Usage(format!("--by: {e}")))?;
     let protocol = args.protocol.as_deref().map(read).transpose()?;
-    let out = &mut stdout().lock();
-    let markdown = evaluate_behavior::run(kind, &args.data, protocol.as_deref(), &args.out, out)
+    let (protocol, out) = (protocol.as_deref(), &mut stdout().lock());
+    let markdown = evaluate_behavior::run(kind, &args.data, protocol, &by, &args.out, out)
         .map_err(CliError::failed)?;
     if let Some(path) = &args.markdown {
         std::fs::write(path, markdown)

@@ -49,6 +49,12 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     if matches!(args.kind, Kind::Fbank) && args.ceps.is_some() {
         return Err(CliError::Usage("--ceps goes with --kind mfcc".to_owned()));
     }
-    extract_features(&request, &mut BufWriter::new(stdout().lock())).map_err(CliError::failed)?;
+    extract_features(&request, &mut BufWriter::new(stdout().lock())).map_err(|error| {
+        if error.is_of_request() {
+            CliError::Usage(error.to_string())
+        } else {
+            CliError::failed(error)
+        }
+    })?;
     Ok(Done::All)
 }

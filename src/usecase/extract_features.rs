@@ -36,6 +36,18 @@ pub enum ExtractError {
     Output(#[from] std::io::Error),
 }
 
+impl ExtractError {
+    /// Whether the numbers of bins or coefficients that were asked for cannot be, whatever the file holds.
+    pub fn is_of_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Features(
+                FeatureError::Bins(_) | FeatureError::Ceps { .. } | FeatureError::CepsOfFbank
+            )
+        )
+    }
+}
+
 /// Writes comma-separated rows, one a frame, no header; `f32` in the shortest form that reads back to the
 /// same bits. Samples are scaled to the range of 16-bit integers at the file's own rate.
 pub fn extract_features(

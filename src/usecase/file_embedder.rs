@@ -55,7 +55,7 @@ impl FileEmbedder {
     /// Embeds one file.
     ///
     /// # Errors
-    /// Audio that cannot be read, or too little speech, in words.
+    /// Audio that cannot be read, or without any speech where speech is looked for, in words.
     pub fn file(&self, path: &Path) -> Result<FileEmbedding, EmbedError> {
         let pcm = self.read(path)?;
         let (embedding, quality) = self.pcm(&pcm)?;
@@ -73,9 +73,14 @@ impl FileEmbedder {
     }
 
     /// Short audio is embedded too: where detection leaves less speech than the network can take, all of
-    /// the audio is. The quality still says how much speech there was.
+    /// the audio is. The quality still says how much speech there was. Where there was none at all there is nothing to
+    /// embed: silence is like silence, whoever is silent.
     fn pcm(&self, pcm: &Pcm) -> Result<(Vec<f32>, Quality), EmbedError> {
         let mut speech = self.hear(pcm, self.vad)?;
+        if self.vad == Vad::On && speech.quality.net_speech_ms == 0 {
+            let seconds = pcm.samples.len() as f64 / f64::from(pcm.sample_rate_hz.max(1));
+            return Err(EmbedError(format!("no speech was found in {seconds:.2} s of audio")));
+        }
         if speech.frames.len() < MIN_FRAMES * self.extractor.front_end().dim() {
             speech = self.hear(pcm, Vad::Off)?;
         }
@@ -132,5 +137,44 @@ impl Embed for FileEmbedder {
             net_speech_ms: quality.net_speech_ms,
             snr_db: quality.snr_db,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::Manifest;
+
+    const CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/campplus/clip.wav");
+
+    fn embedder(vad: Vad) -> FileEmbedder {
+        let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
+        let weights = manifest.built_in_weights().unwrap();
+        let extractor = Extractor::from_safetensors(manifest, weights).unwrap();
+        FileEmbedder::new(extractor, vad, None).unwrap()
+    }
+
+    #[test]
+    fn silence_has_no_embedding_and_a_little_speech_has_one() {
+        let on = embedder(Vad::On);
+        let silence = Pcm { sample_rate_hz: 16_000, samples: vec![0.0; 24_000] };
+        let refused = on.pcm(&silence).unwrap_err().to_string();
+        assert_eq!(refused, "no speech was found in 1.50 s of audio");
+        // Without detection everything is embedded.
+        assert!(embedder(Vad::Off).pcm(&silence).is_ok());
+        let clip = on.read(Path::new(CLIP)).unwrap();
+        let whole = Samples { rate_hz: clip.sample_rate_hz, mono: clip.samples.clone() };
+        let first = on.speech(&whole).unwrap().iter().position(|speech| *speech).unwrap();
+        let frame = clip.sample_rate_hz as usize / 100;
+        let part = |frames: usize| Pcm {
+            samples: clip.samples[..((first + frames) * frame).min(clip.samples.len())].to_vec(),
+            ..clip
+        };
+        let little = (1..60).map(part).find(|part| {
+            let speech = on.hear(part, Vad::On).unwrap();
+            (1..MIN_FRAMES).contains(&(speech.frames.len() / on.extractor.front_end().dim()))
+        });
+        let (embedding, quality) = on.pcm(&little.unwrap()).unwrap();
+        assert!(!embedding.is_empty() && (10..100).contains(&quality.net_speech_ms));
     }
 }

@@ -33,3 +33,4 @@ mod subjects;
 mod texts;
 mod tls;
 mod train;
+mod usage;

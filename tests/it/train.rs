@@ -115,11 +115,16 @@ fn too_few_people_and_lines_that_are_no_captures_are_named() {
     }
     let mut lines = (0..10).flat_map(|p| (0..10).map(move |n| typing(p, n))).collect::<Vec<_>>();
     lines.insert(3, "{}".to_owned());
+    // A capture with a correction in it, and those of somebody who typed too seldom.
+    lines.push(typing(0, 10).replace(r#""key":"l""#, r#""key":"Backspace""#));
+    lines.extend((0..3).map(|n| typing(30, n)));
     std::fs::write(dir.join("captures.jsonl"), lines.join("\n")).unwrap();
     let output = train("fixed-text");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("line 4") && said.contains("1 captures left out"), "{said}");
+    assert!(said.contains("line 4") && said.contains("p0 p0-10: "), "{said}");
+    let fitted = "fitted on 100 captures of 10 people; 2 captures left out";
+    assert!(said.contains(fitted) && said.contains("3 captures took no part"), "{said}");
     assert!(dir.join("model.json").exists());
 }
 

@@ -24,13 +24,14 @@ pub struct Compared {
     pub terms: [f64; FEATURES],
 }
 
-/// Compares means of features, given mean and deviation of each side and their numbers of actions.
+/// Compares means of features, given mean and deviation of each side and their numbers of actions; `None` where the sides have
+/// no feature in common.
 pub fn compare(
     own: &[(f64, f64); FEATURES],
     own_actions: usize,
     seen: &[(f64, f64); FEATURES],
     seen_actions: usize,
-) -> Compared {
+) -> Option<Compared> {
     let sampling = 1.0 / own_actions.max(1) as f64 + 1.0 / seen_actions.max(1) as f64;
     let unit = (sampling + SESSION * SESSION).sqrt();
     let distance = |i: usize| {
@@ -41,14 +42,14 @@ pub fn compare(
     let distances: [Option<f64>; FEATURES] = std::array::from_fn(distance);
     let count = distances.iter().flatten().count();
     if count == 0 {
-        return Compared { raw: -CUT, llr: 0.0, terms: [0.0; FEATURES] };
+        return None;
     }
     let raw = -distances.iter().flatten().sum::<f64>() / count as f64;
     // Few actions make a mean distance uncertain, so it says less.
     let weight = SLOPE / (1.0 + DOUBT * sampling);
     let middle = MIDDLE + DRIFT * sampling.sqrt();
     let term = |d: Option<f64>| d.map_or(0.0, |d| weight * (-d - middle) / count as f64);
-    Compared { raw, llr: weight * (raw - middle), terms: distances.map(term) }
+    Some(Compared { raw, llr: weight * (raw - middle), terms: distances.map(term) })
 }
 
 #[cfg(test)]
@@ -59,16 +60,17 @@ mod tests {
     fn distance_is_in_standard_errors_and_cut() {
         let own = [(1.0, 2.0); FEATURES];
         let mut seen = [(1.0, 2.0); FEATURES];
-        let same = compare(&own, 100, &seen, 100);
+        let compare = |seen: &[(f64, f64); FEATURES]| compare(&own, 100, seen, 100).unwrap();
+        let same = compare(&seen);
         assert_eq!(same.raw, 0.0);
         seen[3].0 = f64::INFINITY;
         seen[4].0 = 2.0;
         let unit = (0.02f64 + SESSION * SESSION).sqrt();
-        let one = compare(&own, 100, &seen, 100);
+        let one = compare(&seen);
         let expected = -(1.0 / (2.0 * unit)) / (FEATURES - 1) as f64;
         assert!((one.raw - expected).abs() < 1e-6, "{} {expected}", one.raw);
         seen[5].0 = 1e9;
-        let cut = compare(&own, 100, &seen, 100);
+        let cut = compare(&seen);
         assert!((cut.raw - expected + CUT / (FEATURES - 1) as f64).abs() < 1e-6);
         let sum: f64 = cut.terms.iter().sum();
         assert!((sum - cut.llr).abs() < 1e-9);
@@ -77,9 +79,9 @@ mod tests {
     #[test]
     fn few_actions_say_less_and_nothing_says_nothing() {
         let own = [(1.0, 2.0); FEATURES];
-        let llr = |n| compare(&own, 100, &own, n).llr;
+        let llr = |n| compare(&own, 100, &own, n).unwrap().llr;
         assert!(llr(60) > llr(10) && llr(10) > llr(1));
         let nothing = [(f64::NAN, f64::NAN); FEATURES];
-        assert_eq!(compare(&own, 100, &nothing, 5).llr, 0.0);
+        assert_eq!(compare(&own, 100, &nothing, 5), None);
     }
 }

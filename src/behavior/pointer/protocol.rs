@@ -91,6 +91,7 @@ pub fn run(people: &[Person], protocol: &Protocol) -> Result<TrialSet, BehaviorE
         name: format!("{enrolled} actions enrolled, {tested} tested"),
         people: people.iter().map(|p| p.subject.clone()).collect(),
         trials,
+        groupings: Vec::new(),
     })
 }
 

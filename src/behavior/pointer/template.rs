@@ -53,15 +53,23 @@ impl<'b> Template<'b> {
     /// Compares the actions of all samples together.
     ///
     /// # Errors
-    /// No samples, samples of another kind, or of another device class.
+    /// No samples, samples of another kind, or of another device class; [`BehaviorError::TooFew`] where the sides have no
+    /// feature in common.
     pub fn score(&self, probe: &[Sample]) -> Result<Evidence, BehaviorError> {
         device_of(probe, Some(self.device))?;
         let actions = adjusted(probe, self.background);
         let seen = own(&actions);
+        let both = self.own.iter().zip(&seen).any(|(a, b)| a.0.is_finite() && b.0.is_finite());
+        let nothing = || {
+            let what = "a probe: features that the profile has, too";
+            BehaviorError::TooFew { what, needed: 1, got: 0 }
+        };
         let (raw, llr, habits) = match (self.background, &self.side) {
+            _ if !both => return Err(nothing()),
             (Some(background), Some(side)) => self.with(background, side, &actions, &seen)?,
             _ => {
-                let compared = fallback::compare(&self.own, self.actions, &seen, actions.len());
+                let compared = fallback::compare(&self.own, self.actions, &seen, actions.len())
+                    .ok_or_else(nothing)?;
                 let habits = self.habits(&seen, |i| compared.terms[i]);
                 (compared.raw, compared.llr, habits)
             }

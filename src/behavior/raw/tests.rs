@@ -37,6 +37,33 @@ fn rollover_is_no_disorder_and_late_events_are_put_in_order() {
 }
 
 #[test]
+fn a_batch_that_came_twice_within_a_tick_counts_once() {
+    let batch = [("a", 5.0, 9.0), ("b", 5.0, 8.0)];
+    let twice = raw(&[batch, batch, batch].concat()).check().unwrap();
+    assert_eq!(twice.mended, Mended { reordered: 0, duplicates: 4 });
+    let Events::Keystroke(keys) = &twice.events else { panic!("keys went in") };
+    assert_eq!(keys.iter().map(|k| k.up_ms).collect::<Vec<_>>(), [9.0, 8.0]);
+    let again = raw(&[("a", 5.0, 9.0), ("a", 6.0, 9.0), ("a", 5.0, 9.5)]).check().unwrap();
+    assert_eq!(again.mended, Mended { reordered: 1, duplicates: 0 }, "none equals another");
+    let points: Vec<RawPoint> = [1.0, -0.0, 1.0, 0.0].map(|x| point(Phase::Move, 3.0, x)).into();
+    let pointer = RawCapture { events: RawEvents::Pointer(points), ..raw(&[]) }.check().unwrap();
+    assert_eq!((pointer.events.len(), pointer.mended.duplicates), (2, 2));
+    let mut moved = raw(&[("a", 0.0, 1.0)]);
+    let reading = |x| MotionEvent { t_ms: 1.0, accel: Some([x, 0.0, 9.8]), gyro: None };
+    moved.motion = vec![reading(1.0), reading(2.0), reading(1.0)];
+    assert_eq!(moved.check().unwrap().motion.len(), 2);
+}
+
+#[test]
+fn as_many_events_as_there_may_be_at_one_time_take_no_time() {
+    let keys: Vec<(&str, f64, f64)> = (0..MAX_EVENTS).map(|i| ("a", 0.0, i as f64)).collect();
+    let begun = std::time::Instant::now();
+    assert_eq!(raw(&keys).check().unwrap().events.len(), MAX_EVENTS);
+    // Each against each would be over a billion comparisons.
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn impossible_numbers_are_refused() {
     let bad = [f64::NAN, f64::INFINITY, -1.0, 1e15];
     for value in bad {

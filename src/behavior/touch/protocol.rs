@@ -70,7 +70,8 @@ impl Protocol {
     }
 }
 
-/// Runs the protocol, with backgrounds of its own or with a fixed one that must not have seen these people.
+/// Runs the protocol, with backgrounds of its own or with a fixed one that must not have seen these people. A window of strokes
+/// of which none is of an enrolled kind and direction is a trial without evidence.
 ///
 /// # Errors
 /// Too few people for a background, or samples that cannot be used.
@@ -87,6 +88,7 @@ pub fn run(
             name: format!("{n} strokes"),
             people: people.iter().map(|p| p.subject.clone()).collect(),
             trials: Vec::new(),
+            groupings: Vec::new(),
         })
         .collect();
     for group in groups(people, protocol) {
@@ -104,10 +106,10 @@ pub fn run(
                 }
                 for (set, windows) in sets.iter_mut().zip(&sides[*probe].windows) {
                     for (name, window) in windows {
-                        let evidence = template.score(window)?;
                         let name = format!("{name}-{}", group_name(people, &group));
                         let (a, b) = (*target as u32, *probe as u32);
-                        set.trials.push(ScoredTrial::new(a, b, name, &evidence));
+                        let trial = ScoredTrial::answered(a, b, name, template.score(window))?;
+                        set.trials.push(trial);
                     }
                 }
             }

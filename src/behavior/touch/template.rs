@@ -77,10 +77,11 @@ impl<'b> Template<'b> {
         self.strokes
     }
 
-    /// Compares the strokes of all samples together. Strokes of a kind or direction that was not enrolled say nothing.
+    /// Compares the strokes of all samples together. Strokes of a kind or direction that was not enrolled take no part.
     ///
     /// # Errors
-    /// No samples, samples of another kind or shape, or of another device class.
+    /// No samples, samples of another kind or shape, or of another device class; [`BehaviorError::TooFew`] where no stroke
+    /// is of a kind and direction that was enrolled.
     pub fn score(&self, probe: &[Sample]) -> Result<Evidence, BehaviorError> {
         device_of(probe, Some(self.device))?;
         let rows: Vec<&[f32]> = probe.iter().flat_map(Sample::iter).collect();
@@ -95,6 +96,10 @@ impl<'b> Template<'b> {
                 Some(enrolled) => enrolled.compare(&own, &mut compared, &mut habits),
                 None => self.without(kind, &own, &mut compared),
             }
+        }
+        if compared.used == 0 {
+            let what = "a probe: strokes of an enrolled kind and direction";
+            return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
         }
         habits::strongest(&mut habits);
         let known = (self.strokes as f64 / FITTED_ENROLLED as f64).min(1.0);

@@ -134,9 +134,36 @@ fn strokes_of_a_point_or_without_time_are_finite_rows() {
     for points in odd {
         let sample = extract(&capture(points), None).unwrap();
         assert!(sample.rows.iter().all(|x| x.is_finite()));
-        assert!(own.score(std::slice::from_ref(&sample)).unwrap().llr.0.is_finite());
+        match own.score(std::slice::from_ref(&sample)) {
+            Ok(evidence) => assert!(evidence.llr.0.is_finite()),
+            Err(error) => assert!(matches!(error, BehaviorError::TooFew { .. }), "{error}"),
+        }
         let thin = Template::new(&[sample], Some(&known)).unwrap();
-        assert_eq!(thin.score(&strokes(20, 0..3)).unwrap().llr.0, 0.0);
+        let nothing = thin.score(&strokes(20, 0..3));
+        assert!(matches!(nothing, Err(BehaviorError::TooFew { .. })), "{nothing:?}");
+    }
+}
+
+/// A swipe to the right.
+fn swipe() -> Sample {
+    let points = (0..=12).map(|i| {
+        let phase = if i == 0 { Phase::Down } else { Phase::Move };
+        point(phase, f64::from(i) * 16.0, 50.0 + 20.0 * f64::from(i), 400.0)
+    });
+    extract(&capture(points.collect()), None).unwrap()
+}
+
+#[test]
+fn a_direction_that_was_never_enrolled_is_no_evidence() {
+    let known = background(0..14);
+    for background in [Some(&known), None] {
+        let template = Template::new(&strokes(20, 0..20), background).unwrap();
+        let nothing = template.score(&[swipe(), swipe()]);
+        assert!(matches!(nothing, Err(BehaviorError::TooFew { .. })), "{nothing:?}");
+        // Beside strokes that can be compared it changes nothing.
+        let alone = template.score(&strokes(20, 20..22)).unwrap();
+        let beside = [strokes(20, 20..22), vec![swipe()]].concat();
+        assert!((template.score(&beside).unwrap().llr.0 - alone.llr.0).abs() < 1e-9);
     }
 }
 
@@ -224,4 +251,11 @@ fn a_run_has_trials_of_both_kinds_for_each_window() {
     }
     let alone = Protocol { background: false, ..protocol };
     assert_eq!(run(&people, &alone, None).unwrap()[0].trials.len(), 128);
+    // A window that cannot be compared is a trial all the same, one that says nothing.
+    let mut odd = people;
+    odd[3].sessions[0].1[12..].fill(swipe());
+    let set = &run(&odd, &alone, None).unwrap()[0];
+    let silent: Vec<_> = set.trials.iter().filter(|t| !t.compared).collect();
+    assert_eq!((set.trials.len(), silent.len()), (128, 8));
+    assert!(silent.iter().all(|t| t.probe == 3 && (t.raw, t.llr) == (0.0, 0.0)));
 }

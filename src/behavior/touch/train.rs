@@ -1,6 +1,6 @@
 //! Fits a background: on the public sets for the shipped one, on a tenant's own captures for `vouch behavior train`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::behavior::touch::background::{Background, Calibrated, check_sample};
 use crate::behavior::touch::calibrate::calibrate;
@@ -37,23 +37,11 @@ impl Background {
         let leans = leans(samples);
         let (mut kinds, mut most) = (Vec::new(), 0);
         for wanted in Kind::ALL {
-            let mut strokes: Vec<Stroke<'_>> = Vec::new();
-            for s in samples {
-                let company = leans.get(&(s.person, s.session)).copied().unwrap_or_default();
-                let own = s.sample.iter().filter(|row| kind(row, company) == wanted);
-                let (person, session, device) = (s.person, s.session, s.device);
-                strokes.extend(own.map(|row| Stroke { person, session, device, row }));
-            }
-            let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-            for stroke in &strokes {
-                *counts.entry(stroke.person).or_default() += 1;
-            }
-            counts.retain(|_, n| *n >= MIN_STROKES);
-            most = most.max(counts.len());
-            if counts.len() < MIN_PEOPLE {
+            let (strokes, people) = of_kind(wanted, samples, &leans);
+            most = most.max(people.len());
+            if people.len() < MIN_PEOPLE {
                 continue;
             }
-            strokes.retain(|s| counts.contains_key(&s.person));
             let options = FitOptions::of(wanted);
             kinds.push(Calibrated {
                 model: fit(wanted, &strokes, &options)?,
@@ -71,6 +59,37 @@ impl Background {
         background.check()?;
         Ok(background)
     }
+
+    /// How many of these strokes, of how many people, a fit on them takes.
+    pub fn used(samples: &[TrainingSample<'_>]) -> (usize, usize) {
+        let leans = leans(samples);
+        let kinds = Kind::ALL.map(|wanted| of_kind(wanted, samples, &leans));
+        let fitted = || kinds.iter().filter(|(_, people)| people.len() >= MIN_PEOPLE);
+        let people: BTreeSet<u32> = fitted().flat_map(|(_, people)| people).copied().collect();
+        (fitted().map(|(strokes, _)| strokes.len()).sum(), people.len())
+    }
+}
+
+/// The strokes of a kind, of those people who have enough of them.
+fn of_kind<'a>(
+    wanted: Kind,
+    samples: &[TrainingSample<'a>],
+    leans: &BTreeMap<(u32, u32), f64>,
+) -> (Vec<Stroke<'a>>, BTreeSet<u32>) {
+    let mut strokes: Vec<Stroke<'_>> = Vec::new();
+    for s in samples {
+        let company = leans.get(&(s.person, s.session)).copied().unwrap_or_default();
+        let own = s.sample.iter().filter(|row| kind(row, company) == wanted);
+        let (person, session, device) = (s.person, s.session, s.device);
+        strokes.extend(own.map(|row| Stroke { person, session, device, row }));
+    }
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for stroke in &strokes {
+        *counts.entry(stroke.person).or_default() += 1;
+    }
+    counts.retain(|_, n| *n >= MIN_STROKES);
+    strokes.retain(|s| counts.contains_key(&s.person));
+    (strokes, counts.into_keys().collect())
 }
 
 fn leans(samples: &[TrainingSample<'_>]) -> BTreeMap<(u32, u32), f64> {

@@ -1,5 +1,6 @@
 //! Background models of behavior: those that ship, those of a folder, and fitting one on captures.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -97,8 +98,10 @@ pub struct Trained {
     pub captures: usize,
     /// People behind them.
     pub people: usize,
-    /// Captures that could not be read or hold too little; each has its cause in `errors`.
+    /// Captures that could not be read or hold no features; each has its cause in `errors`.
     pub failed: usize,
+    /// Captures that have features and took no part: of people, or of a text, with too few of them.
+    pub unused: usize,
 }
 
 /// Fits the model of a kind on captures as JSON lines, each person's oldest first. Captures of other kinds are passed over.
@@ -124,41 +127,60 @@ pub fn train(
     }
     let mut names = Vec::new();
     let numbered = numbered(&captures, &mut names);
-    let json = match kind {
+    let extract: fn(&Capture) -> Result<Sample, BehaviorError> = match kind {
+        SampleKind::FixedText => |c| fixed::extract(c, None),
+        SampleKind::FreeText => |c| free::extract(c, None),
+        SampleKind::Touch => |c| touch::extract(c, None),
+        SampleKind::Pointer => |c| pointer::extract(c, None),
+    };
+    let samples = extracted(&numbered, extract, &mut failed, errors);
+    let usable: Vec<_> = samples.iter().map(|(p, s, capture, _)| (*p, *s, *capture)).collect();
+    let (json, (captures, people)) = match kind {
         SampleKind::FixedText => {
             let options = fixed::TrainOptions::default();
-            serde_json::to_string(&fixed::Background::train(&numbered, &options)?)?
+            let fitted = fixed::Background::train(&usable, &options)?;
+            (serde_json::to_string(&fitted)?, fixed::Background::used(&usable)?)
         }
-        SampleKind::FreeText => serde_json::to_string(&free::Background::train(&numbered)?)?,
+        SampleKind::FreeText => {
+            let fitted = free::Background::train(&usable)?;
+            (serde_json::to_string(&fitted)?, free::Background::used(&usable)?)
+        }
         SampleKind::Touch => {
-            let samples = extracted(&numbered, |c| touch::extract(c, None), &mut failed, errors);
-            let rows = samples.iter().map(|(person, session, sample)| TrainingSample {
+            let rows = samples.iter().map(|(person, session, _, sample)| TrainingSample {
                 person: *person,
                 session: *session,
                 device: None,
                 sample,
             });
-            serde_json::to_string(&touch::Background::train(&rows.collect::<Vec<_>>())?)?
+            let rows: Vec<_> = rows.collect();
+            let fitted = touch::Background::train(&rows)?;
+            (serde_json::to_string(&fitted)?, touch::Background::used(&rows))
         }
         SampleKind::Pointer => {
-            let samples = extracted(&numbered, |c| pointer::extract(c, None), &mut failed, errors);
-            let rows: Vec<_> = samples.iter().map(|(p, s, sample)| (*p, *s, sample)).collect();
-            serde_json::to_string(&pointer::Background::train(&rows)?)?
+            let rows: Vec<_> = samples.iter().map(|(p, s, _, sample)| (*p, *s, sample)).collect();
+            let fitted = pointer::Background::train(&rows)?;
+            let people: BTreeSet<u32> = rows.iter().map(|row| row.0).collect();
+            (serde_json::to_string(&fitted)?, (rows.len(), people.len()))
         }
     };
-    Ok(Trained { json, captures: captures.len(), people: names.len(), failed })
+    let unused = samples.len().saturating_sub(captures);
+    Ok(Trained { json, captures, people, failed, unused })
 }
 
-fn extracted(
-    captures: &[(u32, u32, &Capture)],
+/// A capture with the numbers of its person and sitting, and its features.
+type Extracted<'c> = (u32, u32, &'c Capture, Sample);
+
+/// Those captures that have features; the others are named and counted.
+fn extracted<'c>(
+    captures: &[(u32, u32, &'c Capture)],
     extract: impl Fn(&Capture) -> Result<Sample, BehaviorError>,
     failed: &mut usize,
     errors: &mut dyn Write,
-) -> Vec<(u32, u32, Sample)> {
+) -> Vec<Extracted<'c>> {
     let mut samples = Vec::with_capacity(captures.len());
     for (person, session, capture) in captures {
         match extract(capture) {
-            Ok(sample) => samples.push((*person, *session, sample)),
+            Ok(sample) => samples.push((*person, *session, *capture, sample)),
             Err(cause) => {
                 let _ = writeln!(errors, "vouch: {} {}: {cause}", capture.subject, capture.capture);
                 *failed += 1;

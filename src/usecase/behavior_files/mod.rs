@@ -1,6 +1,6 @@
 //! Files of captures: scores of trials for `vouch behavior score`, samples for `vouch behavior train`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ pub fn score(
     let labels = lines.iter().any(|(trial, _)| trial.label.is_some());
     writeln!(out, "subject\tcapture\traw\tllr{}", if labels { "\tlabel" } else { "" })?;
     let not_enrolled = enrolled.iter().filter(|read| read.sample.is_err()).count();
-    let mut failed = bad_enrolled + not_enrolled + bad_probes;
+    let mut failed = bad_enrolled + not_enrolled + bad_probes + untold(&probes, &lines, errors);
     for ((trial, _), scored) in lines.iter().zip(scored) {
         let TrialLine { enroll: subject, test: captures, label } = trial;
         let score = match scored {
@@ -136,6 +136,26 @@ pub fn score(
         writeln!(out, "{subject}\t{captures}\t{score}{label}")?;
     }
     Ok(ScoreOutcome { rows: lines.len(), failed })
+}
+
+/// Counts and names the lines that are no capture and stand in no row: no trial asks for them.
+fn untold(
+    probes: &[Read],
+    lines: &[(TrialLine, Result<Vec<&Read>, String>)],
+    errors: &mut dyn Write,
+) -> usize {
+    let windows = lines.iter().flat_map(|(_, window)| window.iter().flatten());
+    let told: HashSet<*const Read> = windows.map(|read| std::ptr::from_ref(*read)).collect();
+    let mut count = 0;
+    for read in
+        probes.iter().filter(|r| r.slot.is_none() && !told.contains(&std::ptr::from_ref(*r)))
+    {
+        if let Err(cause) = &read.sample {
+            let _ = writeln!(errors, "vouch: test: {} {}: {cause}", read.subject, read.capture);
+            count += 1;
+        }
+    }
+    count
 }
 
 fn own_trial(probe: &Read) -> TrialLine {

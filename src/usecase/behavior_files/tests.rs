@@ -104,8 +104,12 @@ fn a_line_that_is_no_capture_is_a_row_if_it_names_itself() {
     assert_eq!(rows[2], ["ann", "c1", "error", "error"]);
     assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
     assert!(errors.contains("test: line 3") && !errors.contains("line 3: line 3"), "{errors}");
-    let (_, errors, _) = run(&Backgrounds::default(), &enroll, &test, Some("ann c1\n"));
-    assert!(errors.contains("ann c1: event 0: down_ms"), "{errors}");
+    let (_, errors, failed) = run(&Backgrounds::default(), &enroll, &test, Some("ann c1\n"));
+    assert_eq!((failed, errors.matches("ann c1: event 0: down_ms").count()), (2, 1), "{errors}");
+    // No trial asks for it, and it is no capture all the same.
+    let (rows, errors, failed) = run(&Backgrounds::default(), &enroll, &test, Some("ann c0\n"));
+    assert_eq!((rows.len(), failed), (2, 2), "{errors}");
+    assert!(errors.contains("test: ann c1: event 0: down_ms"), "{errors}");
 }
 
 #[test]
@@ -128,4 +132,35 @@ fn a_list_that_is_none_is_refused() {
     let result =
         score(&Backgrounds::default(), (&enroll, &test), Some("ann"), &mut none, &mut Vec::new());
     assert!(matches!(result, Err(ScoreTrialsError::Line { line: 1, .. })));
+}
+
+/// A straight stroke of 300 px in 200 ms.
+fn stroke(capture: &str, (dx, dy): (f64, f64), n: usize) -> String {
+    let wobble = (n % 5) as f64;
+    let points: Vec<String> = (0..=10)
+        .map(|i| {
+            let phase = if i == 0 { "down" } else { "move" };
+            let part = 30.0 * f64::from(i) + wobble;
+            let (x, y) = (600.0 + dx * part, 1_200.0 + dy * part);
+            format!(r#"{{"phase":"{phase}","t_ms":{},"x":{x},"y":{y}}}"#, 20 * i)
+        })
+        .collect();
+    let screen = r#"{"width_px":1080,"height_px":2340,"dpi":420}"#;
+    let points = points.join(",");
+    format!(
+        r#"{{"subject":"ann","capture":"{capture}","device":"phone","kind":"touch","screen":{screen},"events":[{points}]}}"#
+    ) + "\n"
+}
+
+#[test]
+fn a_stroke_of_a_direction_that_was_never_enrolled_is_a_failed_row() {
+    let enroll: String = (0..25).map(|n| stroke(&format!("e{n}"), (0.0, -1.0), n)).collect();
+    let test = stroke("up", (0.0, -1.0), 3) + &stroke("right", (1.0, 0.0), 3);
+    for backgrounds in [Backgrounds::default(), builtin::all().unwrap()] {
+        let (rows, errors, failed) = run(&backgrounds, &enroll, &test, None);
+        assert_eq!(failed, 1, "{errors}");
+        assert_ne!(rows[1][2], "error");
+        assert_eq!(rows[2], ["ann", "right", "error", "error"]);
+        assert!(errors.contains("ann right: too little data: a probe: strokes of"), "{errors}");
+    }
 }

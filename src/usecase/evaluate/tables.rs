@@ -87,7 +87,7 @@ fn percent(x: f64) -> String {
 }
 
 /// How far a figure is supported, as one character.
-pub(super) fn mark(support: Support) -> &'static str {
+pub(in crate::usecase) fn mark(support: Support) -> &'static str {
     match support {
         Support::Supported => "",
         Support::Uncertain => "~",

@@ -93,6 +93,8 @@ pub struct Figures {
     pub band_distance_years: Option<Figure>,
     /// Area under the ROC of seniors by their stated probability.
     pub auc_senior: Option<Figure>,
+    /// Equal error rate of seniors by it, on straight lines between the thresholds that the probabilities allow.
+    pub eer_senior: Option<Figure>,
     /// Recall of seniors at [`FALSE_PRIORITY`].
     pub recall_at_15: Option<Figure>,
     /// The probability from which on it is reached.
@@ -110,7 +112,7 @@ pub struct Figures {
 }
 
 /// How many [`Judged::statistics`] gives.
-const STATISTICS: usize = 9;
+const STATISTICS: usize = 10;
 
 /// Cases with what is computed once.
 struct Judged<'a> {
@@ -175,6 +177,7 @@ impl<'a> Judged<'a> {
             share_from(&runs, self.threshold, 1),
             mean(known().map(|(i, w)| ((self.p(i) - senior(i)).powi(2), w))),
             mean(known().map(|(i, w)| (self.p(i) - senior(i), w))),
+            eer(&runs),
         ]
     }
 
@@ -214,6 +217,22 @@ fn auc(runs: &[(f64, [f64; 2])]) -> Option<f64> {
         below += o;
     }
     Some(sum / (seniors * others))
+}
+
+/// Where the share of others let through and that of seniors missed cross.
+fn eer(runs: &[(f64, [f64; 2])]) -> Option<f64> {
+    let [seniors, others] = totals(runs)?;
+    let (mut passed, mut missed) = (0f64, 1f64);
+    for (_, [s, o]) in runs.iter().rev() {
+        let now = (passed + o / others, missed - s / seniors);
+        if now.0 >= now.1 {
+            let (gap, next) = (missed - passed, now.0 - now.1);
+            let part = if gap + next > 0.0 { gap / (gap + next) } else { 0.0 };
+            return Some(passed + part * (now.0 - passed));
+        }
+        (passed, missed) = now;
+    }
+    Some(passed)
 }
 
 /// Recall of seniors at the lowest threshold with at most a share of others at or above it.
@@ -274,6 +293,7 @@ pub fn figures(cases: &[Case], draws: Draws) -> Option<Figures> {
         coverage: figure(1),
         band_distance_years: figure(2),
         auc_senior: figure(3),
+        eer_senior: figure(9),
         recall_at_15: figure(4),
         threshold_at_15: best_within(&judged.runs(&ones), FALSE_PRIORITY).map(|(_, t)| t),
         recall_at_policy: figure(5),

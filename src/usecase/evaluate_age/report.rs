@@ -31,7 +31,7 @@ fn shown(figure: Option<Figure>, digits: usize) -> String {
 /// Rows as tab-separated text with a header.
 pub(super) fn table(rows: &[Row]) -> String {
     let mut text = "corpus\tcondition\tgroup\tcut to s\trecordings\tspeakers\tseniors\tMAE years\t\
-                    distance to band\tin 10-90 %\tAUC 65+\trecall at 15 %\tthreshold\tBrier\tbias\n"
+                    distance to band\tin 10-90 %\tAUC 65+\tEER 65+\trecall at 15 %\tthreshold\tBrier\tbias\n"
         .to_owned();
     for row in rows {
         let f = &row.figures;
@@ -39,7 +39,7 @@ pub(super) fn table(rows: &[Row]) -> String {
         let few = if f.few_seniors { " (few)" } else { "" };
         let threshold = f.threshold_at_15.map_or_else(|| "-".to_owned(), |t| format!("{t:.3}"));
         text += &format!(
-            "{}\t{}\t{}\t{cut}\t{}\t{}\t{}{few}\t{}\t{}\t{}\t{}\t{}\t{threshold}\t{}\t{}\n",
+            "{}\t{}\t{}\t{cut}\t{}\t{}\t{}{few}\t{}\t{}\t{}\t{}\t{}\t{}\t{threshold}\t{}\t{}\n",
             row.corpus,
             row.condition.name(),
             row.group,
@@ -50,6 +50,7 @@ pub(super) fn table(rows: &[Row]) -> String {
             shown(f.band_distance_years, 2),
             shown(f.coverage, 3),
             shown(f.auc_senior, 3),
+            shown(f.eer_senior, 3),
             shown(f.recall_at_15, 3),
             shown(f.brier, 4),
             shown(f.bias, 4),

@@ -46,6 +46,8 @@ fn figures_have_closed_forms() {
     near(f.band_distance_years, (5.0 + 0.0 + 3.0 + 0.0) / 4.0);
     // Of 2 × 4 pairs one is in the wrong order; the band 60-69 counts for neither.
     near(f.auc_senior, 7.0 / 8.0);
+    // At 0.4 one of four others is let through, and between 0.5 and 0.4 the share of missed seniors falls from 0.5 to 0.
+    near(f.eer_senior, 0.25);
     // One false priority of four is more than 15 %, so only 0.9 is let through.
     near(f.recall_at_15, 0.5);
     assert_eq!(f.threshold_at_15, Some(0.9));
@@ -80,7 +82,7 @@ fn intervals_resample_people_and_repeat() {
     assert_eq!(once, interval(&people(1), 1));
     assert_ne!(once, interval(&people(1), 2));
     let none = figures::figures(&people(1), DRAWS).unwrap();
-    assert_eq!((none.auc_senior, none.recall_at_15), (None, None));
+    assert_eq!((none.auc_senior, none.eer_senior, none.recall_at_15), (None, None, None));
     assert!(figures::figures(&[], DRAWS).is_none());
 }
 

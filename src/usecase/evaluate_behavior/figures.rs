@@ -7,12 +7,16 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::behavior::trial::TrialSet;
 use crate::scoring::ScoringError;
-use crate::scoring::metrics::{Curve, Figures, Interval, Metric, Replicates, Support, Trial};
+use crate::scoring::metrics::{
+    Curve, FMR_POINTS, Figures, Interval, Metric, Replicates, Support, Trial,
+};
 
 /// Replicates of the bootstrap over people.
 pub const REPLICATES: usize = 1_000;
 /// Its seed.
 const SEED: u64 = 1;
+/// Group of a row of all trials.
+pub const ALL: &str = "all";
 /// Central interval of 95 %.
 const TAILS: [f64; 2] = [0.025, 0.975];
 
@@ -30,26 +34,44 @@ pub struct Figure {
 pub struct Row {
     /// The condition.
     pub condition: String,
+    /// Group within it, as `device phone`, or `all`.
+    pub group: String,
     /// People with a profile and both kinds of trials.
     pub people: usize,
     /// Comparisons with the person's own probes.
     pub targets: u64,
     /// Comparisons with others' probes.
     pub non_targets: u64,
+    /// Of both, those in which nothing could be compared: they count with an LLR of 0.
+    pub not_compared: u64,
     /// Mean over people of the EER under their own threshold, by raw score, interpolating the ROC.
     pub eer_mean: Figure,
     /// The same on the convex hull of the ROC, which is lower.
     pub eer_mean_hull: Figure,
     /// EER of the LLR under one threshold for all.
     pub eer_global: Figure,
+    /// How far the trials of both kinds support it.
+    pub eer_support: Support,
+    /// Least detection cost of the LLR at prior 0.01.
+    pub min_dcf: Figure,
+    /// Detection cost of the LLR at prior 0.01.
+    pub act_dcf: Figure,
     /// FNMR of the LLR at a false match rate of 1 %, one threshold for all.
     pub fnmr_at_1_percent: Figure,
     /// FNMR of the LLR at a false match rate of 0.1 %, one threshold for all.
     pub fnmr_at_01_percent: Figure,
-    /// How far the trials support that rate.
+    /// FNMR of the LLR at a false match rate of 0.01 %, one threshold for all.
+    pub fnmr_at_001_percent: Figure,
+    /// How far the trials support a false match rate of 1 %.
+    pub support_1_percent: Support,
+    /// Of 0.1 %.
     pub support_01_percent: Support,
+    /// Of 0.01 %.
+    pub support_001_percent: Support,
     /// Cost of the LLRs.
     pub cllr: Figure,
+    /// The same after the best monotone calibration.
+    pub min_cllr: Figure,
     /// What calibration loses.
     pub cllr_loss: Figure,
 }
@@ -68,20 +90,45 @@ pub fn judge(set: &TrialSet) -> Result<Row, ScoringError> {
     let eers = own_eers(set)?;
     let targets = pooled.iter().filter(|t| t.target).count() as u64;
     let non_targets = pooled.len() as u64 - targets;
+    let [support_1_percent, support_01_percent, support_001_percent] =
+        FMR_POINTS.map(|rate| Support::of(rate, non_targets));
+    let eer = replicates.figures().eer;
     Ok(Row {
         condition: set.name.clone(),
+        group: ALL.to_owned(),
         people: eers.len(),
         targets,
         non_targets,
+        not_compared: set.trials.iter().filter(|t| !t.compared).count() as u64,
         eer_mean: mean(&eers.iter().map(|e| e[1]).collect::<Vec<_>>()),
         eer_mean_hull: mean(&eers.iter().map(|e| e[0]).collect::<Vec<_>>()),
         eer_global: figure(|f: &Figures| f.eer),
+        eer_support: Support::of(eer, targets).min(Support::of(eer, non_targets)),
+        min_dcf: figure(|f: &Figures| f.min_dcf[0]),
+        act_dcf: figure(|f: &Figures| f.act_dcf[0]),
         fnmr_at_1_percent: figure(|f: &Figures| f.fnmr_at_fmr[0]),
         fnmr_at_01_percent: figure(|f: &Figures| f.fnmr_at_fmr[1]),
-        support_01_percent: Support::of(1e-3, non_targets),
+        fnmr_at_001_percent: figure(|f: &Figures| f.fnmr_at_fmr[2]),
+        support_1_percent,
+        support_01_percent,
+        support_001_percent,
         cllr: figure(|f: &Figures| f.cllr),
+        min_cllr: figure(|f: &Figures| f.min_cllr),
         cllr_loss: figure(|f: &Figures| f.cllr - f.min_cllr),
     })
+}
+
+/// The rows of a set's groups by a fact, and the groups that have no figures, each with the reason.
+pub fn judge_groups(set: &TrialSet, by: &str) -> (Vec<Row>, Vec<String>) {
+    let (mut rows, mut without) = (Vec::new(), Vec::new());
+    for (name, chosen) in set.groups(by) {
+        let group = format!("{by} {name}");
+        match judge(&chosen) {
+            Ok(row) => rows.push(Row { group, ..row }),
+            Err(why) => without.push(format!("{}, {group}: {why}", set.name)),
+        }
+    }
+    (rows, without)
 }
 
 /// The trials with one of their scores.
@@ -167,7 +214,7 @@ fn mean(values: &[f64]) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::behavior::trial::ScoredTrial;
+    use crate::behavior::trial::{Grouping, ScoredTrial};
 
     /// Person 0 is told apart without errors; person 1 needs a lower threshold than person 0 does.
     fn set() -> TrialSet {
@@ -177,6 +224,7 @@ mod tests {
             capture: String::new(),
             raw,
             llr: raw,
+            compared: true,
         };
         let mut trials = Vec::new();
         for i in 0..10 {
@@ -186,7 +234,8 @@ mod tests {
             trials.push(trial(1, 1, 4.0 + step));
             trials.push(trial(1, 0, step));
         }
-        TrialSet { name: "made".to_owned(), people: vec!["a".to_owned(), "b".to_owned()], trials }
+        let people = vec!["a".to_owned(), "b".to_owned()];
+        TrialSet { name: "made".to_owned(), people, trials, groupings: Vec::new() }
     }
 
     #[test]
@@ -196,7 +245,36 @@ mod tests {
         assert_eq!(row.eer_mean.value, 0.0);
         // One threshold takes either person 1's own probes for others', or person 0's impostors for person 0.
         assert!(row.eer_global.value > 0.2, "{:?}", row.eer_global);
-        assert_eq!(row.support_01_percent, Support::TooFewTrials);
+        let few = [row.support_1_percent, row.support_01_percent, row.support_001_percent];
+        assert_eq!(few, [Support::TooFewTrials; 3]);
+        assert_eq!(row.eer_support, Support::Uncertain);
+        assert!((row.cllr.value - row.min_cllr.value - row.cllr_loss.value).abs() < 1e-9);
+        assert!(row.min_dcf.value <= row.act_dcf.value && row.fnmr_at_001_percent.value > 0.2);
+        assert_eq!((row.group.as_str(), row.not_compared), ("all", 0));
+    }
+
+    #[test]
+    fn groups_have_rows_of_their_own_or_a_reason() {
+        let mut set = set();
+        let session = |i: usize| if i < 20 { "early" } else { "late" };
+        let sessions = (0..set.trials.len()).map(|i| session(i).to_owned());
+        let devices =
+            set.trials.iter().map(|t| if t.target() { "phone" } else { "tablet" }.to_owned());
+        let devices: Vec<String> = devices.collect();
+        set.groupings =
+            vec![Grouping::new("session", sessions), Grouping::new("device", devices.into_iter())];
+        let (rows, without) = judge_groups(&set, "session");
+        let named: Vec<(&str, u64)> =
+            rows.iter().map(|r| (r.group.as_str(), r.targets + r.non_targets)).collect();
+        assert_eq!(named, [("session early", 20), ("session late", 20)]);
+        assert!(without.is_empty());
+        let (rows, without) = judge_groups(&set, "device");
+        assert!(rows.is_empty());
+        assert!(
+            without.len() == 2 && without[0].starts_with("made, device phone: "),
+            "{without:?}"
+        );
+        assert_eq!(judge_groups(&set, "unknown"), (Vec::new(), Vec::new()));
     }
 
     #[test]

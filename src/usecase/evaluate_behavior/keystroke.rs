@@ -1,17 +1,20 @@
 //! `vouch evaluate keystroke`: fixed texts and free text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use crate::behavior::datasets::{aalto, cmu_dsl, meu_mobile, sapientia};
 use crate::behavior::keystroke::{fixed, free};
-use crate::behavior::trial::TrialSet;
-use crate::behavior::{BehaviorError, Capture};
-use crate::usecase::evaluate_behavior::EvaluateBehaviorError;
+use crate::behavior::trial::{Grouping, ScoredTrial, TrialSet};
+use crate::behavior::{BehaviorError, Capture, Device};
+use crate::usecase::evaluate_behavior::{DEVICE, EvaluateBehaviorError, SESSION};
 
 /// The protocol that ships.
 pub const PROTOCOL: &str = include_str!("../../../models/protocols/keystroke.toml");
+
+/// What the data do not say.
+const UNKNOWN: &str = "unknown";
 
 /// A data set whose reader is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,10 +130,45 @@ fn run_free(
         let people = free::protocol::people(captures.unwrap_or_default());
         let protocols: Vec<free::Protocol> = alike.iter().map(|case| case.protocol).collect();
         let scored = free::protocol::run_alike(&people, &protocols)?;
-        let named = alike.iter().zip(scored);
-        sets.extend(named.map(|(case, set)| TrialSet { name: case.name.clone(), ..set }));
+        let captures = people.iter().zip(0..).flat_map(|(person, number)| {
+            person.captures.iter().map(move |capture| (number, capture))
+        });
+        let facts = Facts::of(captures);
+        sets.extend(alike.iter().zip(scored).map(|(case, set)| {
+            let groupings = facts.groupings(&set);
+            TrialSet { name: case.name.clone(), groupings, ..set }
+        }));
     }
     Ok(sets)
+}
+
+/// Device and sitting of each person's captures, by id.
+struct Facts<'c>(HashMap<(u32, &'c str), (Device, &'c str)>);
+
+impl<'c> Facts<'c> {
+    fn of(captures: impl Iterator<Item = (u32, &'c Capture)>) -> Self {
+        let fact = |(person, c): (u32, &'c Capture)| {
+            let session = c.session.as_deref().unwrap_or(UNKNOWN);
+            ((person, c.capture.as_str()), (c.device, session))
+        };
+        Self(captures.map(fact).collect())
+    }
+
+    /// The groups of trials by their probes.
+    fn groupings(&self, set: &TrialSet) -> Vec<Grouping> {
+        let of = |t: &ScoredTrial| {
+            // A dealing may stand before the id.
+            let id = t.capture.split_once('/').map_or(t.capture.as_str(), |(_, id)| id);
+            let known = self.0.get(&(t.probe, id)).or_else(|| self.0.get(&(t.probe, &t.capture)));
+            known.copied()
+        };
+        let device = |t| of(t).map_or(UNKNOWN, |(device, _)| device.as_str()).to_owned();
+        let session = |t| of(t).map_or(UNKNOWN, |(_, session)| session).to_owned();
+        vec![
+            Grouping::new(DEVICE, set.trials.iter().map(device)),
+            Grouping::new(SESSION, set.trials.iter().map(session)),
+        ]
+    }
 }
 
 fn run_fixed(
@@ -144,10 +182,12 @@ fn run_fixed(
         typed.extend(numbered(captures, &mut names));
     }
     let options = fixed::TrainOptions::default();
+    let facts = Facts::of(typed.iter().map(|(person, _, capture)| (*person, *capture)));
     let mut fits = fixed::Fits::default();
     let mut all = Vec::new();
     for case in cases {
         let mut sets = fixed::run(&typed, &names, &case.protocol, &options, &mut fits)?;
+        sets.iter_mut().for_each(|set| set.groupings = facts.groupings(set));
         if let Some(name) = &case.name {
             sets.iter_mut().for_each(|set| set.name = format!("{name}: {}", set.name));
         }

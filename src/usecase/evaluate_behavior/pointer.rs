@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::behavior::datasets::sapimouse;
 use crate::behavior::pointer::{self, Person, Protocol};
-use crate::behavior::trial::TrialSet;
-use crate::usecase::evaluate_behavior::EvaluateBehaviorError;
+use crate::behavior::trial::{Grouping, ScoredTrial, TrialSet};
+use crate::usecase::evaluate_behavior::{DEVICE, EvaluateBehaviorError};
 
 /// The protocol that ships.
 pub const PROTOCOL: &str = include_str!("../../../models/protocols/pointer.toml");
@@ -45,7 +45,12 @@ pub fn run(csv: &str, protocol: &ProtocolFile) -> Result<Vec<TrialSet>, Evaluate
     let people = people(csv)?;
     let score = |condition: &Condition| {
         let scored = pointer::run(&people, &condition.protocol)?;
-        Ok(TrialSet { name: condition.name.clone(), ..scored })
+        let device = |t: &ScoredTrial| {
+            let sample = people.get(t.enrolled as usize).and_then(|p| p.enroll.first());
+            sample.map_or("unknown", |s| s.device.as_str()).to_owned()
+        };
+        let groupings = vec![Grouping::new(DEVICE, scored.trials.iter().map(device))];
+        Ok(TrialSet { name: condition.name.clone(), groupings, ..scored })
     };
     protocol.conditions.iter().map(score).collect()
 }

@@ -53,9 +53,10 @@ pub fn run(csv: &str, protocol: &ProtocolFile) -> Result<Vec<TrialSet>, Evaluate
             capture: format!("probe-{}", t.number + 1),
             raw: t.raw,
             llr: t.llr,
+            compared: true,
         };
         let trials = trials.into_iter().map(trial).collect();
-        TrialSet { name, people: people.clone(), trials }
+        TrialSet { name, people: people.clone(), trials, groupings: Vec::new() }
     };
     Ok(protocols.iter().zip(scored).map(set).collect())
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::behavior::builtin;
 use crate::behavior::datasets::{how_we_swipe, mobile_banking, touchalytics};
 use crate::behavior::touch::{self, Person, Protocol};
-use crate::behavior::trial::TrialSet;
+use crate::behavior::trial::{Grouping, ScoredTrial, TrialSet};
 use crate::behavior::{BehaviorError, Capture, Sample};
-use crate::usecase::evaluate_behavior::EvaluateBehaviorError;
 use crate::usecase::evaluate_behavior::keystroke::numbered;
+use crate::usecase::evaluate_behavior::{DEVICE, EvaluateBehaviorError, SESSION};
 
 /// The protocol that ships.
 pub const PROTOCOL: &str = include_str!("../../../models/protocols/touch.toml");
@@ -67,10 +67,29 @@ pub fn run(
         let people = people(case.data, read)?;
         let fixed = shipped.as_ref().filter(|_| case.shipped);
         for set in touch::run(&people, &case.protocol, fixed)? {
-            sets.push(TrialSet { name: format!("{}, {}", case.name, set.name), ..set });
+            let name = format!("{}, {}", case.name, set.name);
+            sets.push(TrialSet { name, groupings: groupings(&people, &set), ..set });
         }
     }
     Ok(sets)
+}
+
+/// By the device of the person enrolled, and by the sitting that names a probe (`session-7-1-…`).
+fn groupings(people: &[Person], set: &TrialSet) -> Vec<Grouping> {
+    let device = |t: &ScoredTrial| {
+        let person = people.get(t.enrolled as usize);
+        let sample = person.and_then(|p| p.sessions.first()?.1.first());
+        let class = sample.map_or("unknown", |s| s.device.as_str());
+        match person.and_then(|p| p.device) {
+            Some(model) => format!("{class} model {model}"),
+            None => class.to_owned(),
+        }
+    };
+    let session = |t: &ScoredTrial| t.capture.split('-').nth(1).unwrap_or("unknown").to_owned();
+    vec![
+        Grouping::new(DEVICE, set.trials.iter().map(device)),
+        Grouping::new(SESSION, set.trials.iter().map(session)),
+    ]
 }
 
 fn people(

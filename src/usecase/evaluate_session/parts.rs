@@ -147,7 +147,7 @@ fn make(
     table.insert("version".to_owned(), PART_VERSION.into());
     let text =
         toml::to_string(&table).map_err(|e| EvaluateSessionError::Protocol(e.to_string()))?;
-    evaluate_behavior::run(kind, data, Some(&text), &results.join(name), out)?;
+    evaluate_behavior::run(kind, data, Some(&text), &[], &results.join(name), out)?;
     Ok(())
 }
 

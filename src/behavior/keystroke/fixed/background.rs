@@ -1,5 +1,7 @@
 //! The background of fixed texts: what is known of some texts, and how components combine for these and any other.
 
+use std::collections::BTreeSet;
+
 use crate::behavior::BehaviorError;
 use crate::behavior::event::{Device, KeyEvent};
 use crate::behavior::keystroke::fixed::combine::Combiner;
@@ -93,7 +95,8 @@ impl Background {
     /// Refuses what cannot have come from a fit.
     ///
     /// # Errors
-    /// Another version, too many texts, parts that do not fit together, no combiner for a kind that can come.
+    /// Another version, too many texts, two of one name and class of device, parts that do not fit together, no combiner for
+    /// a kind that can come.
     pub fn check(&self) -> Result<(), BehaviorError> {
         let bad = |why: String| Err(BehaviorError::Background(format!("fixed texts: {why}")));
         if self.version != VERSION {
@@ -107,6 +110,11 @@ impl Background {
             return bad("usual deviations must be above 0".to_owned());
         }
         self.texts.iter().try_for_each(TextModel::check)?;
+        // A profile keeps the name of its text alone, so the name must say which one.
+        let mut names = BTreeSet::new();
+        if !self.texts.iter().all(|t| names.insert((t.device, t.id.as_str()))) {
+            return bad("two texts have one name and class of device".to_owned());
+        }
         for part in &self.combiners {
             part.combiner.check(part.kind.components())?;
         }
@@ -130,7 +138,7 @@ impl Background {
         if is_named(first) { Some(first) } else { fitting.find(|t| is_named(t)).or(Some(first)) }
     }
 
-    /// The text of a name.
+    /// The text of a name; there is one at most.
     pub fn text(&self, id: &str, device: Device) -> Option<&TextModel> {
         self.texts.iter().find(|t| t.id == id && t.device == device)
     }

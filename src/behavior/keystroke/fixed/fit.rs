@@ -1,6 +1,6 @@
 //! Fitting a background of fixed texts on captures of many people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +18,7 @@ use crate::behavior::keystroke::fixed::moments::{
 use crate::behavior::keystroke::fixed::rows::{Row, compare};
 use crate::behavior::keystroke::fixed::stats::median;
 use crate::behavior::keystroke::fixed::text::TextModel;
+use crate::behavior::limits::MAX_ID_BYTES;
 use crate::behavior::{BehaviorError, Capture, Events};
 use crate::scoring::ScoringError;
 use crate::scoring::logistic::{Logistic, LogisticOptions, LogisticRow};
@@ -89,6 +90,17 @@ impl Background {
         background.check()?;
         Ok(background)
     }
+
+    /// How many of these captures, of how many people, a fit on them takes.
+    ///
+    /// # Errors
+    /// As [`Self::train`], where no text is left.
+    pub fn used(captures: &[(u32, u32, &Capture)]) -> Result<(usize, usize), BehaviorError> {
+        let groups = group(captures)?;
+        let people = || groups.iter().flat_map(|g| &g.people);
+        let distinct: BTreeSet<u32> = people().map(|p| p.subject).collect();
+        Ok((people().map(|p| p.typings.len()).sum(), distinct.len()))
+    }
 }
 
 /// Numbers of enrolled typings after which practice is looked at: every text has the first, whatever regressions are fitted.
@@ -141,7 +153,31 @@ fn group(captures: &[(u32, u32, &Capture)]) -> Result<Vec<Group>, BehaviorError>
         let what = "fixed texts that 8 people typed 8 times each";
         return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
     }
+    name_apart(&mut groups);
     Ok(groups)
+}
+
+/// Numbers the ids of texts that clients name alike on one class of device. None of them keeps the bare name: by it alone a
+/// client that hashes its keys would be taken for a typist of any of them.
+fn name_apart(groups: &mut [Group]) {
+    let own = |g: &Group| (g.shape.device, g.shape.id.clone());
+    let mut taken: BTreeSet<(Device, String)> = BTreeSet::new();
+    let shared: BTreeSet<_> =
+        groups.iter().map(own).filter(|id| !taken.insert(id.clone())).collect();
+    for group in groups.iter_mut().filter(|g| shared.contains(&own(g))) {
+        let (device, stem) = own(group);
+        let free =
+            (1..).map(|n| numbered_id(&stem, n)).find(|id| !taken.contains(&(device, id.clone())));
+        group.shape.id = free.unwrap_or(stem);
+        taken.insert(own(group));
+    }
+}
+
+/// `stem-n`, with as much of the stem as an id has room for.
+fn numbered_id(stem: &str, n: usize) -> String {
+    let end = format!("-{n}");
+    let room = stem.floor_char_boundary(MAX_ID_BYTES - end.len());
+    format!("{}{end}", &stem[..room])
 }
 
 /// Medians over positions and texts of what is usual.

@@ -123,6 +123,7 @@ pub fn run(
         name: protocol.condition(i),
         people: names.to_vec(),
         trials: Vec::new(),
+        groupings: Vec::new(),
     };
     let mut sets: Vec<TrialSet> = protocol.impostors.iter().map(set).collect();
     for repeat in 0..protocol.repeats {

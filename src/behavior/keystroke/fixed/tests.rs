@@ -93,7 +93,8 @@ fn a_background_survives_its_file_and_a_broken_one_is_refused() {
     assert_eq!(Background::from_json(&json).unwrap(), background);
     assert!(Background::from_json(&json.replace("\"version\":1", "\"version\":2")).is_err());
     assert!(Background::from_json("{}").is_err());
-    let breaks: [fn(&mut Background); 6] = [
+    let breaks: [fn(&mut Background); 7] = [
+        |b| b.texts.push(b.texts[0].clone()),
         |b| b.texts[0].within[0] = 0.0,
         |b| b.texts[0].cohort[1].truncate(3),
         |b| b.texts[0].practice.clear(),
@@ -121,6 +122,37 @@ fn a_text_is_recognized_by_its_keys_not_its_name() {
     assert_eq!((sample.text.as_deref(), sample.units), (Some("word"), 6));
     let other = typist.types(&["s", "e", "c", "r", "e", "d"], 2);
     assert_eq!(extract(&other, Some(&background)).unwrap().text, None);
+}
+
+#[test]
+fn two_texts_of_one_name_stay_two_texts() {
+    const OTHER: [&str; 6] = ["p", "u", "z", "z", "l", "e"];
+    let captures = |names: &[&str; 6], people: std::ops::Range<u32>| -> Vec<(u32, u32, Capture)> {
+        let of = |person: u32| {
+            let mut typist = Typist::new(u64::from(person));
+            (0..12).map(move |i| (person, (i / 6) as u32, typist.types(names, i)))
+        };
+        people.flat_map(of).collect()
+    };
+    let all = [captures(&KEYS, 0..12), captures(&OTHER, 12..24)].concat();
+    let all: Vec<_> = all.iter().map(|(p, s, c)| (*p, *s, c)).collect();
+    let options = TrainOptions { stages: vec![1], ..options() };
+    let background = Background::train(&all, &options).unwrap();
+    let mut ids: Vec<&str> = background.texts.iter().map(|t| t.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["word-1", "word-2"]);
+    for names in [&KEYS, &OTHER] {
+        let capture = Typist::new(100).types(names, 0);
+        let sample = extract(&capture, Some(&background)).unwrap();
+        let Events::Keystroke(events) = &capture.events else { panic!("keys went in") };
+        let id = sample.text.as_deref().unwrap();
+        let text = background.text(id, Device::Desktop).unwrap();
+        assert!(text.keys.fits(events, false), "{id}");
+    }
+    // The shared name alone says not which text it is.
+    let hashed = ["h:1", "h:2", "h:3", "h:4", "h:5", "h:6"];
+    let sample = extract(&Typist::new(100).types(&hashed, 0), Some(&background)).unwrap();
+    assert_eq!(sample.text, None);
 }
 
 #[test]

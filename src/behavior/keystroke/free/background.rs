@@ -92,6 +92,15 @@ impl Background {
         Ok(background)
     }
 
+    /// How many of these captures, of how many people, a fit on them takes.
+    ///
+    /// # Errors
+    /// As [`Self::train`], where too few are left.
+    pub fn used(captures: &[(u32, u32, &Capture)]) -> Result<(usize, usize), BehaviorError> {
+        let (_, people) = sorted(captures)?;
+        Ok((people.iter().map(Vec::len).sum(), people.len()))
+    }
+
     /// The models with their names, the one that sees most first.
     pub fn models(&self) -> [(&'static str, &Model); 3] {
         [("named", &self.named), ("hidden", &self.hidden), ("timing", &self.timing)]

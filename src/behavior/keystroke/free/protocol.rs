@@ -90,7 +90,8 @@ impl Protocol {
     fn set(&self, people: &[Person], trials: Vec<ScoredTrial>) -> TrialSet {
         let keys = self.probe_keys.map_or("all".to_owned(), |n| n.to_string());
         let name = format!("{} enrolled, {keys} keys tested", self.enrolled);
-        TrialSet { name, people: people.iter().map(|p| p.subject.clone()).collect(), trials }
+        let people = people.iter().map(|p| p.subject.clone()).collect();
+        TrialSet { name, people, trials, groupings: Vec::new() }
     }
 
     fn cut(&self, capture: &Capture, keys: Option<usize>) -> Capture {
@@ -210,8 +211,8 @@ pub fn score_fold(
         for (who, own) in &probes {
             let most = if who == target { usize::MAX } else { protocol.impostor_captures };
             for (capture, probe) in own.iter().take(most) {
-                let evidence = template.score(std::slice::from_ref(probe))?;
-                trials.push(ScoredTrial::new(*target, *who, *capture, &evidence));
+                let answer = template.score(std::slice::from_ref(probe));
+                trials.push(ScoredTrial::answered(*target, *who, *capture, answer)?);
             }
         }
     }

@@ -52,16 +52,29 @@ impl<'b> Template<'b> {
     /// device knows both.
     ///
     /// # Errors
-    /// No samples, samples of another kind, or of another class of device.
+    /// No samples, samples of another kind, or of another class of device; [`BehaviorError::TooFew`] where neither a
+    /// background nor a habit has anything of both sides.
     pub fn score(&self, probe: &[Sample]) -> Result<Evidence, BehaviorError> {
         same_device(self.device, probe)?;
         let probe = Row::read(probe, self.background)?;
-        let spreads = self.background.map_or(&fallback::SPREADS[..], |b| &b.habits);
+        let answer = self.compare(&probe);
+        // The constants of the fallback belong together: spreads of other people would go with a calibration that never saw them.
+        let spreads = match (&answer, self.background) {
+            (Some(_), Some(background)) => &background.habits[..],
+            _ => &fallback::SPREADS[..],
+        };
         let compared: Vec<Compared> = self.habits(&probe, spreads).collect();
-        let (raw, llr, limit) = self.compare(&probe).unwrap_or_else(|| {
-            let raw = compared.iter().map(|c| c.llr).sum();
-            (raw, fallback::SLOPE * raw + fallback::BIAS, MAX_FALLBACK_LLR)
-        });
+        let (raw, llr, limit) = match answer {
+            Some(answer) => answer,
+            None if compared.is_empty() => {
+                let what = "a probe of free text: habits that the profile shows, too";
+                return Err(BehaviorError::TooFew { what, needed: 1, got: 0 });
+            }
+            None => {
+                let raw = compared.iter().map(|c| c.llr).sum();
+                (raw, fallback::SLOPE * raw + fallback::BIAS, MAX_FALLBACK_LLR)
+            }
+        };
         Ok(Evidence {
             raw: RawScore(raw),
             llr: Llr(llr.clamp(-limit, limit)),

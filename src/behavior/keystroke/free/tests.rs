@@ -176,6 +176,20 @@ fn samples_of_another_background_are_compared_by_habits() {
 }
 
 #[test]
+fn another_class_of_device_is_compared_by_the_fallback_alone() {
+    let phone = |s: u64, background: Option<&Background>| {
+        let mut capture = plain(3, s);
+        capture.device = Device::Phone;
+        extract(&capture, background).unwrap()
+    };
+    let score = |background: Option<&Background>| {
+        let enrolled: Vec<Sample> = (0..4).map(|s| phone(s, background)).collect();
+        Template::new(&enrolled, background).unwrap().score(&[phone(4, background)]).unwrap()
+    };
+    assert_eq!(score(Some(&BACKGROUND)), score(None));
+}
+
+#[test]
 fn hostile_captures_and_samples_do_no_harm() {
     let background = Some(&*BACKGROUND);
     let template = Template::new(&samples(3, 0..4, background), background).unwrap();

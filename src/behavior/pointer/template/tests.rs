@@ -1,4 +1,5 @@
 use super::*;
+use crate::behavior::pointer::features::MISSING;
 use crate::behavior::pointer::fit::tests::{made, trained};
 
 #[test]
@@ -91,6 +92,15 @@ fn what_cannot_be_compared_is_refused() {
     let mut tablet = made(1, 1, 20);
     tablet.device = Device::Tablet;
     assert!(matches!(template.score(&[tablet]), Err(BehaviorError::Mismatch { .. })));
+    let known = trained();
+    let mut empty = made(1, 1, 20);
+    let dim = empty.dim;
+    empty.rows.chunks_exact_mut(dim).for_each(|row| row[2..].fill(MISSING));
+    for background in [Some(&known), None] {
+        let template = Template::new(&[made(1, 0, 100)], background).unwrap();
+        let nothing = template.score(std::slice::from_ref(&empty));
+        assert!(matches!(nothing, Err(BehaviorError::TooFew { .. })), "{nothing:?}");
+    }
     let mut odd = made(1, 1, 20);
     odd.rows[5] = f32::INFINITY;
     assert!(matches!(template.score(&[odd]), Err(BehaviorError::Sample { .. })));

@@ -60,6 +60,8 @@ pub(super) struct Taken {
     pub(super) findings: Vec<ShownFinding>,
     /// It is not of the enrolled text.
     pub(super) other_text: bool,
+    /// What was compared before is out of the window, and of what is left nothing can be compared.
+    pub(super) silent: bool,
     /// LLR of the newest captures, of which earlier ones spoke for the person, and where they begin.
     pub(super) window: Option<(Llr, u32)>,
 }
@@ -120,7 +122,8 @@ impl Group {
         }
         match said(template, &all)? {
             Said::Evidence(evidence) => self.evidence = Some(evidence),
-            Said::Nothing => {}
+            // What was said of captures that have left the window since is not said of these.
+            Said::Nothing => self.evidence = None,
             Said::OtherText => return Ok(false),
         }
         if self.evidence.as_ref().is_some_and(|e| e.enough && e.llr.0 > 0.0) {
@@ -255,8 +258,10 @@ impl Heap {
         self.amounts.insert(modality, from.saturating_add(sample.units));
         let template = models.template(&enrolled).map_err(ours)?;
         let group = self.group(key)?;
+        let spoke = group.evidence.is_some();
         group.push(sample, fingerprint, from);
         if group.compare(template.as_ref())? {
+            taken.silent = spoke && group.evidence.is_none();
             taken.window = group.watch(template.as_ref(), change_llr)?;
         } else {
             group.latest.pop_back();
@@ -369,5 +374,40 @@ impl Heap {
                 group.owed.retain(|fingerprint| !done.owed.contains(fingerprint));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::behavior::{BehaviorError, Device};
+    use crate::domain::RawScore;
+
+    /// Answers, or finds nothing to compare.
+    struct Answers(bool);
+
+    impl BehaviorTemplate for Answers {
+        fn score(&self, _: &[Sample]) -> Result<Evidence, BehaviorError> {
+            let nothing = BehaviorError::TooFew { what: "strokes", needed: 1, got: 0 };
+            let (raw, llr) = (RawScore(3.0), Llr(3.0));
+            let evidence = Evidence { raw, llr, enough: true, habits: Vec::new() };
+            if self.0 { Ok(evidence) } else { Err(nothing) }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_keeps_no_earlier_evidence() {
+        let key = CaptureKey { kind: SampleKind::Touch, device: Device::Phone, text_id: None };
+        let mut heap = Heap::default();
+        let group = heap.group(&key).unwrap();
+        let (kind, device) = (SampleKind::Touch, Device::Phone);
+        let rows = vec![1.0];
+        group.push(
+            Sample { kind, device, text: None, dim: 1, rows, units: 1, held: None },
+            vec![1],
+            0,
+        );
+        assert!(group.compare(&Answers(true)).unwrap() && group.evidence.is_some());
+        assert!(group.compare(&Answers(false)).unwrap() && group.evidence.is_none());
     }
 }

@@ -203,7 +203,8 @@ impl Captures {
 /// What a capture means to the session.
 fn told(heap: &Heap, models: &dyn BehaviorModels, modality: Modality, taken: &Taken) -> Vec<Event> {
     let mut events = found(&taken.findings);
-    events.extend(evidence(heap, models, modality));
+    let said = evidence(heap, models, modality);
+    events.extend(said.or_else(|| taken.silent.then_some(Event::Withdrawn { modality })));
     if let Some((llr, from)) = taken.window {
         events.push(Event::Window { modality, llr: Some(llr), like_last: None, from });
     }
