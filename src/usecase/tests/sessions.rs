@@ -90,13 +90,36 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn open(world: &World, c: OpenSession, role: Role) -> Self {
-        let mut live = world.vouch.open_session(&world.by(role), c).await.unwrap();
+        Self::open_by(world, c, &world.by(role)).await
+    }
+
+    pub(super) async fn open_by(world: &World, c: OpenSession, by: &Caller) -> Self {
+        let mut live = world.vouch.open_session(by, c).await.unwrap();
         let mut responses = live.responses().unwrap();
         let opened = responses.recv().await.unwrap();
         let SessionResponse::Opened { session, token, .. } = opened.response else {
             panic!("the first response opens")
         };
         Self { live, responses, next: 1, seen: opened.sequence, session, token }
+    }
+
+    /// Another client goes on with the session.
+    pub(super) async fn resumed(
+        self,
+        world: &World,
+        by: &Caller,
+        grant: Option<SessionGrant>,
+    ) -> Self {
+        let Self { next, seen, session, token, .. } = self;
+        let c = ResumeSession {
+            session: session.clone(),
+            token: token.clone(),
+            last_seen: seen,
+            grant,
+        };
+        let mut live = world.vouch.resume_session(by, c).await.unwrap();
+        let responses = live.responses().unwrap();
+        Self { live, responses, next, seen, session, token }
     }
 
     pub(super) async fn send(&mut self, message: SessionMessage) {
@@ -144,6 +167,12 @@ impl Client {
         self.send(SessionMessage::Plain(Message::Close)).await;
         (self.decision().await, self.end().await)
     }
+}
+
+/// A detail of the record of a decision.
+pub(super) async fn detail_of(world: &World, decision: &DecisionId, name: &str) -> String {
+    let record = world.store.decision(&tenant(), decision).await.unwrap().unwrap();
+    record.event.unwrap().details[name].clone()
 }
 
 async fn records(world: &World) -> Vec<DecisionInfo> {
