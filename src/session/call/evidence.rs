@@ -4,7 +4,7 @@
 //! the person last changed, so adding an older one would count the same speech twice. How evidence fades is
 //! the policy's word; here stands when it was measured and what came before a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr, Modality, PadOutcome, Timestamp};
 use crate::policy::session::ModalityEvidence;
@@ -123,6 +123,12 @@ impl EvidenceStore {
         for entry in self.entries.values_mut() {
             entry.before_change = true;
         }
+    }
+
+    /// Modalities whose evidence is of somebody who was there before the last change.
+    pub fn earlier(&self) -> BTreeSet<Modality> {
+        let before = self.entries.iter().filter(|(_, entry)| entry.before_change);
+        before.map(|(modality, _)| *modality).collect()
     }
 
     /// Times another person was noticed.

@@ -55,6 +55,7 @@ impl CallSession {
         self.news = false;
         let wanted = std::mem::take(&mut self.wants_update);
         let session = self.assess(None, self.session_question(), true, judge);
+        self.counting.see(&session, &self.evidence.earlier());
         let mut assessments = vec![session];
         let mut challenge = false;
         for (ask, asked, deadline) in self.questions() {
@@ -146,7 +147,7 @@ impl CallSession {
     /// A question is decided: it is to be recorded before it is answered.
     fn decide(&mut self, assessment: Assessment, effects: &mut Vec<Effect>) {
         if self.asks.decide(&assessment) {
-            let attempted = self.counting.count(&assessment);
+            let attempted = self.counting.count(&assessment, &self.evidence.earlier());
             let record = Record { assessment, end: None, attempted };
             effects.push(Effect::Record(Box::new(record)));
         }
@@ -190,7 +191,7 @@ impl CallSession {
     }
 
     fn record_end(&mut self, end: SessionEnd, last: Assessment, effects: &mut Vec<Effect>) {
-        let attempted = self.counting.count(&last);
+        let attempted = self.counting.count(&last, &self.evidence.earlier());
         let record = Record { assessment: last.clone(), end: Some(end), attempted };
         effects.push(Effect::Record(Box::new(record)));
         self.phase = Phase::Recording { end, last: Box::new(last), kept: Kept::Writing };

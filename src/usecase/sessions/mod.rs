@@ -10,6 +10,7 @@ mod bind;
 mod captures;
 mod claim;
 mod compare;
+mod count;
 mod hearing;
 mod own_voice;
 mod policy;
@@ -26,7 +27,7 @@ mod words;
 mod worker;
 
 pub use policy::SessionPolicy;
-pub use record::{ACT_DECIDED, ACT_ENDED, ACT_OPENED};
+pub use record::{ACT_CHANGED, ACT_DECIDED, ACT_ENDED, ACT_OPENED};
 pub use registry::MAX_SESSIONS;
 pub use report::ReportContext;
 pub(super) use service::Sessions;

@@ -248,6 +248,7 @@ impl Inner {
             search,
             number,
             sources,
+            uncounted: Vec::new(),
             held,
             view,
             reports: Reports::default(),

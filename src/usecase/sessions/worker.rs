@@ -12,7 +12,7 @@ use crate::crypto::random;
 use crate::domain::{Finding, PhoneNumber, SessionId, Source, SubjectId};
 use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{CallSession, Effect, Event, Message, Record};
+use crate::session::call::{Attempted, CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
@@ -90,7 +90,9 @@ pub(super) struct Worker {
     pub(super) number: Option<PhoneNumber>,
     /// Who makes the claim, for limits of their own.
     pub(super) sources: Vec<Source>,
-    /// One of them is held up.
+    /// Attempts of people who are gone that could not be counted yet.
+    pub(super) uncounted: Vec<Attempted>,
+    /// One of the sources is held up, or an attempt waits to be counted: nothing is compared.
     pub(super) held: bool,
     pub(super) view: View,
     /// What a back end told it.
@@ -268,6 +270,7 @@ impl Worker {
                     if self.app && said == Finding::Present { Finding::Unknown } else { said };
                 Some(Event::AnswerChecked { number, right })
             }
+            Effect::Count(attempted) => return self.count(attempted).await,
             Effect::Record(record) => return self.record(&record).await,
             Effect::Finish => {
                 self.answer_enders();

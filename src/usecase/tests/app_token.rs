@@ -44,14 +44,9 @@ fn finding(finding: Finding) -> ContextEvent {
 impl Client {
     /// Says something, and whether it was refused as the word of an app.
     async fn says(&mut self, fact: ContextEvent) -> bool {
-        self.send(SessionMessage::Plain(Message::Context(fact))).await;
-        self.send(SessionMessage::Plain(Message::WantUpdate)).await;
-        self.until(|response| match response {
-            SessionResponse::Refused { reason: RefusalReason::BackEndOnly, .. } => Some(true),
-            SessionResponse::Update(_) => Some(false),
-            _ => None,
-        })
-        .await
+        let refused = self.refusal_of(Message::Context(fact)).await;
+        assert!(matches!(refused, None | Some(RefusalReason::BackEndOnly)), "{refused:?}");
+        refused.is_some()
     }
 
     async fn asks_to_change_address(&mut self, name: &str) -> ShownAssessment {

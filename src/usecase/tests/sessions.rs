@@ -128,6 +128,26 @@ impl Client {
         self.live.push(sequence, message).await.unwrap();
     }
 
+    /// Says something, and why it was refused, if it was.
+    pub(super) async fn refusal_of(&mut self, message: Message) -> Option<RefusalReason> {
+        self.send(SessionMessage::Plain(message)).await;
+        self.send(SessionMessage::Plain(Message::WantUpdate)).await;
+        let (own, marker) = (self.next - 2, self.next - 1);
+        let mut found = None;
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.responses.recv()).await;
+            let output = next.expect("a response in time").expect("a response");
+            self.seen = self.seen.max(output.sequence);
+            match output.response {
+                SessionResponse::Refused { sequence, reason } if sequence == own => {
+                    found = Some(reason);
+                }
+                SessionResponse::Update(_) if output.acknowledged >= marker => return found,
+                _ => {}
+            }
+        }
+    }
+
     pub(super) async fn speak(&mut self, content: &[u8]) {
         for piece in content.chunks(PIECE) {
             let content = piece.to_vec();
@@ -248,6 +268,24 @@ async fn another_voice_is_rejected_and_locks_after_some_sessions() {
     client.send(ask("q1", 0)).await;
     assert_eq!(client.decision().await.assessment.decision, Decision::Locked);
     assert_eq!(world.asked(), asked, "a locked subject was compared");
+}
+
+#[tokio::test]
+async fn one_session_is_no_room_for_many_voices() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    for _ in 0..5 {
+        // Nothing is asked: estimates tell enough.
+        client.speak(&speak(BERT, 12.0)).await;
+        client.send(SessionMessage::Plain(Message::Context(ContextEvent::PersonChanged))).await;
+    }
+    client.send(ask("q1", 0)).await;
+    assert_eq!(client.decision().await.assessment.decision, Decision::Locked);
+    client.close().await;
+    let acts: Vec<String> = records(&world).await.into_iter().map(|r| r.act).collect();
+    let changes = acts.iter().filter(|act| *act == ACT_CHANGED).count();
+    assert_eq!(changes, 5, "{acts:?}");
 }
 
 #[tokio::test]

@@ -278,6 +278,33 @@ fn a_session_is_one_attempt_unless_the_evidence_turns() {
 }
 
 #[test]
+fn each_further_person_of_a_session_is_a_further_attempt() {
+    let mut desk = Desk::enrolled();
+    let mut counted = Vec::new();
+    for n in 1..=4u32 {
+        desk.now = i64::from(n) * 10_000;
+        desk.speak(n * 3_000, -9.0);
+        if n % 2 == 0 {
+            let asked = desk.send(Message::Intent(intent(&format!("q{n}"), 0)));
+            counted.extend(asked.into_iter().filter_map(|effect| match effect {
+                Effect::Record(record) => record.attempted.voice,
+                _ => None,
+            }));
+        }
+        let changed = desk.send(Message::Context(ContextEvent::PersonChanged));
+        counted.extend(changed.into_iter().filter_map(|effect| match effect {
+            Effect::Count(attempted) => attempted.voice,
+            _ => None,
+        }));
+    }
+    assert_eq!(counted, [Outcome::Failed; 4]);
+    // What was counted of somebody who is gone is not counted again.
+    let asked = desk.send(Message::Intent(intent("last", 0)));
+    let again = |effect: &Effect| matches!(effect, Effect::Record(r) if r.attempted != Attempted::default());
+    assert!(!asked.iter().any(again), "{asked:?}");
+}
+
+#[test]
 fn an_end_that_was_not_recorded_is_decided_anew_with_what_is_left() {
     let mut desk = Desk::enrolled();
     desk.speak(3_000, 9.0);
