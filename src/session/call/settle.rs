@@ -74,8 +74,11 @@ impl CallSession {
         if self.told.tell(&assessments, wanted, &self.rules) {
             self.send(Response::Update(assessments), effects);
         }
+        // Whom a challenge could help follows from what was heard, and from whether there was anybody to compare
+        // with: where that must not show, a challenge comes only when it is asked for.
+        let wanted = challenge && !self.rules.constant_time;
         let unanswered = self.challenges.answered() != Finding::Present;
-        if challenge && unanswered && !self.challenges.is_open() {
+        if wanted && unanswered && !self.challenges.is_open() {
             self.begin_challenge(effects);
         }
     }

@@ -237,6 +237,19 @@ fn a_challenge_follows_where_the_policy_wants_one() {
 }
 
 #[test]
+fn where_answers_are_constant_a_challenge_comes_only_when_it_is_asked_for() {
+    let rules = CallRules { constant_time: true, ..rules() };
+    let mut desk = Desk::held_to(opening(), rules);
+    desk.tell(Event::Standing(SubjectStanding::Enrolled));
+    desk.speak(3_000, 2.0);
+    desk.send(Message::Intent(intent("q1", 60_000)));
+    assert_eq!(desk.update()[1].verdict.next, NextStep::Challenge);
+    let made = |effect: &Effect| matches!(effect, Effect::MakeChallenge { .. });
+    assert!(!desk.effects.iter().any(made), "it tells that somebody nearly passed");
+    assert!(desk.send(Message::WantChallenge).iter().any(made));
+}
+
+#[test]
 fn challenges_are_bounded() {
     let mut desk = Desk::enrolled();
     desk.speak(3_000, 2.0);
