@@ -173,7 +173,7 @@ impl EvidenceStore {
         let fact = |standing: Standing| {
             let Measured { llr, enough, model, pad, .. } = standing.measured;
             let penalty = match (standing.modality, searched) {
-                (Modality::Voice, Some(among)) => f64::from(among.max(1)).ln(),
+                (Modality::Voice, Some(among)) => best_of(among),
                 _ => 0.0,
             };
             // At the same moment as the change means after it.
@@ -189,6 +189,11 @@ impl EvidenceStore {
         };
         self.standing(now).into_iter().map(fact).collect()
     }
+}
+
+/// Nats that the best of so many is worth less than the only one.
+pub fn best_of(among: u32) -> f64 {
+    f64::from(among.max(1)).ln()
 }
 
 #[cfg(test)]

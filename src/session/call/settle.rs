@@ -137,6 +137,7 @@ impl CallSession {
             channel: self.channel,
             subject,
             evidence: self.evidence.facts(self.now, searched),
+            searched,
             context: self.around.signals().clone(),
             factors: self.around.factors().clone(),
             challenge: self.challenges.answered(),
