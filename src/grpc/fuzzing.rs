@@ -12,7 +12,7 @@ use crate::grpc::{guard, proto};
 type Reader = fn(&[u8]) -> Option<Read<()>>;
 
 /// Every request with fields.
-const READERS: [Reader; 48] = [
+const READERS: [Reader; 49] = [
     |bytes| whole(bytes, requests::create_subject),
     |bytes| whole(bytes, requests::get_subject),
     |bytes| whole(bytes, requests::list_subjects),
@@ -61,6 +61,7 @@ const READERS: [Reader; 48] = [
     |bytes| whole(bytes, requests::remove_phone_number),
     |bytes| whole(bytes, requests::export_subject),
     session,
+    |bytes| whole(bytes, convert::report_context),
 ];
 
 fn whole<M, T>(bytes: &[u8], read: impl FnOnce(M) -> Read<T>) -> Option<Read<()>>

@@ -161,6 +161,17 @@ impl SessionService for Service {
         Ok(Response::new(convert::session_status(found)))
     }
 
+    async fn report_context(
+        &self,
+        request: Request<proto::ReportContextRequest>,
+    ) -> Result<Response<proto::ReportContextResponse>, Status> {
+        let call = call::of(&request)?;
+        let versions = call::versions(&self.app, &call);
+        let command = convert::report_context(request.into_inner())?;
+        run(&self.app, call, |app, by| app.report_context(by, command)).await?;
+        Ok(Response::new(proto::ReportContextResponse { versions: Some(versions) }))
+    }
+
     async fn end_session(
         &self,
         request: Request<proto::EndSessionRequest>,

@@ -82,8 +82,8 @@ pub mod port {
         ProposePolicy, RejectPolicy, RollBackPolicy, ShadowPolicy, WhatIfReport,
     };
     use super::sessions::{
-        Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant,
-        SessionMessage, SessionOutput, SessionStatus,
+        Ended, MintSessionToken, MintedToken, OpenSession, ReportContext, ResumeSession,
+        SessionGrant, SessionMessage, SessionOutput, SessionStatus,
     };
     use crate::domain::{
         ArtifactRef, AudioFormat, ConsentRecord, DecisionId, RedactionMode, SessionId, SubjectId,
@@ -306,6 +306,8 @@ pub mod port {
             by: &'a Caller,
             session: SessionId,
         ) -> Reply<'a, SessionStatus>;
+        /// Tells one what its back end knows.
+        fn report_context<'a>(&'a self, by: &'a Caller, c: ReportContext) -> Reply<'a, ()>;
         /// Ends one.
         fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended>;
 

@@ -17,6 +17,7 @@ use crate::policy::session::DecisionFacts;
 use crate::scoring::calibration::{FitOptions, LabeledTrial, cross_validate, fit};
 use crate::scoring::metrics::{Figures, Trial, figures};
 use crate::scoring::{BackEnd, Conditions, ScoringError};
+use crate::session::call::evidence::best_of;
 use crate::store::{FeedbackFilter, MAX_PAGE_SIZE, PageRequest, Store, StoreError};
 use crate::usecase::sessions::record::FACTS;
 
@@ -88,7 +89,7 @@ pub enum RecalibrateError {
 pub struct PassedOver {
     /// An override says nothing about who it was.
     pub overridden: u32,
-    /// Not by voice, or nothing was compared.
+    /// Not by voice, or nothing was compared, or somebody else had taken over since it was.
     pub not_compared: u32,
     /// By another model or back-end.
     pub other_back_end: u32,
@@ -181,7 +182,13 @@ fn scored(event: &Event) -> Option<(Option<RawScore>, Llr)> {
         AuditKind::Session => {
             let facts: DecisionFacts = serde_json::from_str(event.details.get(FACTS)?).ok()?;
             let voice = facts.evidence.get(&Modality::Voice).filter(|voice| voice.enough)?;
-            Some((None, voice.llr?))
+            // What was said of the decision is said of who was there then, not of whose voice came before.
+            if facts.changed_ms_ago.is_some_and(|changed| voice.age_ms > changed) {
+                return None;
+            }
+            // A claim that was found by voice was held against the best of many: the calibration said more.
+            let among = facts.searched.map_or(0.0, |among| best_of(among));
+            Some((None, Llr(voice.llr?.0 + among)))
         }
         _ => None,
     }

@@ -21,8 +21,8 @@ use crate::usecase::port::{
     Reply,
 };
 use crate::usecase::sessions::{
-    Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionPolicy,
-    SessionStatus, Sessions,
+    Ended, MintSessionToken, MintedToken, OpenSession, ReportContext, ResumeSession, SessionGrant,
+    SessionPolicy, SessionStatus, Sessions,
 };
 
 /// The one implementation of [`Application`].
@@ -340,6 +340,10 @@ impl Application for Vouch {
         session: SessionId,
     ) -> Reply<'a, SessionStatus> {
         Box::pin(self.inner.session_status(by, session))
+    }
+
+    fn report_context<'a>(&'a self, by: &'a Caller, c: ReportContext) -> Reply<'a, ()> {
+        Box::pin(self.inner.report_context(by, c))
     }
 
     fn end_session<'a>(&'a self, by: &'a Caller, session: SessionId) -> Reply<'a, Ended> {

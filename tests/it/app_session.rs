@@ -10,6 +10,7 @@ use vouch::grpc::proto::{self, Decision, SessionModality, SessionPad, SessionRea
 
 use crate::behavior::Typist;
 use crate::behavior::story::{Story, nothing_typed_is_written};
+use crate::server::with_key;
 
 /// A client's end of a session.
 struct App {
@@ -20,6 +21,21 @@ struct App {
 
 impl App {
     async fn open(story: &Story, key: &str) -> Self {
+        Self::connect(key, |said| story.keyed(said), story).await.0
+    }
+
+    /// With a session token; also the session's id.
+    async fn open_with(story: &Story, key: &str, token: &str) -> (Self, String) {
+        Self::connect(key, |said| with_key(said, token), story).await
+    }
+
+    async fn connect(
+        key: &str,
+        keyed: impl Fn(
+            ReceiverStream<proto::RunRequest>,
+        ) -> tonic::Request<ReceiverStream<proto::RunRequest>>,
+        story: &Story,
+    ) -> (Self, String) {
         let (say, said) = mpsc::channel(64);
         let open = proto::OpenSession {
             channel: proto::SessionChannel::App as i32,
@@ -30,11 +46,15 @@ impl App {
         let first = proto::RunRequest { sequence: 0, message: Some(Say::Open(open)) };
         say.send(first).await.unwrap();
         let mut client = SessionServiceClient::new(story.channel.clone());
-        let request = story.keyed(ReceiverStream::new(said));
+        let request = keyed(ReceiverStream::new(said));
         let answers = client.run(request).await.unwrap().into_inner();
         let mut app = Self { say, answers, next: 1 };
-        app.until(|answer| matches!(answer, Answer::Opened(_)).then_some(())).await;
-        app
+        let opened = app.until(|answer| match answer {
+            Answer::Opened(opened) => Some(opened.session_id.clone()),
+            _ => None,
+        });
+        let session_id = opened.await;
+        (app, session_id)
     }
 
     async fn say(&mut self, message: Say) {
@@ -204,4 +224,45 @@ async fn withdrawal_and_opt_out_hold_in_the_middle_of_a_session() {
     app.types(anna.times(1)).await;
     let why = app.refusal().await;
     assert!(!why.contains("opted"), "{why}");
+}
+
+#[tokio::test]
+async fn what_an_app_says_for_its_customer_is_refused_over_the_wire() {
+    let story = Story::begin().await;
+    story.create().await;
+    let mut backend = SessionServiceClient::new(story.channel.clone());
+    let mint = proto::MintSessionTokenRequest {
+        subject_id: "anna".into(),
+        channel: proto::SessionChannel::App as i32,
+        idempotency_key: "mint".into(),
+        ..Default::default()
+    };
+    let token = backend.mint_session_token(story.keyed(mint)).await.unwrap().into_inner().token;
+    let (mut app, session_id) = App::open_with(&story, "s-1", &token).await;
+    let passed = || {
+        let factor = proto::FactorResult { factor: "otp_app".into(), passed: true };
+        proto::ContextEvent { fact: Some(proto::context_event::Fact::Factor(factor)) }
+    };
+    app.say(Say::Context(passed())).await;
+    let refused = app
+        .until(|answer| match answer {
+            Answer::Refusal(refusal) => Some(refusal.reason()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(refused, proto::RefusalReason::BackEndOnly);
+    let before = app.asks("q1").await;
+    let report = proto::ReportContextRequest {
+        session_id,
+        context: vec![passed()],
+        idempotency_key: "report".into(),
+    };
+    let by_app = backend.report_context(with_key(report.clone(), &token)).await.unwrap_err();
+    assert_eq!(by_app.code(), tonic::Code::Unauthenticated);
+    backend.report_context(story.keyed(report.clone())).await.unwrap();
+    let after = app.asks("q2").await;
+    assert!(after.risk < before.risk, "{} {}", after.risk, before.risk);
+    let empty = proto::ReportContextRequest { context: vec![], ..report };
+    let refused = backend.report_context(story.keyed(empty)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
 }

@@ -143,7 +143,7 @@ pub(super) fn good() -> Vec<Vec<u8>> {
         .chain(policies())
         .chain(feedback())
         .chain(subjects())
-        .chain([run()]);
+        .chain([run(), report_context()]);
     let numbered = messages.enumerate();
     numbered.map(|(kind, message)| [vec![kind as u8], message].concat()).collect()
 }
@@ -267,6 +267,18 @@ fn run() -> Vec<u8> {
     };
     let message = Some(proto::run_request::Message::Capture(capture));
     proto::RunRequest { sequence: 1, message }.encode_to_vec()
+}
+
+/// The same: what a back end knows.
+fn report_context() -> Vec<u8> {
+    let factor = proto::FactorResult { factor: "otp_app".into(), passed: true };
+    let fact = Some(proto::context_event::Fact::Factor(factor));
+    proto::ReportContextRequest {
+        session_id: "s-1".into(),
+        context: vec![proto::ContextEvent { fact }],
+        idempotency_key: "k-1".into(),
+    }
+    .encode_to_vec()
 }
 
 /// The same of `ConversationService`.

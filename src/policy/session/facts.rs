@@ -148,6 +148,10 @@ pub struct DecisionFacts {
     pub subject: SubjectStanding,
     /// Evidence by modality; a modality that is not listed is absent.
     pub evidence: BTreeMap<Modality, ModalityEvidence>,
+    /// The subject was found by voice among this many voiceprints, and the LLR of voice is lower by the logarithm of
+    /// that; absent where they were claimed, and in records from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<u32>,
     /// What is known around the session.
     pub context: ContextSignals,
     /// Other factors tried so far, the last outcome of each.
@@ -172,6 +176,7 @@ impl DecisionFacts {
             channel,
             subject,
             evidence: BTreeMap::new(),
+            searched: None,
             context: ContextSignals::default(),
             factors: BTreeMap::new(),
             challenge: Finding::Unknown,

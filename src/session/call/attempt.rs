@@ -1,7 +1,7 @@
 //! What a decision means for the counters of unsuccessful attempts. Attempts by voice and by behavior (typing,
 //! strokes, pointer, style) are counted apart, so a decision counts for the counters of what spoke.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Decision, Modality, PadOutcome, SessionReason};
 use crate::policy::Outcome;
@@ -37,16 +37,17 @@ impl Said {
 }
 
 /// How a decision ends for each counter. What was decided without evidence about the person counts for
-/// nothing: whoever tries has learned nothing. A found attack is a failed attempt whatever was measured.
+/// nothing: whoever tries has learned nothing, and what was measured of `earlier` modalities, of somebody who was there
+/// before, is no attempt of the present person. A found attack is a failed attempt whatever was measured.
 /// Acceptance forgets failed attempts only of the counter that carried it: the other one's evidence, though it
 /// was for the person, might not have sufficed.
-fn outcomes(assessment: &Assessment) -> Attempted {
+fn outcomes(assessment: &Assessment, earlier: &BTreeSet<Modality>) -> Attempted {
     let (facts, verdict) = (&assessment.facts, &assessment.verdict);
     if facts.subject != SubjectStanding::Enrolled {
         return Attempted::default();
     }
     let (mut voice, mut behavior) = (Said::default(), Said::default());
-    for (modality, evidence) in &facts.evidence {
+    for (modality, evidence) in facts.evidence.iter().filter(|(m, _)| !earlier.contains(m)) {
         let own = if *modality == Modality::Voice { &mut voice } else { &mut behavior };
         own.take(evidence);
     }
@@ -69,23 +70,46 @@ fn outcomes(assessment: &Assessment) -> Attempted {
     Attempted { voice: outcome(voice, behavior), behavior: outcome(behavior, voice) }
 }
 
-/// What a session has counted. It is one attempt however much it asks; a counter counts again only where the
-/// evidence came to another conclusion, and a pass that turns doubtful is still the pass that was counted.
+/// What a session has counted. A person is one attempt however much is asked; a counter counts again only where the
+/// evidence came to another conclusion, and a pass that turns doubtful is still the pass that was counted. Each further
+/// person is a further attempt, or somebody could try one voice after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Counting {
+    /// Of the present person.
     counted: Attempted,
+    /// What the evidence about the present person came to, asked or not: estimates tell as much.
+    seen: Attempted,
     /// What was counted before each decision whose record is being written.
     before: BTreeMap<Option<AskId>, Attempted>,
 }
 
 impl Counting {
     /// A decision is taken: what of it counts.
-    pub fn count(&mut self, assessment: &Assessment) -> Attempted {
-        let now = outcomes(assessment);
+    pub fn count(&mut self, assessment: &Assessment, earlier: &BTreeSet<Modality>) -> Attempted {
+        let now = outcomes(assessment, earlier);
         self.before.insert(assessment.ask.clone(), self.counted);
         Attempted {
             voice: again(&mut self.counted.voice, now.voice),
             behavior: again(&mut self.counted.behavior, now.behavior),
+        }
+    }
+
+    /// An estimate is made.
+    pub fn see(&mut self, assessment: &Assessment, earlier: &BTreeSet<Modality>) {
+        let now = outcomes(assessment, earlier);
+        again(&mut self.seen.voice, now.voice);
+        again(&mut self.seen.behavior, now.behavior);
+    }
+
+    /// Another person is there, who is an attempt of their own. What of the one before was not counted, because nothing
+    /// was asked, is to be counted now; nobody passes unasked. A record of theirs that is being written and fails
+    /// is decided anew on the evidence of who is there then.
+    pub fn person_changed(&mut self) -> Attempted {
+        let Self { mut counted, seen, .. } = std::mem::take(self);
+        let unsuccessful = |outcome: &Outcome| *outcome != Outcome::Passed;
+        Attempted {
+            voice: again(&mut counted.voice, seen.voice).filter(unsuccessful),
+            behavior: again(&mut counted.behavior, seen.behavior).filter(unsuccessful),
         }
     }
 
@@ -135,6 +159,11 @@ mod tests {
         Assessment { ask: None, facts, verdict, evidence: vec![], claim: None, changes: 0 }
     }
 
+    /// Everything is of the present person.
+    fn all() -> BTreeSet<Modality> {
+        BTreeSet::new()
+    }
+
     #[test]
     fn each_counter_counts_what_its_own_modalities_said() {
         use Modality::{Keystroke, Text, Touch, Voice};
@@ -163,25 +192,54 @@ mod tests {
             (&[(Keystroke, None)], Attempted { voice: None, behavior: failed }),
         ];
         for (evidence, want) in cases {
-            assert_eq!(outcomes(&assessed(evidence)), want, "{evidence:?}");
+            assert_eq!(outcomes(&assessed(evidence), &all()), want, "{evidence:?}");
         }
         let mut locked = assessed(&[(Voice, Some(6.0))]);
         locked.facts.subject = SubjectStanding::Locked;
-        assert_eq!(outcomes(&locked), Attempted::default());
+        assert_eq!(outcomes(&locked, &all()), Attempted::default());
     }
 
     #[test]
     fn a_session_is_one_attempt_and_what_is_not_recorded_counts_later() {
         let mut counting = Counting::default();
         let passed = assessed(&[(Modality::Touch, Some(6.0))]);
-        assert_eq!(counting.count(&passed).behavior, Some(Outcome::Passed));
+        assert_eq!(counting.count(&passed, &all()).behavior, Some(Outcome::Passed));
         counting.not_recorded(&None);
-        assert_eq!(counting.count(&passed).behavior, Some(Outcome::Passed));
+        assert_eq!(counting.count(&passed, &all()).behavior, Some(Outcome::Passed));
         counting.recorded(&None);
-        assert_eq!(counting.count(&passed), Attempted::default());
+        assert_eq!(counting.count(&passed, &all()), Attempted::default());
         let unsure = assessed(&[(Modality::Touch, Some(1.0))]);
-        assert_eq!(counting.count(&unsure), Attempted::default());
+        assert_eq!(counting.count(&unsure, &all()), Attempted::default());
         let failed = assessed(&[(Modality::Touch, Some(-6.0))]);
-        assert_eq!(counting.count(&failed).behavior, Some(Outcome::Failed));
+        assert_eq!(counting.count(&failed, &all()).behavior, Some(Outcome::Failed));
+    }
+
+    #[test]
+    fn a_further_person_is_a_further_attempt_and_one_who_was_only_seen_counts_when_they_go() {
+        let failed = assessed(&[(Modality::Voice, Some(-6.0))]);
+        let passed = assessed(&[(Modality::Voice, Some(6.0))]);
+        let unsure = assessed(&[(Modality::Voice, Some(1.0))]);
+        let voice = |outcome| Attempted { voice: Some(outcome), behavior: None };
+        let mut counting = Counting::default();
+        counting.see(&failed, &all());
+        assert_eq!(counting.count(&failed, &all()), voice(Outcome::Failed));
+        // It was counted: nothing is owed, and the next one counts anew.
+        assert_eq!(counting.person_changed(), Attempted::default());
+        let earlier = BTreeSet::from([Modality::Voice]);
+        assert_eq!(counting.count(&failed, &earlier), Attempted::default());
+        assert_eq!(counting.count(&failed, &all()), voice(Outcome::Failed));
+        counting.person_changed();
+        for (seen, owed) in [
+            (&failed, voice(Outcome::Failed)),
+            (&unsure, voice(Outcome::Uncertain)),
+            (&passed, Attempted::default()),
+        ] {
+            counting.see(seen, &all());
+            assert_eq!(counting.person_changed(), owed);
+        }
+        // One who passed and then turned out to be somebody else.
+        assert_eq!(counting.count(&passed, &all()), voice(Outcome::Passed));
+        counting.see(&failed, &all());
+        assert_eq!(counting.person_changed(), voice(Outcome::Failed));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{FactorName, Finding, FindingKind};
-use crate::policy::session::{ContextSignals, FactorOutcome};
+use crate::policy::session::{AniHistory, ContextSignals, FactorOutcome, Verstat};
 use crate::session::call::words::ContextEvent;
 
 /// Factors kept of one session: more names than any policy has.
@@ -20,6 +20,8 @@ pub enum Noted {
     PersonChanged,
     /// It is not kept: there are too many, or it is not a number that can be.
     Refused,
+    /// It is not kept: it speaks for the person, and only an app says so.
+    Disbelieved,
 }
 
 /// The surroundings so far.
@@ -61,6 +63,37 @@ impl Surroundings {
         if before.0 == self.signals { Noted::Known } else { Noted::News }
     }
 
+    /// Takes a fact on the word of an app, which may be in the hands of whoever claims to be the person: one that
+    /// speaks for them is not believed, nor one that is milder than what it would take the place of.
+    pub fn note_of_app(&mut self, event: ContextEvent) -> Noted {
+        match event.is_favorable() || self.is_milder(&event) {
+            true => Noted::Disbelieved,
+            false => self.note(event),
+        }
+    }
+
+    /// Whether a fact says less against the person than what is known of its kind. Factors and findings need no look:
+    /// what is not favorable of them is never milder.
+    fn is_milder(&self, event: &ContextEvent) -> bool {
+        let known = &self.signals;
+        match event {
+            ContextEvent::Ani(ani) => suspicion_of_ani(*ani) < suspicion_of_ani(known.ani),
+            ContextEvent::Verstat(verstat) => {
+                suspicion_of_verstat(*verstat) < suspicion_of_verstat(known.verstat)
+            }
+            ContextEvent::NewDevice(finding) => {
+                *finding == Finding::Unknown && known.new_device == Finding::Present
+            }
+            ContextEvent::SimSwapAgeMs(age) => known.sim_swap_age_ms.is_some_and(|is| *age > is),
+            ContextEvent::GeoVelocityKmh(speed) => {
+                known.geo_velocity_kmh.is_some_and(|is| *speed < is)
+            }
+            ContextEvent::Finding { .. }
+            | ContextEvent::PersonChanged
+            | ContextEvent::Factor { .. } => false,
+        }
+    }
+
     /// Takes a finding. What was found once stays found: that it is not seen in the next piece does not
     /// mean that it was never there.
     pub fn find(&mut self, kind: FindingKind, finding: Finding) -> Noted {
@@ -88,10 +121,30 @@ impl Surroundings {
     }
 }
 
+/// Order of what a number says, the most suspicious last. No policy need agree: it only says what an app may replace.
+fn suspicion_of_ani(ani: AniHistory) -> u8 {
+    match ani {
+        AniHistory::Known => 0,
+        AniHistory::Unknown => 1,
+        AniHistory::New => 2,
+        AniHistory::Withheld => 3,
+        AniHistory::OtherSubject => 4,
+    }
+}
+
+/// The same for what the network says.
+fn suspicion_of_verstat(verstat: Verstat) -> u8 {
+    match verstat {
+        Verstat::PassedA | Verstat::PassedB | Verstat::PassedC => 0,
+        Verstat::Unknown => 1,
+        Verstat::NotValidated => 2,
+        Verstat::Failed => 3,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::session::{AniHistory, Verstat};
 
     fn factor(name: &str, outcome: FactorOutcome) -> ContextEvent {
         ContextEvent::Factor { factor: FactorName::parse(name).expect("a name"), outcome }

@@ -75,6 +75,8 @@ pub enum Effect {
         /// What the client says was said.
         transcript: Option<String>,
     },
+    /// Another person is there, and what was seen of the one before was not counted yet: count it on the claim.
+    Count(Attempted),
     /// Record a decision; answer with `Event::Recorded` or `Event::NotRecorded`.
     Record(Box<Record>),
     /// The session is over: forget what was kept, close the connection.

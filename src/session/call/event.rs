@@ -5,7 +5,7 @@ use crate::domain::{
 };
 use crate::policy::session::SubjectStanding;
 use crate::session::call::evidence::Measured;
-use crate::session::call::words::{AskId, Message};
+use crate::session::call::words::{AskId, ContextEvent, Message};
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub enum Event {
         /// What it is.
         message: Message,
     },
+    /// A fact about the surroundings that did not come from the client.
+    Reported(ContextEvent),
     /// The payload of a message could not be used; why, for people.
     Unusable {
         /// Its number.

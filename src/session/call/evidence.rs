@@ -4,7 +4,7 @@
 //! the person last changed, so adding an older one would count the same speech twice. How evidence fades is
 //! the policy's word; here stands when it was measured and what came before a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{ArtifactRef, DurationMs, Llr, Modality, PadOutcome, Timestamp};
 use crate::policy::session::ModalityEvidence;
@@ -125,6 +125,12 @@ impl EvidenceStore {
         }
     }
 
+    /// Modalities whose evidence is of somebody who was there before the last change.
+    pub fn earlier(&self) -> BTreeSet<Modality> {
+        let before = self.entries.iter().filter(|(_, entry)| entry.before_change);
+        before.map(|(modality, _)| *modality).collect()
+    }
+
     /// Times another person was noticed.
     pub fn changes(&self) -> u32 {
         self.changes
@@ -167,7 +173,7 @@ impl EvidenceStore {
         let fact = |standing: Standing| {
             let Measured { llr, enough, model, pad, .. } = standing.measured;
             let penalty = match (standing.modality, searched) {
-                (Modality::Voice, Some(among)) => f64::from(among.max(1)).ln(),
+                (Modality::Voice, Some(among)) => best_of(among),
                 _ => 0.0,
             };
             // At the same moment as the change means after it.
@@ -183,6 +189,11 @@ impl EvidenceStore {
         };
         self.standing(now).into_iter().map(fact).collect()
     }
+}
+
+/// Nats that the best of so many is worth less than the only one.
+pub fn best_of(among: u32) -> f64 {
+    f64::from(among.max(1)).ln()
 }
 
 #[cfg(test)]

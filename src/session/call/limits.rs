@@ -64,8 +64,8 @@ pub struct CallRules {
     pub llr_step: f64,
     /// Time after which fading evidence is judged anew, in milliseconds.
     pub recheck_ms: DurationMs,
-    /// A question that is not accepted is decided at its deadline and no sooner: when a refusal comes would tell
-    /// whether there was anybody to compare with.
+    /// A question that is not accepted is decided at its deadline and no sooner, and no challenge comes unless it is
+    /// asked for: when a refusal comes, and whether a challenge does, would tell whether there was anybody to compare with.
     pub constant_time: bool,
 }
 

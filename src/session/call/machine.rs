@@ -168,6 +168,11 @@ impl CallSession {
                     self.receive(sequence, message, effects);
                 }
             }
+            Event::Reported(fact) => {
+                if matches!(self.phase, Phase::Running) {
+                    self.note(fact, 0, effects);
+                }
+            }
             Event::Unusable { sequence, detail } => self.unusable(sequence, detail, effects),
             Event::Connected { connection, last_seen } => {
                 self.connect(connection, last_seen, effects);

@@ -94,6 +94,8 @@ pub enum RefusalReason {
     ChallengeGone,
     /// The session was opened without audio.
     NoAudio,
+    /// It speaks for the person, and an app says it: only who holds an API key may.
+    BackEndOnly,
     /// The content cannot be used; why, for people.
     Content(String),
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::{AgeClass, Finding, FindingKind, Modality, Probability, SubjectId};
 use crate::policy::session::SubjectStanding;
+use crate::session::call::attempt::Attempted;
 use crate::session::call::effect::Effect;
 use crate::session::call::evidence::Measured;
 use crate::session::call::machine::{CallSession, Phase};
@@ -136,6 +137,10 @@ impl CallSession {
         noticed: Option<(Modality, u32)>,
         effects: &mut Vec<Effect>,
     ) {
+        let owed = self.counting.person_changed();
+        if owed != Attempted::default() {
+            effects.push(Effect::Count(owed));
+        }
         self.evidence.change(self.now);
         self.around.person_changed();
         self.challenges.person_changed();

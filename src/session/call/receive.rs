@@ -57,6 +57,10 @@ impl CallSession {
             }
             Message::Capture(_) => effects.push(Effect::Process),
             Message::Context(event) => self.note(event, sequence, effects),
+            Message::AppContext(event) => {
+                let noted = self.around.note_of_app(event);
+                self.noted(noted, sequence, effects);
+            }
             Message::Intent(intent) => self.ask(&intent, sequence, effects),
             Message::Answer { challenge, transcript } => {
                 match self.challenges.answer(challenge, self.now) {
@@ -93,7 +97,13 @@ impl CallSession {
 
     /// Takes a fact about the surroundings.
     pub(super) fn note(&mut self, event: ContextEvent, sequence: u64, effects: &mut Vec<Effect>) {
-        match self.around.note(event) {
+        let noted = self.around.note(event);
+        self.noted(noted, sequence, effects);
+    }
+
+    /// What a fact led to.
+    fn noted(&mut self, noted: Noted, sequence: u64, effects: &mut Vec<Effect>) {
+        match noted {
             Noted::News => self.news = true,
             Noted::Known => {}
             Noted::PersonChanged => self.person_changed(None, effects),
@@ -101,6 +111,7 @@ impl CallSession {
                 let why = "the fact is not one that can be, or there are too many factors";
                 self.refuse(sequence, RefusalReason::Content(why.to_owned()), effects);
             }
+            Noted::Disbelieved => self.refuse(sequence, RefusalReason::BackEndOnly, effects),
         }
     }
 

@@ -319,7 +319,7 @@ impl Player<'_> {
                     Err(_) => Some(Event::NotRecorded { ask }),
                 }
             }
-            Effect::Keep(_) | Effect::KeepWindow { .. } => None,
+            Effect::Keep(_) | Effect::KeepWindow { .. } | Effect::Count(_) => None,
             Effect::Process | Effect::Restart { .. } | Effect::Finish => None,
         }
     }

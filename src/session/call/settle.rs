@@ -55,6 +55,7 @@ impl CallSession {
         self.news = false;
         let wanted = std::mem::take(&mut self.wants_update);
         let session = self.assess(None, self.session_question(), true, judge);
+        self.counting.see(&session, &self.evidence.earlier());
         let mut assessments = vec![session];
         let mut challenge = false;
         for (ask, asked, deadline) in self.questions() {
@@ -73,8 +74,11 @@ impl CallSession {
         if self.told.tell(&assessments, wanted, &self.rules) {
             self.send(Response::Update(assessments), effects);
         }
+        // Whom a challenge could help follows from what was heard, and from whether there was anybody to compare
+        // with: where that must not show, a challenge comes only when it is asked for.
+        let wanted = challenge && !self.rules.constant_time;
         let unanswered = self.challenges.answered() != Finding::Present;
-        if challenge && unanswered && !self.challenges.is_open() {
+        if wanted && unanswered && !self.challenges.is_open() {
             self.begin_challenge(effects);
         }
     }
@@ -133,6 +137,7 @@ impl CallSession {
             channel: self.channel,
             subject,
             evidence: self.evidence.facts(self.now, searched),
+            searched,
             context: self.around.signals().clone(),
             factors: self.around.factors().clone(),
             challenge: self.challenges.answered(),
@@ -146,7 +151,7 @@ impl CallSession {
     /// A question is decided: it is to be recorded before it is answered.
     fn decide(&mut self, assessment: Assessment, effects: &mut Vec<Effect>) {
         if self.asks.decide(&assessment) {
-            let attempted = self.counting.count(&assessment);
+            let attempted = self.counting.count(&assessment, &self.evidence.earlier());
             let record = Record { assessment, end: None, attempted };
             effects.push(Effect::Record(Box::new(record)));
         }
@@ -190,7 +195,7 @@ impl CallSession {
     }
 
     fn record_end(&mut self, end: SessionEnd, last: Assessment, effects: &mut Vec<Effect>) {
-        let attempted = self.counting.count(&last);
+        let attempted = self.counting.count(&last, &self.evidence.earlier());
         let record = Record { assessment: last.clone(), end: Some(end), attempted };
         effects.push(Effect::Record(Box::new(record)));
         self.phase = Phase::Recording { end, last: Box::new(last), kept: Kept::Writing };

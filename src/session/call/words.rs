@@ -120,6 +120,21 @@ pub enum ContextEvent {
     },
 }
 
+impl ContextEvent {
+    /// Whether it speaks for the person, or against an attack. Of these nothing is taken on the word of an app.
+    pub fn is_favorable(&self) -> bool {
+        match self {
+            Self::Ani(ani) => *ani == AniHistory::Known,
+            Self::Verstat(verstat) => {
+                matches!(verstat, Verstat::PassedA | Verstat::PassedB | Verstat::PassedC)
+            }
+            Self::NewDevice(finding) | Self::Finding { finding, .. } => *finding == Finding::Absent,
+            Self::Factor { outcome, .. } => *outcome == FactorOutcome::Passed,
+            Self::SimSwapAgeMs(_) | Self::GeoVelocityKmh(_) | Self::PersonChanged => false,
+        }
+    }
+}
+
 /// Something the customer wants done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +187,8 @@ pub enum Message {
     Capture(Modality),
     /// A fact about the surroundings.
     Context(ContextEvent),
+    /// The same on the word of an app: only taken where it speaks against the person.
+    AppContext(ContextEvent),
     /// Something to decide.
     Intent(Intent),
     /// An answer to a challenge; with what was said, if the client recognized it.

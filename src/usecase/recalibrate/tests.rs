@@ -136,3 +136,33 @@ fn the_llr_of_the_base_is_found_from_what_a_record_keeps() {
 fn fitted() -> TenantCalibration {
     made(40, 40).unwrap().calibration
 }
+
+#[test]
+fn a_session_gives_what_the_calibration_said_of_who_was_there() {
+    use crate::domain::{IntentId, PadOutcome, SessionChannel};
+    use crate::policy::session::{ModalityEvidence, SubjectStanding};
+    let intent = IntentId::parse("session").unwrap();
+    let mut facts = DecisionFacts::new(intent, SessionChannel::Phone, SubjectStanding::Enrolled);
+    let voice = ModalityEvidence {
+        llr: Some(Llr(3.0)),
+        enough: true,
+        age_ms: 5_000,
+        model: ArtifactRef::new("voice", 1),
+        pad: PadOutcome::NotEvaluated,
+    };
+    facts.evidence.insert(Modality::Voice, voice);
+    let found = |facts: &DecisionFacts| {
+        let mut event = Event::new(AuditKind::Session, "session decision");
+        event.details.insert(FACTS.to_owned(), serde_json::to_string(facts).unwrap());
+        scored(&event)
+    };
+    assert_eq!(found(&facts), Some((None, Llr(3.0))));
+    // The LLR of a claim that was found by voice is lower by the search; what the calibration said is not.
+    let identified = DecisionFacts { searched: Some(8), ..facts.clone() };
+    let (_, llr) = found(&identified).unwrap();
+    assert!((llr.0 - (3.0 + 8f64.ln())).abs() < 1e-12, "{llr:?}");
+    for (changed_ms_ago, gives) in [(9_000, true), (5_000, true), (4_999, false)] {
+        let changed = DecisionFacts { changed_ms_ago: Some(changed_ms_ago), ..facts.clone() };
+        assert_eq!(found(&changed).is_some(), gives, "{changed_ms_ago}");
+    }
+}

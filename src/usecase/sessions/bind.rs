@@ -141,7 +141,7 @@ impl Inner {
         Ok(session_standing(true, at.vouched, stands) == SubjectStanding::Enrolled)
     }
 
-    fn count_voice_attempt(
+    pub(super) fn count_voice_attempt(
         &self,
         draft: &mut Draft,
         snapshot: &SubjectSnapshot,
@@ -233,7 +233,7 @@ impl Inner {
 }
 
 /// A snapshot of profiles as of the same moment as that of the subject.
-fn same(
+pub(super) fn same(
     found: Option<BehaviorSnapshot>,
     snapshot: &SubjectSnapshot,
 ) -> Result<BehaviorSnapshot, UseCaseError> {

@@ -48,12 +48,13 @@ impl Worker {
     }
 
     async fn looked_up(&mut self, subject: &SubjectId) -> Result<Vec<Event>, UseCaseError> {
+        let counted = self.count_all(subject).await;
         let (inner, tenant) = (&self.inner, &self.by.tenant);
         let audio = self.session.expects_audio();
         let vouched = passed(&*self.policy, self.session.factors());
         (self.captures.vouched, self.texts.vouched) = (vouched, vouched);
         self.claimed.look_up(inner, tenant, subject.clone(), (audio, vouched)).await?;
-        self.held = inner.source_held(tenant, &self.sources).await?;
+        self.held = !counted || inner.source_held(tenant, &self.sources).await?;
         if self.held {
             self.claimed.put_aside();
         }

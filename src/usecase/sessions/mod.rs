@@ -10,11 +10,13 @@ mod bind;
 mod captures;
 mod claim;
 mod compare;
+mod count;
 mod hearing;
 mod own_voice;
 mod policy;
 pub(in crate::usecase) mod record;
 mod registry;
+mod report;
 mod service;
 mod shown;
 pub mod simulate;
@@ -25,8 +27,9 @@ mod words;
 mod worker;
 
 pub use policy::SessionPolicy;
-pub use record::{ACT_DECIDED, ACT_ENDED, ACT_OPENED};
+pub use record::{ACT_CHANGED, ACT_DECIDED, ACT_ENDED, ACT_OPENED};
 pub use registry::MAX_SESSIONS;
+pub use report::ReportContext;
 pub(super) use service::Sessions;
 pub use token::{
     DEFAULT_TOKEN_LIFETIME_MS, MAX_SESSION_TOKENS, MintSessionToken, MintedToken,

@@ -22,6 +22,8 @@ use crate::usecase::sessions::policy::SessionPolicy;
 pub const ACT_OPENED: &str = "session opened";
 /// A decision on a question.
 pub const ACT_DECIDED: &str = "session decision";
+/// Another person is there; an attempt of the one before that no decision has counted.
+pub const ACT_CHANGED: &str = "session person changed";
 /// The end, with the decision of the session as a whole.
 pub const ACT_ENDED: &str = "session ended";
 

@@ -21,11 +21,13 @@ use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::registry::{Entry, Registry};
+use crate::usecase::sessions::report::Reports;
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::token::Tokens;
 use crate::usecase::sessions::words::{
-    ClaimOrigin, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput, SessionStatus,
+    ClaimOrigin, ContextEvent, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput,
+    SessionStatus,
 };
 use crate::usecase::sessions::worker::{MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker};
 use crate::usecase::sources;
@@ -34,12 +36,12 @@ use crate::usecase::sources;
 const METHOD: &str = "vouch.v1.SessionService/Run";
 /// Bytes of a session's secret.
 const TOKEN_BYTES: usize = 24;
-/// Facts of an opening.
-const MAX_CONTEXT: usize = 32;
+/// Facts of an opening, and of a report.
+pub(super) const MAX_CONTEXT: usize = 32;
 
 /// All sessions of a server and what they are held against.
 pub(in crate::usecase) struct Sessions {
-    registry: Registry,
+    pub(super) registry: Registry,
     pub(super) tokens: Tokens,
     pub(in crate::usecase) policies: Policies,
     limits: CallLimits,
@@ -87,6 +89,10 @@ fn bind(c: &mut OpenSession) -> Result<(), UseCaseError> {
     if !c.candidates.is_empty() {
         return Err(invalid("open.candidate_ids", "a token searches nobody"));
     }
+    if c.context.iter().any(ContextEvent::is_favorable) {
+        let why = "what speaks for the person is not believed of an app: say it with an API key";
+        return Err(invalid("open.context", why));
+    }
     c.subject.clone_from(&grant.subject);
     Ok(())
 }
@@ -130,7 +136,7 @@ fn searched(
     Some((question, c.candidates.clone().into()))
 }
 
-fn gone() -> UseCaseError {
+pub(super) fn gone() -> UseCaseError {
     UseCaseError::NotFound { what: "session" }
 }
 
@@ -163,7 +169,7 @@ impl Inner {
             return Err(UseCaseError::Unauthenticated);
         }
         if let Some((_, first)) = earlier {
-            return connect(first.orders, 0, sees_fine_scores(by.role)).await;
+            return connect(first.orders, 0, (&by, c.grant.is_some())).await;
         }
         let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
         match Arc::clone(&self).start_session(by, &id, token, c, out, receiver).await {
@@ -222,6 +228,7 @@ impl Inner {
         let sources = sources::of_call(&by, c.number.as_ref());
         let held = self.source_held(&by.tenant, &sources).await?;
         let number = c.number.clone().filter(|_| policy.remembers_numbers());
+        let app = c.grant.is_some();
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) =
             CallSession::open(opening(c), 1, limits, rules, self.now(), &judge);
@@ -241,12 +248,15 @@ impl Inner {
             search,
             number,
             sources,
+            uncounted: Vec::new(),
             held,
             view,
+            reports: Reports::default(),
             adapted: false,
             asked: false,
             told: None,
             connection: 1,
+            app,
             out: Some(out),
             chunks: Vec::new(),
             gathered_ms: 0,
@@ -286,7 +296,7 @@ impl Inner {
         if !c.grant.as_ref().is_none_or(|g| self.sessions.tokens.opened(&g.digest, &c.session)) {
             return Err(gone());
         }
-        connect(entry.orders, c.last_seen, sees_fine_scores(by.role)).await
+        connect(entry.orders, c.last_seen, (&by, c.grant.is_some())).await
     }
 
     pub(in crate::usecase) async fn session_status(
@@ -315,15 +325,16 @@ impl Inner {
     }
 }
 
-/// Connects a client to a session that runs.
+/// Connects a client to a session that runs; `app`: it comes with a session token.
 async fn connect(
     orders: mpsc::Sender<Order>,
     last_seen: u64,
-    fine: bool,
+    (by, app): (&Caller, bool),
 ) -> Result<Box<dyn LiveSession>, UseCaseError> {
     let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
     let (reply, connection) = oneshot::channel();
-    orders.send(Order::Connect { last_seen, fine, out, reply }).await.map_err(|_| gone())?;
+    let fine = sees_fine_scores(by.role);
+    orders.send(Order::Connect { last_seen, fine, app, out, reply }).await.map_err(|_| gone())?;
     let connection = connection.await.map_err(|_| gone())?;
     Ok(Box::new(Live { connection, orders, responses: Some(responses) }))
 }

@@ -195,6 +195,7 @@ fn refusal(reason: &RefusalReason) -> &str {
         RefusalReason::ChallengeOpen => "a challenge is open",
         RefusalReason::ChallengeGone => "the challenge is gone",
         RefusalReason::NoAudio => "the session was opened without audio",
+        RefusalReason::BackEndOnly => "only a back end may say so",
         RefusalReason::Content(detail) => detail,
     }
 }

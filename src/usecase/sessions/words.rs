@@ -2,6 +2,7 @@
 //! them.
 
 use crate::behavior::RawCapture;
+use crate::behavior::event::RawEvents;
 use crate::domain::{
     AgeClass, ArtifactRef, AudioFormat, Decision, DecisionId, DurationMs, FactorName, IntentId,
     Modality, NextStep, PadOutcome, PhoneNumber, Probability, SessionChannel, SessionId,
@@ -75,6 +76,27 @@ pub enum SessionMessage {
     },
     /// Anything without a payload.
     Plain(Message),
+}
+
+impl SessionMessage {
+    /// The message without its payload. `app`: it comes over a session token, on the word of an app.
+    pub(super) fn plain(&self, app: bool) -> Message {
+        match self {
+            Self::Audio { leg, .. } => Message::Audio(*leg),
+            Self::Capture(raw) => Message::Capture(modality(raw)),
+            Self::Text { .. } => Message::Capture(Modality::Text),
+            Self::Plain(Message::Context(event)) if app => Message::AppContext(event.clone()),
+            Self::Plain(message) => message.clone(),
+        }
+    }
+}
+
+fn modality(raw: &RawCapture) -> Modality {
+    match raw.events {
+        RawEvents::Keystroke(_) => Modality::Keystroke,
+        RawEvents::Touch(_) => Modality::Touch,
+        RawEvents::Pointer(_) => Modality::Pointer,
+    }
 }
 
 /// Limits of a session, as told to its client.

@@ -9,10 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
-use crate::domain::{Finding, Modality, PhoneNumber, SessionId, Source, SubjectId};
+use crate::domain::{Finding, PhoneNumber, SessionId, Source, SubjectId};
 use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{CallSession, Effect, Event, Message, Record};
+use crate::session::call::{Attempted, CallSession, Effect, Event, Message, Record};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::{Caller, Chunk};
 use crate::usecase::core::Shared;
@@ -25,6 +25,7 @@ use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::policy::{SessionPolicy, says_passed, vouched};
 use crate::usecase::sessions::record::Kept;
+use crate::usecase::sessions::report::{Report, Reports};
 use crate::usecase::sessions::shown::View;
 use crate::usecase::sessions::texts::Texts;
 use crate::usecase::sessions::words::{
@@ -53,6 +54,8 @@ pub(super) enum Order {
         last_seen: u64,
         /// The client may see fine scores.
         fine: bool,
+        /// It comes with a session token: an app.
+        app: bool,
         out: mpsc::Sender<SessionOutput>,
         reply: oneshot::Sender<u64>,
     },
@@ -60,6 +63,8 @@ pub(super) enum Order {
     Disconnect { connection: u64 },
     /// A client can still hear and says no more.
     HangUp { connection: u64 },
+    /// Its back end tells what it knows.
+    Report(Report),
     /// Where does it stand?
     Look { fine: bool, reply: oneshot::Sender<SessionStatus> },
     /// It shall end; answered when it has.
@@ -85,9 +90,13 @@ pub(super) struct Worker {
     pub(super) number: Option<PhoneNumber>,
     /// Who makes the claim, for limits of their own.
     pub(super) sources: Vec<Source>,
-    /// One of them is held up.
+    /// Attempts of people who are gone that could not be counted yet.
+    pub(super) uncounted: Vec<Attempted>,
+    /// One of the sources is held up, or an attempt waits to be counted: nothing is compared.
     pub(super) held: bool,
     pub(super) view: View,
+    /// What a back end told it.
+    pub(super) reports: Reports,
     /// The voice joined the voiceprint: once a session.
     pub(super) adapted: bool,
     /// An update was asked for.
@@ -95,6 +104,8 @@ pub(super) struct Worker {
     /// The last update that was told.
     pub(super) told: Option<Vec<ShownAssessment>>,
     pub(super) connection: u64,
+    /// The client of this connection is an app with a session token: nothing that it says for the person is believed.
+    pub(super) app: bool,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
     /// Audio that waits to be heard, and how long it lasts.
     pub(super) chunks: Vec<Chunk>,
@@ -149,7 +160,7 @@ impl Worker {
     async fn take(&mut self, order: Order) {
         match order {
             Order::Message { connection, sequence, message } => {
-                let plain = plain(&message);
+                let plain = message.plain(self.app);
                 if !matches!(message, SessionMessage::Audio { .. }) {
                     self.hear_gathered().await;
                 }
@@ -167,8 +178,9 @@ impl Worker {
                     self.look_anew().await;
                 }
             }
-            Order::Connect { last_seen, fine, out, reply } => {
+            Order::Connect { last_seen, fine, app, out, reply } => {
                 self.connection += 1;
+                self.app = app;
                 self.out = Some(out);
                 self.view.fine &= fine;
                 // Who comes back hears where it stands, even if that was told before.
@@ -186,6 +198,7 @@ impl Worker {
                 }
                 self.tell(Event::Disconnected { connection }).await;
             }
+            Order::Report(report) => self.report(report).await,
             Order::Look { fine, reply } => {
                 self.tell(Event::Tick).await;
                 let _ = reply.send(self.status(fine));
@@ -205,13 +218,13 @@ impl Worker {
     }
 
     /// Tells the session where the subject stands by now.
-    async fn look_anew(&mut self) {
+    pub(super) async fn look_anew(&mut self) {
         for event in self.refresh().await {
             self.tell(event).await;
         }
     }
 
-    async fn tell(&mut self, event: Event) {
+    pub(super) async fn tell(&mut self, event: Event) {
         let effects = self.step(event);
         self.follow(effects).await;
     }
@@ -252,8 +265,12 @@ impl Worker {
             Effect::CheckAnswer { number, prompt, transcript } => {
                 // Without a transcript the answer would have to be recognized from the audio.
                 let said = transcript.map_or(Finding::Unknown, |said| answers(&prompt, &said));
-                Some(Event::AnswerChecked { number, right: said })
+                // An app that has been given the prompt can repeat it whoever speaks.
+                let right =
+                    if self.app && said == Finding::Present { Finding::Unknown } else { said };
+                Some(Event::AnswerChecked { number, right })
             }
+            Effect::Count(attempted) => return self.count(attempted).await,
             Effect::Record(record) => return self.record(&record).await,
             Effect::Finish => {
                 self.answer_enders();
@@ -380,24 +397,5 @@ impl Worker {
         // 64 bytes hold a prompt but for one case in more than 10^30.
         let made = (0..4).find_map(|_| prompt(&random::<64>(self.inner.parts.entropy.as_ref())));
         Event::ChallengeMade { number, prompt: made.unwrap_or_default() }
-    }
-}
-
-/// A message without its payload.
-fn plain(message: &SessionMessage) -> Message {
-    match message {
-        SessionMessage::Audio { leg, .. } => Message::Audio(*leg),
-        SessionMessage::Capture(raw) => Message::Capture(modality(raw)),
-        SessionMessage::Text { .. } => Message::Capture(Modality::Text),
-        SessionMessage::Plain(message) => message.clone(),
-    }
-}
-
-fn modality(raw: &crate::behavior::RawCapture) -> Modality {
-    use crate::behavior::event::RawEvents;
-    match raw.events {
-        RawEvents::Keystroke(_) => Modality::Keystroke,
-        RawEvents::Touch(_) => Modality::Touch,
-        RawEvents::Pointer(_) => Modality::Pointer,
     }
 }

@@ -6,6 +6,7 @@ mod world;
 
 mod adapt_voice;
 mod age;
+mod app_token;
 mod behavior;
 mod constant;
 mod conversation;

@@ -248,6 +248,21 @@ async fn a_copy_is_an_attack_wherever_the_first_one_was() {
 }
 
 #[tokio::test]
+async fn saying_that_somebody_else_is_there_forgets_no_attack() {
+    let world = world().await;
+    world.with_profile("anna", ANNA_MS).await;
+    let mut client = app(&world).await;
+    client.types(ANNA_MS, 30..31).await;
+    client.types(ANNA_MS, 30..31).await;
+    let changed = Message::Context(ContextEvent::PersonChanged);
+    client.send(SessionMessage::Plain(changed)).await;
+    client.types(ANNA_MS, 31..33).await;
+    let found = client.asks("q1").await;
+    assert_eq!(keys(&found).map(|e| e.pad), Some(PadOutcome::Attack), "{found:?}");
+    assert_ne!(found.decision, Decision::Accept);
+}
+
+#[tokio::test]
 async fn two_sessions_with_one_capture_do_not_both_pass() {
     let world = world().await;
     world.with_profile("anna", ANNA_MS).await;

@@ -90,7 +90,11 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) async fn open(world: &World, c: OpenSession, role: Role) -> Self {
-        let mut live = world.vouch.open_session(&world.by(role), c).await.unwrap();
+        Self::open_by(world, c, &world.by(role)).await
+    }
+
+    pub(super) async fn open_by(world: &World, c: OpenSession, by: &Caller) -> Self {
+        let mut live = world.vouch.open_session(by, c).await.unwrap();
         let mut responses = live.responses().unwrap();
         let opened = responses.recv().await.unwrap();
         let SessionResponse::Opened { session, token, .. } = opened.response else {
@@ -99,10 +103,49 @@ impl Client {
         Self { live, responses, next: 1, seen: opened.sequence, session, token }
     }
 
+    /// Another client goes on with the session.
+    pub(super) async fn resumed(
+        self,
+        world: &World,
+        by: &Caller,
+        grant: Option<SessionGrant>,
+    ) -> Self {
+        let Self { next, seen, session, token, .. } = self;
+        let c = ResumeSession {
+            session: session.clone(),
+            token: token.clone(),
+            last_seen: seen,
+            grant,
+        };
+        let mut live = world.vouch.resume_session(by, c).await.unwrap();
+        let responses = live.responses().unwrap();
+        Self { live, responses, next, seen, session, token }
+    }
+
     pub(super) async fn send(&mut self, message: SessionMessage) {
         let sequence = self.next;
         self.next += 1;
         self.live.push(sequence, message).await.unwrap();
+    }
+
+    /// Says something, and why it was refused, if it was.
+    pub(super) async fn refusal_of(&mut self, message: Message) -> Option<RefusalReason> {
+        self.send(SessionMessage::Plain(message)).await;
+        self.send(SessionMessage::Plain(Message::WantUpdate)).await;
+        let (own, marker) = (self.next - 2, self.next - 1);
+        let mut found = None;
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.responses.recv()).await;
+            let output = next.expect("a response in time").expect("a response");
+            self.seen = self.seen.max(output.sequence);
+            match output.response {
+                SessionResponse::Refused { sequence, reason } if sequence == own => {
+                    found = Some(reason);
+                }
+                SessionResponse::Update(_) if output.acknowledged >= marker => return found,
+                _ => {}
+            }
+        }
     }
 
     pub(super) async fn speak(&mut self, content: &[u8]) {
@@ -144,6 +187,12 @@ impl Client {
         self.send(SessionMessage::Plain(Message::Close)).await;
         (self.decision().await, self.end().await)
     }
+}
+
+/// A detail of the record of a decision.
+pub(super) async fn detail_of(world: &World, decision: &DecisionId, name: &str) -> String {
+    let record = world.store.decision(&tenant(), decision).await.unwrap().unwrap();
+    record.event.unwrap().details[name].clone()
 }
 
 async fn records(world: &World) -> Vec<DecisionInfo> {
@@ -219,6 +268,24 @@ async fn another_voice_is_rejected_and_locks_after_some_sessions() {
     client.send(ask("q1", 0)).await;
     assert_eq!(client.decision().await.assessment.decision, Decision::Locked);
     assert_eq!(world.asked(), asked, "a locked subject was compared");
+}
+
+#[tokio::test]
+async fn one_session_is_no_room_for_many_voices() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    for _ in 0..5 {
+        // Nothing is asked: estimates tell enough.
+        client.speak(&speak(BERT, 12.0)).await;
+        client.send(SessionMessage::Plain(Message::Context(ContextEvent::PersonChanged))).await;
+    }
+    client.send(ask("q1", 0)).await;
+    assert_eq!(client.decision().await.assessment.decision, Decision::Locked);
+    client.close().await;
+    let acts: Vec<String> = records(&world).await.into_iter().map(|r| r.act).collect();
+    let changes = acts.iter().filter(|act| *act == ACT_CHANGED).count();
+    assert_eq!(changes, 5, "{acts:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use vouch::usecase::output::*;
 use vouch::usecase::policies::*;
 use vouch::usecase::port::*;
 use vouch::usecase::sessions::{
-    Ended, MintSessionToken, MintedToken, OpenSession, ResumeSession, SessionGrant, SessionStatus,
+    Ended, MintSessionToken, MintedToken, OpenSession, ReportContext, ResumeSession, SessionGrant,
+    SessionStatus,
 };
 
 use super::answers::*;
@@ -53,6 +54,10 @@ impl Application for Double {
         _: &'a Caller,
         _: vouch::domain::SessionId,
     ) -> Reply<'a, SessionStatus> {
+        Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
+    }
+
+    fn report_context<'a>(&'a self, _: &'a Caller, _: ReportContext) -> Reply<'a, ()> {
         Box::pin(async { Err(UseCaseError::NotFound { what: "session" }) })
     }
 

@@ -12,7 +12,8 @@ use crate::grpc::proto::run_request::Message as In;
 use crate::grpc::status::BadField;
 use crate::usecase::sessions::{
     AniHistory, AskId, ContextEvent, DEFAULT_TOKEN_LIFETIME_MS, FactorOutcome, Intent, Leg,
-    Message, MintSessionToken, OpenSession, ResumeSession, SessionGrant, SessionMessage, Verstat,
+    Message, MintSessionToken, OpenSession, ReportContext, ResumeSession, SessionGrant,
+    SessionMessage, Verstat,
 };
 
 /// Longest language tag (RFC 5646, section 4.4.1).
@@ -21,7 +22,7 @@ const MAX_LANGUAGE_LEN: usize = 35;
 const MAX_TEXT_BYTES: usize = 16 * 1024;
 /// Most candidates behind a number.
 const MAX_CANDIDATES: usize = convert::requests::MAX_CANDIDATES;
-/// Most facts of an opening.
+/// Most facts of an opening, and of a report.
 const MAX_CONTEXT: usize = 32;
 /// Longest secret of a session that is looked at, in bytes.
 const MAX_TOKEN_LEN: usize = 128;
@@ -94,6 +95,20 @@ pub fn mint_session_token(request: proto::MintSessionTokenRequest) -> Read<MintS
         subject: convert::optional_subject_id(&request.subject_id, "subject_id")?,
         channel: channel(request.channel, "channel")?,
         lifetime_ms: lifetime.unwrap_or(DEFAULT_TOKEN_LIFETIME_MS),
+    })
+}
+
+/// ReportContext.
+pub fn report_context(request: proto::ReportContextRequest) -> Read<ReportContext> {
+    let got = request.context.len();
+    if !(1..=MAX_CONTEXT).contains(&got) {
+        return Err(BadField::new("context", format!("1 to {MAX_CONTEXT}, got {got}")));
+    }
+    let fact = |event| context(event, "context");
+    Ok(ReportContext {
+        session: session_id(&request.session_id)?,
+        context: request.context.into_iter().map(fact).collect::<Read<_>>()?,
+        key: convert::idempotency_key(&request.idempotency_key, "idempotency_key")?,
     })
 }
 

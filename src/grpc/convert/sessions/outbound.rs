@@ -180,6 +180,11 @@ fn refusal_out(sequence: u64, reason: RefusalReason) -> proto::Refusal {
         RefusalReason::NoAudio => {
             (P::NoAudioFormat, "the session was opened without a format of audio".to_owned())
         }
+        RefusalReason::BackEndOnly => {
+            let why = "it speaks for the person: only a back end with an API key may say so, \
+                       not an app with a session token";
+            (P::BackEndOnly, why.to_owned())
+        }
         RefusalReason::Content(detail) => (P::Content, detail),
     };
     proto::Refusal { refused: sequence, reason: reason as i32, detail }

@@ -237,6 +237,19 @@ fn a_challenge_follows_where_the_policy_wants_one() {
 }
 
 #[test]
+fn where_answers_are_constant_a_challenge_comes_only_when_it_is_asked_for() {
+    let rules = CallRules { constant_time: true, ..rules() };
+    let mut desk = Desk::held_to(opening(), rules);
+    desk.tell(Event::Standing(SubjectStanding::Enrolled));
+    desk.speak(3_000, 2.0);
+    desk.send(Message::Intent(intent("q1", 60_000)));
+    assert_eq!(desk.update()[1].verdict.next, NextStep::Challenge);
+    let made = |effect: &Effect| matches!(effect, Effect::MakeChallenge { .. });
+    assert!(!desk.effects.iter().any(made), "it tells that somebody nearly passed");
+    assert!(desk.send(Message::WantChallenge).iter().any(made));
+}
+
+#[test]
 fn challenges_are_bounded() {
     let mut desk = Desk::enrolled();
     desk.speak(3_000, 2.0);
@@ -275,6 +288,33 @@ fn a_session_is_one_attempt_unless_the_evidence_turns() {
     desk.send(Message::Intent(intent("q4", 0)));
     let expected = [None, Some(Outcome::Failed), None, None, Some(Outcome::Passed)];
     assert_eq!(attempts(&desk), expected);
+}
+
+#[test]
+fn each_further_person_of_a_session_is_a_further_attempt() {
+    let mut desk = Desk::enrolled();
+    let mut counted = Vec::new();
+    for n in 1..=4u32 {
+        desk.now = i64::from(n) * 10_000;
+        desk.speak(n * 3_000, -9.0);
+        if n % 2 == 0 {
+            let asked = desk.send(Message::Intent(intent(&format!("q{n}"), 0)));
+            counted.extend(asked.into_iter().filter_map(|effect| match effect {
+                Effect::Record(record) => record.attempted.voice,
+                _ => None,
+            }));
+        }
+        let changed = desk.send(Message::Context(ContextEvent::PersonChanged));
+        counted.extend(changed.into_iter().filter_map(|effect| match effect {
+            Effect::Count(attempted) => attempted.voice,
+            _ => None,
+        }));
+    }
+    assert_eq!(counted, [Outcome::Failed; 4]);
+    // What was counted of somebody who is gone is not counted again.
+    let asked = desk.send(Message::Intent(intent("last", 0)));
+    let again = |effect: &Effect| matches!(effect, Effect::Record(r) if r.attempted != Attempted::default());
+    assert!(!asked.iter().any(again), "{asked:?}");
 }
 
 #[test]

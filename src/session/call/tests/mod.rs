@@ -121,8 +121,12 @@ pub struct Desk {
 
 impl Desk {
     pub fn open(opening: Opening) -> Self {
+        Self::held_to(opening, rules())
+    }
+
+    pub fn held_to(opening: Opening, rules: CallRules) -> Self {
         let (session, effects) =
-            CallSession::open(opening, 1, CallLimits::default(), rules(), at(0), &judge);
+            CallSession::open(opening, 1, CallLimits::default(), rules, at(0), &judge);
         let mut desk = Self { session, connection: 1, next: 1, now: 0, effects, records: true };
         let first = desk.effects.clone();
         desk.write(&first);

@@ -74,7 +74,7 @@ pub(super) struct Heap {
     seen: VecDeque<(Modality, Vec<u8>)>,
     /// Keys, strokes or movements of the session so far.
     amounts: BTreeMap<Modality, u32>,
-    /// Where an attack on the input was found since the person last changed.
+    /// Where an attack on the input was found, until another person is noticed by that modality itself.
     attacked: BTreeSet<Modality>,
 }
 
@@ -322,9 +322,12 @@ impl Heap {
     }
 
     /// Another person is there: what was captured of a modality before `from` is not theirs; `None`: nothing
-    /// is. What spoke for the person before is still remembered.
+    /// is. What spoke for the person before is still remembered. An attack is only forgotten where the other person was
+    /// noticed here: that somebody else is there now is easily said.
     pub(super) fn restart(&mut self, modality: Modality, from: Option<u32>) {
-        self.attacked.remove(&modality);
+        if from.is_some() {
+            self.attacked.remove(&modality);
+        }
         self.groups.iter_mut().filter(|g| g.modality() == modality).for_each(|g| g.restart(from));
     }
 
