@@ -284,14 +284,8 @@ fn ordered<T, K: Eq + Hash>(
         events.sort_by(|a, b| at(a).total_cmp(&at(b)));
     }
     let before = events.len();
-    let (mut now, mut seen) = (f64::NAN, HashSet::new());
-    events.retain(|event| {
-        if at(event) != now {
-            now = at(event);
-            seen.clear();
-        }
-        seen.insert(all(event))
-    });
+    let mut seen = HashSet::with_capacity(before);
+    events.retain(|event| seen.insert((bits(at(event)), all(event))));
     mended.duplicates += (before - events.len()) as u32;
     Ok(())
 }

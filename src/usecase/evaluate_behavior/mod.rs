@@ -103,7 +103,7 @@ impl Kind {
         let one = |got: &String| {
             self.groups().iter().find(|name| *name == got).copied().ok_or_else(|| {
                 let known = match self.groups() {
-                    [] => "and by nothing else".to_owned(),
+                    [] => "nor any others".to_owned(),
                     known => format!("only by {}", known.join(", ")),
                 };
                 EvaluateBehaviorError::Group { kind: self.name(), got: got.clone(), known }
