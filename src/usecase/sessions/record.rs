@@ -116,7 +116,12 @@ impl Inner {
                 Err(why) => return Err(why),
                 Ok((decision, adapted)) => {
                     if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
-                        self.refresh(by, subject).await?;
+                        // The record stands: one that were written twice would count twice. What is kept in
+                        // memory of the voiceprint is read anew with the next change or start.
+                        let refreshed = self.refresh(by, subject).await;
+                        if let Err(error) = refreshed {
+                            tracing::error!(%error, session = %session, "an adapted voice was not loaded");
+                        }
                     }
                     return Ok((decision, adapted));
                 }
