@@ -539,3 +539,23 @@ async fn findings_in_texts_are_recorded_without_the_texts() {
     assert!(shown.contains("social_engineering"), "{shown}");
     assert!(!shown.contains("stay on the line"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_style_that_could_not_be_compared_loses_no_finding_and_is_compared_next() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    world.style("anna", true).await;
+    let quiet = OpenSession { audio: None, ..opening(&world, Some("anna")) };
+    let mut client = Client::open(&world, quiet, Role::Admin).await;
+    let mut content = "he said stay on the line and do not tell anyone at the bank. ".to_owned();
+    content.extend(chat(true, 6, 250).into_iter().take(12).map(|text| text.content + " "));
+    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
+    client.until(|r| matches!(r, SessionResponse::Update(_)).then_some(())).await;
+    world.store.fail_next_behavior();
+    client.send(SessionMessage::Text { transcript: false, content }).await;
+    client.send(SessionMessage::Text { transcript: false, content: "so it is".to_owned() }).await;
+    let (decided, _) = client.close().await;
+    assert!(text_evidence(&decided).is_some(), "{decided:?}");
+    let facts = detail_of(&world, &decided.decision, "facts").await;
+    assert!(facts.contains(r#""social_engineering":"present""#), "{facts}");
+}
