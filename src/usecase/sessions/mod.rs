@@ -6,6 +6,7 @@
 mod adapt;
 mod age;
 mod answer;
+mod audio;
 mod bind;
 mod captures;
 mod claim;

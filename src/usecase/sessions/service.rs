@@ -18,6 +18,7 @@ use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
 use crate::usecase::sessions::age::Age;
 use crate::usecase::sessions::captures::Captures;
+use crate::usecase::sessions::audio::Backlog;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
 use crate::usecase::sessions::registry::{Entry, Registry};
@@ -258,9 +259,7 @@ impl Inner {
             connection: 1,
             app,
             out: Some(out),
-            chunks: Vec::new(),
-            gathered_ms: 0,
-            hear_at: None,
+            backlog: Backlog::default(),
             payload: None,
             enders: Vec::new(),
             finished: false,

@@ -540,6 +540,62 @@ async fn findings_in_texts_are_recorded_without_the_texts() {
     assert!(!shown.contains("stay on the line"), "{shown}");
 }
 
+/// Longer than a busy engine is waited for, in milliseconds of audio.
+const LONG_MS: usize = 700;
+
+#[tokio::test]
+async fn audio_waits_for_a_busy_engine_and_is_lost_loudly_at_a_limit() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Admin).await;
+    let sound = speak(ANNA, 40.0);
+    // Odd: each message splits a sample.
+    let (early, late) = sound.split_at(RATE_HZ as usize * 2 * LONG_MS / 1_000 + 1);
+    let full = world.fill_engine().await;
+    client.send(SessionMessage::Audio { leg: Leg::Caller, content: early.to_vec() }).await;
+    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    drop(full);
+    let (early, late) = late.split_at(RATE_HZ as usize * 20);
+    client.speak(early).await;
+    client.send(ask("q1", 0)).await;
+    let mut refused = 0;
+    let decided = loop {
+        let output = client.responses.recv().await.unwrap();
+        match output.response {
+            SessionResponse::Refused { .. } => refused += 1,
+            SessionResponse::Decision(decided) => break decided,
+            _ => {}
+        }
+    };
+    assert_eq!((decided.assessment.decision, refused), (Decision::Accept, 0));
+    // For longer than audio waits: each message is refused, and what follows is heard as sound.
+    let full = world.fill_engine().await;
+    let piece = RATE_HZ as usize * 2 * LONG_MS / 1_000 + 1;
+    let first = client.next;
+    let (lost, late) = late.split_at(3 * piece);
+    for content in lost.chunks(piece) {
+        client.send(SessionMessage::Audio { leg: Leg::Caller, content: content.to_vec() }).await;
+    }
+    let mut missing: Vec<u64> = (first..first + 3).collect();
+    while !missing.is_empty() {
+        let number = client.until(|response| match response {
+            SessionResponse::Refused { sequence, reason: RefusalReason::Content(why) } => {
+                assert!(why.contains("busy"), "{why}");
+                Some(*sequence)
+            }
+            _ => None,
+        });
+        let number = number.await;
+        missing.retain(|sequence| *sequence != number);
+    }
+    drop(full);
+    client.speak(late).await;
+    client.send(ask("q2", 0)).await;
+    let decided = client.decision().await.assessment;
+    assert_eq!((decided.decision, decided.changes), (Decision::Accept, 0), "{decided:?}");
+}
+
 #[tokio::test]
 async fn a_style_that_could_not_be_compared_loses_no_finding_and_is_compared_next() {
     let world = world().await;
