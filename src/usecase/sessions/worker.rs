@@ -298,7 +298,8 @@ impl Worker {
             true => None,
             false => {
                 let (hearing, session) = (self.hearing.as_ref(), self.id.as_str());
-                adaptable(&self.inner, record, hearing, session).await
+                let with = (&*self.inner, &*self.policy);
+                adaptable(with, record, hearing, session).await
             }
         };
         let held = (&self.policy, self.shadow.as_ref());
