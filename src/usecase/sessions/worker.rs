@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -18,8 +19,8 @@ use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
 use crate::usecase::sessions::adapt::adaptable;
 use crate::usecase::sessions::age::Age;
-use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::audio::{Backlog, MAX_GATHER_MS};
+use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
@@ -106,6 +107,10 @@ pub(super) struct Worker {
     pub(super) backlog: Backlog,
     /// Payload of the message that is being taken.
     pub(super) payload: Option<(u64, SessionMessage)>,
+    /// What stands in the audit of its opening.
+    pub(super) opened: OpenRecord,
+    /// Its end stands in the audit.
+    pub(super) ended: Arc<AtomicBool>,
     /// Who waits for the end.
     pub(super) enders: Vec<oneshot::Sender<Ended>>,
     pub(super) finished: bool,
@@ -271,8 +276,10 @@ impl Worker {
                 self.hearing = None;
                 None
             }
-            // The opening is recorded before the session starts.
-            Effect::Keep(_) => None,
+            Effect::Keep(open) => {
+                self.keep(open).await;
+                None
+            }
         };
         event.into_iter().collect()
     }
@@ -288,6 +295,17 @@ impl Worker {
             }
             SessionMessage::Plain(_) => Vec::new(),
         }
+    }
+
+    /// Keeps whom the session is about. With its opening that was recorded before it began.
+    async fn keep(&mut self, open: OpenRecord) {
+        let Some(subject) = open.subject.filter(|_| self.opened.subject.is_none()) else { return };
+        let recorded = self.inner.record_found(&self.by, &self.id, &subject).await;
+        if let Err(error) = recorded {
+            // Its decisions name the subject all the same; only a restart would not know it.
+            tracing::error!(%error, session = %self.id, "who was found was not recorded");
+        }
+        self.opened.subject = Some(subject);
     }
 
     /// Records a decision.
@@ -313,6 +331,9 @@ impl Worker {
         match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
             Ok((decision, adapted)) => {
                 self.adapted |= adapted;
+                if record.end.is_some() {
+                    self.ended.store(true, Ordering::Release);
+                }
                 self.captures.remembered(&spoke);
                 vec![Event::Recorded { ask, decision }]
             }

@@ -597,6 +597,60 @@ async fn audio_waits_for_a_busy_engine_and_is_lost_loudly_at_a_limit() {
 }
 
 #[tokio::test]
+async fn who_was_found_is_known_after_a_restart() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let c = OpenSession { candidates: vec![id("anna")], ..opening(&world, None) };
+    let mut client = Client::open(&world, c, Role::Admin).await;
+    client.speak(&speak(ANNA, 25.0)).await;
+    client.send(ask("q1", 0)).await;
+    assert_eq!(client.decision().await.assessment.decision, Decision::Accept);
+    let again =
+        World::with(Setting { store: Some(world.store.clone()), ..Setting::default() }).await;
+    let records = records(&again).await;
+    let acts: Vec<&str> = records.iter().map(|r| r.act.as_str()).collect();
+    assert_eq!(acts, [ACT_ENDED, ACT_DECIDED, ACT_FOUND, ACT_OPENED]);
+    assert_eq!((&records[0].subject, &records[3].subject), (&Some(id("anna")), &None));
+}
+
+/// A policy that fails on one intent, as no policy should.
+struct Breaking(TestPolicy);
+
+impl SessionPolicy for Breaking {
+    fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
+        assert_ne!(facts.decision.intent.id.as_str(), "transfer", "made up for a test");
+        self.0.judge(facts)
+    }
+
+    fn rules(&self) -> CallRules {
+        self.0.rules()
+    }
+
+    fn would_change(&self, facts: &DecisionFacts, is: &SessionVerdict) -> Vec<Counterfactual> {
+        self.0.would_change(facts, is)
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_task_fails_is_recorded_as_incomplete() {
+    let world = World::new().await;
+    world.vouch.hold_sessions_to(Arc::new(Breaking(TestPolicy::default())));
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    client.send(ask("q1", 0)).await;
+    let rest = async { while client.responses.recv().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, rest).await.unwrap();
+    let ended = async {
+        while records(&world).await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    let acts: Vec<String> = records(&world).await.into_iter().map(|r| r.act).collect();
+    assert_eq!(acts, [ACT_ENDED, ACT_OPENED]);
+}
+
+#[tokio::test]
 async fn a_style_that_could_not_be_compared_loses_no_finding_and_is_compared_next() {
     let world = world().await;
     world.enrolled("anna", ANNA).await;
