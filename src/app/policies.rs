@@ -116,17 +116,35 @@ pub async fn propose(
     done.map(|()| policy)
 }
 
-/// Approves the change on its way, to these bytes.
+/// Approves the change on its way, to these bytes. They are read and checked first, as the running server does: what it
+/// cannot use would refuse every session.
 pub async fn approve(
     config: &Config,
     tenant: &str,
     key: &str,
     policy: PolicyBytes,
 ) -> Result<(), AppError> {
+    let fusion = fusion::of_server(config)?;
     let open = Open::new(config, tenant).await?;
-    let done = open.act(key, PolicyAct::Approve(policy), None).await;
+    let done = approved(&open, key, policy, fusion).await;
     open.store.close().await;
     done
+}
+
+async fn approved(
+    open: &Open,
+    key: &str,
+    policy: PolicyBytes,
+    fusion: Fusion,
+) -> Result<(), AppError> {
+    let act = PolicyAct::Approve(policy);
+    let next = open.ledger().after(&act, &open.admin(key)?, clock::now());
+    let next = next.map_err(refused)?;
+    if let Some(active) = next.active() {
+        let text = open.store.policy_file(&open.tenant, &active.policy.sha256).await?;
+        read_policy(&text, fusion).map_err(refused)?;
+    }
+    open.act(key, act, None).await
 }
 
 /// Rejects it.
@@ -175,4 +193,55 @@ async fn replayed(
         replay = replay.with(found);
     }
     Ok(replay.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{MasterKey, MintedKey, SystemEntropy, sha256_hex};
+    use crate::domain::{AuditKind, Event};
+
+    /// A store with one tenant, and the keys of two admins.
+    async fn open(folder: &Path) -> (Open, [String; 2]) {
+        let master = MasterKey::generate(&SystemEntropy);
+        let path = folder.join("vouch.db");
+        let store = SqliteStore::open(&path, &master, Arc::new(SystemEntropy)).await.unwrap();
+        let tenant = TenantId::parse("bank").unwrap();
+        let keys = [(); 2].map(|()| MintedKey::mint(&SystemEntropy));
+        let texts = [keys[0].text().to_string(), keys[1].text().to_string()];
+        let put = |key| Effect::PutApiKey {
+            key,
+            role: Role::Admin,
+            label: "test".into(),
+            expires_at: None,
+        };
+        for effects in [vec![Effect::CreateTenant], keys.map(put).into_iter().collect()] {
+            let event = Event::new(AuditKind::Key, "prepared");
+            commit_event(&store, &tenant, effects, event).await.unwrap();
+        }
+        (Open { store, tenant }, texts)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_not_approved() {
+        let folder = tempfile::tempdir().unwrap();
+        let (open, [ann, bob]) = open(folder.path()).await;
+        let sound = SHIPPED[0].1.replacen("contact-centre", "bank", 1);
+        let broken = sound.replacen("genuine = 0.998", "genuine = 1.5", 1);
+        assert_ne!(sound, broken);
+        for (text, version, taken) in [(broken, 1, false), (sound, 2, true)] {
+            let version = ArtifactRef::new("bank", version);
+            let policy = PolicyBytes { version, sha256: sha256_hex(text.as_bytes()) };
+            // As an older version of the program may have taken it.
+            let propose = PolicyAct::Propose(policy.clone());
+            open.act(&ann, propose, Some(text)).await.unwrap();
+            let done = approved(&open, &bob, policy.clone(), Fusion::cautious()).await;
+            assert_eq!(done.is_ok(), taken, "{done:?}");
+            assert_eq!(open.ledger().active().is_some(), taken);
+            if !taken {
+                open.act(&bob, PolicyAct::Reject(policy.version), None).await.unwrap();
+            }
+        }
+        open.store.close().await;
+    }
 }

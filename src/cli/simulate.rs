@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use crate::cli::{CliError, Done};
 use crate::usecase::sessions::simulate::simulate;
 
-/// Plays a recorded session, with given evidence, against a session policy: JSON lines of what the client would have been
-/// told, then every expectation of the file that did not hold (exit code 3).
+/// Plays a recorded session, with given evidence, against a session policy: JSON lines of every response, with the verdict
+/// and all numbers behind it (a client without fine scores is told less), then every expectation of the file that did
+/// not hold (exit code 3).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Session policy that ships: contact-centre, psd2-sca or nist-800-63b.

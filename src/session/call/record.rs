@@ -330,14 +330,6 @@ impl RecordedSession {
             None => Err(RecordError::Empty),
         }
     }
-
-    /// Whether something must be computed before it can be played.
-    pub fn needs_work(&self) -> bool {
-        let raw = |line: &Line| {
-            matches!(line.action, Action::Audio { .. } | Action::Text { .. } | Action::Capture(_))
-        };
-        self.lines.iter().any(raw)
-    }
 }
 
 fn parse_line(number: usize, text: &str, low: DurationMs) -> Result<Line, RecordError> {

@@ -7,10 +7,18 @@ use crate::session::call::Record;
 use crate::usecase::adapt_voice::Heard;
 use crate::usecase::core::Inner;
 use crate::usecase::sessions::hearing::Hearing;
+use crate::usecase::sessions::policy::SessionPolicy;
 
-/// What vouched for the person besides their voice: a factor that was passed, or another modality that is sure enough.
-fn vouched(rules: &AdaptationRules, facts: &DecisionFacts) -> Option<String> {
-    let passed = facts.factors.iter().find(|(_, outcome)| **outcome == FactorOutcome::Passed);
+/// What vouched for the person besides their voice: a factor that was passed and that the policy knows, or another modality
+/// that is sure enough.
+fn vouched(
+    rules: &AdaptationRules,
+    policy: &dyn SessionPolicy,
+    facts: &DecisionFacts,
+) -> Option<String> {
+    let passed = facts.factors.iter().find(|(factor, outcome)| {
+        **outcome == FactorOutcome::Passed && policy.knows_factor(factor)
+    });
     let factor = passed.map(|(factor, _)| factor.to_string());
     let other = facts.evidence.iter().find(|(modality, evidence)| {
         **modality != Modality::Voice
@@ -33,7 +41,7 @@ fn clean(record: &Record) -> bool {
 
 /// The voice of an accepted caller, and what vouched for them.
 pub(super) async fn adaptable(
-    inner: &Inner,
+    (inner, policy): (&Inner, &dyn SessionPolicy),
     record: &Record,
     hearing: Option<&Hearing>,
     session: &str,
@@ -42,7 +50,7 @@ pub(super) async fn adaptable(
     if !rules.enabled || record.assessment.verdict.decision != Decision::Accept || !clean(record) {
         return None;
     }
-    let factor = vouched(rules, &record.assessment.facts)?;
+    let factor = vouched(rules, policy, &record.assessment.facts)?;
     let heard = hearing?.heard(inner).await;
     let heard =
         heard.inspect_err(|error| tracing::warn!(%error, "a voice was not adapted")).ok()?;
@@ -53,7 +61,8 @@ pub(super) async fn adaptable(
 mod tests {
     use super::*;
     use crate::domain::{ArtifactRef, FactorName, IntentId, Llr, SessionChannel};
-    use crate::policy::session::{ModalityEvidence, SubjectStanding};
+    use crate::policy::session::{ModalityEvidence, SubjectStanding, shipped};
+    use crate::scoring::fusion::Fusion;
 
     fn evidence(llr: f64) -> ModalityEvidence {
         ModalityEvidence {
@@ -68,19 +77,24 @@ mod tests {
     #[test]
     fn the_voice_does_not_vouch_for_itself() {
         let rules = AdaptationRules::default();
+        let policy = shipped("contact-centre", Fusion::cautious()).unwrap().unwrap();
         let intent = IntentId::parse("transfer").unwrap();
         let mut facts =
             DecisionFacts::new(intent, SessionChannel::Phone, SubjectStanding::Enrolled);
         facts.evidence.insert(Modality::Voice, evidence(20.0));
-        assert_eq!(vouched(&rules, &facts), None);
+        assert_eq!(vouched(&rules, &policy, &facts), None);
         facts.evidence.insert(Modality::Keystroke, evidence(4.5));
-        assert_eq!(vouched(&rules, &facts), None);
+        assert_eq!(vouched(&rules, &policy, &facts), None);
         facts.evidence.insert(Modality::Keystroke, evidence(4.6));
-        assert_eq!(vouched(&rules, &facts).as_deref(), Some("keystroke"));
+        assert_eq!(vouched(&rules, &policy, &facts).as_deref(), Some("keystroke"));
+        // One that the policy does not know counts for nothing elsewhere either.
+        let unknown = FactorName::parse("a_hunch").unwrap();
+        facts.factors.insert(unknown, FactorOutcome::Passed);
+        assert_eq!(vouched(&rules, &policy, &facts).as_deref(), Some("keystroke"));
         let otp = FactorName::parse("otp_app").unwrap();
         facts.factors.insert(otp.clone(), FactorOutcome::Failed);
-        assert_eq!(vouched(&rules, &facts).as_deref(), Some("keystroke"));
+        assert_eq!(vouched(&rules, &policy, &facts).as_deref(), Some("keystroke"));
         facts.factors.insert(otp, FactorOutcome::Passed);
-        assert_eq!(vouched(&rules, &facts).as_deref(), Some("otp_app"));
+        assert_eq!(vouched(&rules, &policy, &facts).as_deref(), Some("otp_app"));
     }
 }

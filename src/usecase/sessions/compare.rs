@@ -14,14 +14,6 @@ use crate::usecase::sessions::standing::{best, held_up};
 use crate::usecase::sessions::worker::Worker;
 
 impl Worker {
-    pub(super) async fn end_audio(&mut self) -> Event {
-        let Some(hearing) = &mut self.hearing else { return Event::Heard { net_speech_ms: 0 } };
-        if let Err(error) = hearing.finish(&self.inner).await {
-            tracing::debug!(%error, session = %self.id, "the end of the audio was not heard");
-        }
-        Event::Heard { net_speech_ms: hearing.net_speech_ms() }
-    }
-
     /// Where the subject, now the claim, stands.
     pub(super) async fn look_up(&mut self, subject: SubjectId) -> Vec<Event> {
         self.claimed.subject = Some(subject);

@@ -110,6 +110,20 @@ impl Hearing {
         (bytes as u64 * 1_000) / (sample_bytes * channels * rate)
     }
 
+    /// Bytes of one sample of all channels; `None` for a file.
+    pub(super) fn frame_bytes(&self) -> Option<usize> {
+        let sample_bytes = match self.format.encoding {
+            AudioEncoding::G711Ulaw | AudioEncoding::G711Alaw => 1,
+            AudioEncoding::PcmS16Le => 2,
+            AudioEncoding::Wav
+            | AudioEncoding::Flac
+            | AudioEncoding::OggVorbis
+            | AudioEncoding::Mp3
+            | AudioEncoding::Opus => return None,
+        };
+        Some(sample_bytes * usize::from(self.format.channels.unwrap_or(1).max(1)))
+    }
+
     /// Hears chunks.
     pub(super) async fn hear(
         &mut self,

@@ -6,6 +6,7 @@
 mod adapt;
 mod age;
 mod answer;
+mod audio;
 mod bind;
 mod captures;
 mod claim;
@@ -27,7 +28,7 @@ mod words;
 mod worker;
 
 pub use policy::SessionPolicy;
-pub use record::{ACT_CHANGED, ACT_DECIDED, ACT_ENDED, ACT_OPENED};
+pub use record::{ACT_CHANGED, ACT_DECIDED, ACT_ENDED, ACT_FOUND, ACT_OPENED};
 pub use registry::MAX_SESSIONS;
 pub use report::ReportContext;
 pub(super) use service::Sessions;

@@ -20,6 +20,8 @@ use crate::usecase::sessions::policy::SessionPolicy;
 
 /// Acts of audit records.
 pub const ACT_OPENED: &str = "session opened";
+/// A caller whom nobody claimed was found by voice.
+pub const ACT_FOUND: &str = "session caller found";
 /// A decision on a question.
 pub const ACT_DECIDED: &str = "session decision";
 /// Another person is there; an attempt of the one before that no decision has counted.
@@ -72,8 +74,28 @@ impl Inner {
         session: &SessionId,
         subject: Option<&SubjectId>,
     ) -> Result<(), UseCaseError> {
+        self.record_about(by, ACT_OPENED, session, subject).await
+    }
+
+    /// Records who was found to be the caller of a session that claimed nobody.
+    pub(super) async fn record_found(
+        &self,
+        by: &Caller,
+        session: &SessionId,
+        subject: &SubjectId,
+    ) -> Result<(), UseCaseError> {
+        self.record_about(by, ACT_FOUND, session, Some(subject)).await
+    }
+
+    async fn record_about(
+        &self,
+        by: &Caller,
+        act: &str,
+        session: &SessionId,
+        subject: Option<&SubjectId>,
+    ) -> Result<(), UseCaseError> {
         for _ in 0..MAX_TRIES {
-            let mut draft = self.draft(by, AuditKind::Session, ACT_OPENED);
+            let mut draft = self.draft(by, AuditKind::Session, act);
             detail(&mut draft.event, SESSION, session.as_str());
             if let Some(subject) = subject {
                 draft.event.subject = Some(subject.clone());
@@ -116,7 +138,12 @@ impl Inner {
                 Err(why) => return Err(why),
                 Ok((decision, adapted)) => {
                     if let (true, Some((subject, _))) = (adapted, &record.assessment.claim) {
-                        self.refresh(by, subject).await?;
+                        // The record stands: one that were written twice would count twice. What is kept in
+                        // memory of the voiceprint is read anew with the next change or start.
+                        let refreshed = self.refresh(by, subject).await;
+                        if let Err(error) = refreshed {
+                            tracing::error!(%error, session = %session, "an adapted voice was not loaded");
+                        }
                     }
                     return Ok((decision, adapted));
                 }
@@ -208,6 +235,7 @@ impl Inner {
         let mut filter = DecisionFilter { kind: Some(AuditKind::Session), ..Default::default() };
         let mut page = PageRequest { size: PAGE, token: None };
         let (mut ended, mut open) = (HashSet::new(), HashMap::new());
+        let mut found: HashMap<SessionId, Option<SubjectId>> = HashMap::new();
         loop {
             // Newest first: an end is read before its opening.
             let records = store.decisions(tenant, &filter, page).await?;
@@ -222,8 +250,11 @@ impl Inner {
                 let Some(session) = named else { continue };
                 if event.act == ACT_ENDED {
                     ended.insert(session);
+                } else if event.act == ACT_FOUND {
+                    found.insert(session, event.subject);
                 } else if event.act == ACT_OPENED && !ended.contains(&session) {
-                    let kept = OpenRecord { opened_at: record.at, subject: event.subject };
+                    let subject = event.subject.or_else(|| found.remove(&session).flatten());
+                    let kept = OpenRecord { opened_at: record.at, subject };
                     open.insert(session, kept);
                 }
             }
@@ -234,7 +265,7 @@ impl Inner {
         }
     }
 
-    async fn record_restart(
+    pub(super) async fn record_restart(
         &self,
         tenant: &TenantId,
         session: &SessionId,

@@ -1,12 +1,13 @@
 //! Opening, resuming, reading and ending sessions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
 use crate::domain::{PhoneNumber, SessionId, SubjectId};
-use crate::session::call::{CallLimits, CallSession, Effect, Opening};
+use crate::session::call::{CallLimits, CallSession, Effect, OpenRecord, Opening};
 use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require, sees_fine_scores};
 use crate::usecase::command::Caller;
@@ -17,6 +18,7 @@ use crate::usecase::policies::{Held, Policies};
 use crate::usecase::port::{LiveSession, Reply};
 use crate::usecase::request::Content;
 use crate::usecase::sessions::age::Age;
+use crate::usecase::sessions::audio::Backlog;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
 use crate::usecase::sessions::hearing::Hearing;
@@ -213,7 +215,6 @@ impl Inner {
         });
         let hearing = hearing.transpose()?;
         self.expect_callers(&by.tenant, &mut c).await?;
-        self.record_opening(&by, id, c.subject.as_ref()).await?;
         let search = hearing.as_ref().and_then(|hearing| searched(&by, id, &c, hearing));
         let mut versions = self.versions(&by.tenant);
         versions.policy = policy.version().unwrap_or(versions.policy);
@@ -229,6 +230,10 @@ impl Inner {
         let held = self.source_held(&by.tenant, &sources).await?;
         let number = c.number.clone().filter(|_| policy.remembers_numbers());
         let app = c.grant.is_some();
+        // Nothing fails between the record of the opening and the session's task.
+        self.record_opening(&by, id, c.subject.as_ref()).await?;
+        let opened = OpenRecord { opened_at: self.now(), subject: c.subject.clone() };
+        let ended = Arc::new(AtomicBool::new(false));
         let judge = |facts: &_| policy.judge(facts);
         let (session, effects) =
             CallSession::open(opening(c), 1, limits, rules, self.now(), &judge);
@@ -258,10 +263,10 @@ impl Inner {
             connection: 1,
             app,
             out: Some(out),
-            chunks: Vec::new(),
-            gathered_ms: 0,
-            hear_at: None,
+            backlog: Backlog::default(),
             payload: None,
+            opened: opened.clone(),
+            ended: Arc::clone(&ended),
             enders: Vec::new(),
             finished: false,
         };
@@ -269,18 +274,25 @@ impl Inner {
         Ok(())
     }
 
-    /// Runs a session in a task of its own, so that it is forgotten however it ends.
+    /// Runs a session in a task of its own, so that it is forgotten however it ends. One whose task fails is recorded as
+    /// ended and incomplete, as after a restart.
     fn run_session(
         self: Shared,
         worker: Worker,
         effects: Vec<Effect>,
         orders: mpsc::Receiver<Order>,
     ) {
-        let id = worker.id.clone();
+        let (id, tenant) = (worker.id.clone(), worker.by.tenant.clone());
+        let (opened, ended) = (worker.opened.clone(), Arc::clone(&worker.ended));
         tokio::spawn(async move {
             let task = tokio::spawn(worker.run(effects, orders));
             if let Err(error) = task.await {
                 tracing::error!(%error, session = %id, "the task of a session ended unexpectedly");
+                if !ended.load(Ordering::Acquire)
+                    && let Err(error) = self.record_restart(&tenant, &id, &opened).await
+                {
+                    tracing::error!(%error, session = %id, "the end of a session was not recorded");
+                }
             }
             self.sessions.forget(&id);
         });

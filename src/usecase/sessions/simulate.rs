@@ -1,5 +1,6 @@
-//! Playing a recorded session file against a shipped policy: what the client would have been told, what would
-//! have been recorded, and which expectations of the file did not hold.
+//! Playing a recorded session file against a shipped policy: every response with the verdict behind it, what would have
+//! been recorded, and which expectations of the file did not hold. Verdicts stand as an analyst sees them, with all
+//! numbers: bands, coarse risks and constant answers, which a client gets instead, are not played.
 
 use std::collections::BTreeMap;
 

@@ -136,7 +136,8 @@ impl Texts {
     /// with the style of who they claim to be.
     ///
     /// # Errors
-    /// A text over the limit, a busy engine, a store that cannot be read.
+    /// A text over the limit, an engine that is busy before anything was looked at. That the style could not be compared
+    /// is none: what was found stays.
     pub(super) async fn take(
         &mut self,
         inner: &Inner,
@@ -156,8 +157,14 @@ impl Texts {
         let news = taken.words >= self.compared_words.saturating_add(COMPARE_EVERY_WORDS);
         let due = !transcript && news && taken.words >= MIN_WORDS;
         if let Some(subject) = subject.filter(|_| due) {
-            self.compared_words = taken.words;
-            events.extend(self.compare(inner, tenant, subject).await?);
+            match self.compare(inner, tenant, subject).await {
+                Ok(compared) => {
+                    self.compared_words = taken.words;
+                    events.extend(compared);
+                }
+                // What was found is known all the same; the next text tries again.
+                Err(error) => tracing::warn!(%error, "a style was not compared"),
+            }
         }
         Ok(events)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,13 +13,13 @@ use crate::crypto::random;
 use crate::domain::{Finding, PhoneNumber, SessionId, Source, SubjectId};
 use crate::policy::session::ActivePolicy;
 use crate::session::call::challenge::{answers, prompt};
-use crate::session::call::{Attempted, CallSession, Effect, Event, Message, Record};
-use crate::usecase::UseCaseError;
-use crate::usecase::command::{Caller, Chunk};
+use crate::session::call::{Attempted, CallSession, Effect, Event, Message, OpenRecord, Record};
+use crate::usecase::command::Caller;
 use crate::usecase::core::Shared;
 use crate::usecase::identify::Question;
 use crate::usecase::sessions::adapt::adaptable;
 use crate::usecase::sessions::age::Age;
+use crate::usecase::sessions::audio::{Backlog, MAX_GATHER_MS};
 use crate::usecase::sessions::bind::Unrecorded;
 use crate::usecase::sessions::captures::Captures;
 use crate::usecase::sessions::claim::Claimed;
@@ -37,11 +38,6 @@ pub(super) const MAX_ORDERS: usize = 16;
 /// Responses waiting for a client that reads slowly. Updates that find only the last few places free are
 /// dropped; a client for whom nothing else fits is disconnected and can resume.
 pub(super) const MAX_WAITING_RESPONSES: usize = 256;
-/// Longest audio that waits for more before it is heard, in milliseconds.
-const MAX_GATHER_MS: u64 = 200;
-/// How often audio that found no place in the engine is tried again; each waits a second. Meanwhile the
-/// client waits, and what it sends.
-const BUSY_TRIES: u32 = 4;
 /// How long an ended session can still be asked how it ended.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
@@ -107,13 +103,14 @@ pub(super) struct Worker {
     /// The client of this connection is an app with a session token: nothing that it says for the person is believed.
     pub(super) app: bool,
     pub(super) out: Option<mpsc::Sender<SessionOutput>>,
-    /// Audio that waits to be heard, and how long it lasts.
-    pub(super) chunks: Vec<Chunk>,
-    pub(super) gathered_ms: u64,
-    /// When it is heard at the latest.
-    pub(super) hear_at: Option<Instant>,
+    /// Audio that waits to be heard.
+    pub(super) backlog: Backlog,
     /// Payload of the message that is being taken.
     pub(super) payload: Option<(u64, SessionMessage)>,
+    /// What stands in the audit of its opening.
+    pub(super) opened: OpenRecord,
+    /// Its end stands in the audit.
+    pub(super) ended: Arc<AtomicBool>,
     /// Who waits for the end.
     pub(super) enders: Vec<oneshot::Sender<Ended>>,
     pub(super) finished: bool,
@@ -154,7 +151,7 @@ impl Worker {
         let now = self.inner.now();
         let due = self.session.next_wake().map_or(MAX_GATHER_MS * 300, |at| at.since(now));
         let wake = Instant::now() + Duration::from_millis(due.max(1));
-        self.hear_at.map_or(wake, |at| at.min(wake))
+        self.backlog.hear_at().map_or(wake, |at| at.min(wake))
     }
 
     async fn take(&mut self, order: Order) {
@@ -248,7 +245,7 @@ impl Worker {
             }
             Effect::Process => return self.process().await,
             Effect::LookUp(subject) => return self.look_up(subject).await,
-            Effect::EndAudio => Some(self.end_audio().await),
+            Effect::EndAudio => return self.end_audio().await,
             Effect::CompareVoice => return self.compare().await,
             Effect::CompareWindow { from_ms, until_ms } => {
                 Some(self.window(from_ms, until_ms).await)
@@ -279,8 +276,10 @@ impl Worker {
                 self.hearing = None;
                 None
             }
-            // The opening is recorded before the session starts.
-            Effect::Keep(_) => None,
+            Effect::Keep(open) => {
+                self.keep(open).await;
+                None
+            }
         };
         event.into_iter().collect()
     }
@@ -289,25 +288,24 @@ impl Worker {
     async fn process(&mut self) -> Vec<Event> {
         let Some((sequence, message)) = self.payload.take() else { return Vec::new() };
         match message {
-            SessionMessage::Audio { content, .. } => {
-                let Some(hearing) = &self.hearing else { return Vec::new() };
-                self.gathered_ms += hearing.duration_ms(content.len());
-                // Order and gaps are the session's numbers' business.
-                self.chunks.push(Chunk { sequence: None, content });
-                let patience = u64::from(self.session.patience_ms()).min(MAX_GATHER_MS);
-                if self.gathered_ms >= patience {
-                    return self.heard(sequence).await;
-                }
-                let latest = Instant::now() + Duration::from_millis(MAX_GATHER_MS);
-                self.hear_at.get_or_insert(latest);
-                Vec::new()
-            }
+            SessionMessage::Audio { content, .. } => self.audio(sequence, content).await,
             SessionMessage::Capture(raw) => self.capture(sequence, *raw).await,
             SessionMessage::Text { transcript, content } => {
                 self.text(sequence, transcript, content).await
             }
             SessionMessage::Plain(_) => Vec::new(),
         }
+    }
+
+    /// Keeps whom the session is about. With its opening that was recorded before it began.
+    async fn keep(&mut self, open: OpenRecord) {
+        let Some(subject) = open.subject.filter(|_| self.opened.subject.is_none()) else { return };
+        let recorded = self.inner.record_found(&self.by, &self.id, &subject).await;
+        if let Err(error) = recorded {
+            // Its decisions name the subject all the same; only a restart would not know it.
+            tracing::error!(%error, session = %self.id, "who was found was not recorded");
+        }
+        self.opened.subject = Some(subject);
     }
 
     /// Records a decision.
@@ -318,7 +316,8 @@ impl Worker {
             true => None,
             false => {
                 let (hearing, session) = (self.hearing.as_ref(), self.id.as_str());
-                adaptable(&self.inner, record, hearing, session).await
+                let with = (&*self.inner, &*self.policy);
+                adaptable(with, record, hearing, session).await
             }
         };
         let held = (&self.policy, self.shadow.as_ref());
@@ -332,6 +331,9 @@ impl Worker {
         match self.inner.record_decision(&self.by, &self.id, record, held, kept).await {
             Ok((decision, adapted)) => {
                 self.adapted |= adapted;
+                if record.end.is_some() {
+                    self.ended.store(true, Ordering::Release);
+                }
                 self.captures.remembered(&spoke);
                 vec![Event::Recorded { ask, decision }]
             }
@@ -349,48 +351,6 @@ impl Worker {
                 events
             }
         }
-    }
-
-    /// Hears the audio that waits.
-    async fn heard(&mut self, sequence: u64) -> Vec<Event> {
-        let chunks = std::mem::take(&mut self.chunks);
-        (self.gathered_ms, self.hear_at) = (0, None);
-        let Some(hearing) = &mut self.hearing else { return Vec::new() };
-        let mut heard = hearing.hear(&self.inner, chunks.clone()).await;
-        for _ in 0..BUSY_TRIES {
-            if !matches!(heard, Err(UseCaseError::Busy { .. })) {
-                break;
-            }
-            heard = hearing.hear(&self.inner, chunks.clone()).await;
-        }
-        match heard {
-            Ok(()) => {
-                let mut events = vec![Event::Heard { net_speech_ms: hearing.net_speech_ms() }];
-                if !self.claimed.has_voice() {
-                    // Where a voice is compared, the class of age follows from that embedding.
-                    events.extend(self.categorize().await);
-                }
-                events
-            }
-            Err(UseCaseError::Busy { .. }) => {
-                vec![Event::Unusable { sequence, detail: "the server is busy".to_owned() }]
-            }
-            Err(error) => {
-                // Audio that is damaged stays so: what follows cannot be heard either.
-                self.hearing = None;
-                vec![Event::Unusable { sequence, detail: error.to_string() }]
-            }
-        }
-    }
-
-    async fn hear_gathered(&mut self) {
-        if !self.chunks.is_empty() {
-            let taken = self.session.taken();
-            for event in self.heard(taken).await {
-                self.tell(event).await;
-            }
-        }
-        self.hear_at = None;
     }
 
     fn challenge(&mut self, number: u32) -> Event {

@@ -129,3 +129,19 @@ async fn an_accepted_session_adapts_once_where_something_else_vouched() {
         assert_eq!(world.print().await, (before.0 + u32::from(passed), u32::from(passed)));
     }
 }
+
+#[tokio::test]
+async fn a_decision_whose_voice_cannot_be_read_again_is_recorded_once() {
+    let world = world(true).await;
+    let before = world.print().await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Admin).await;
+    let factor = FactorName::parse("otp_app").unwrap();
+    let fact = ContextEvent::Factor { factor, outcome: FactorOutcome::Passed };
+    assert_eq!(client.refusal_of(Message::Context(fact)).await, None);
+    client.speak(&speak(ANNA, 30.0)).await;
+    assert_eq!(client.refusal_of(Message::WantUpdate).await, None);
+    world.store.fail_subject_after_commit();
+    client.send(ask("q1", 0)).await;
+    assert_eq!(client.decision().await.assessment.decision, Decision::Accept);
+    assert_eq!(world.print().await, (before.0 + 1, 1));
+}

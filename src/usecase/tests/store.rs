@@ -1,5 +1,6 @@
 //! The real store in a temporary folder, that can be told to refuse commits.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
@@ -15,6 +16,11 @@ use crate::store::*;
 pub(super) struct TestStore {
     inner: SqliteStore,
     refuse: Mutex<Vec<StoreError>>,
+    /// After the next commit the next reading of a subject fails.
+    fails_after_commit: AtomicBool,
+    fails_subject: AtomicBool,
+    /// The next reading of profiles fails.
+    fails_behavior: AtomicBool,
     _folder: TempDir,
 }
 
@@ -26,7 +32,15 @@ impl TestStore {
         let master = MasterKey::generate(&SystemEntropy);
         let entropy = Arc::new(SystemEntropy);
         let inner = SqliteStore::open(&path, &master, entropy).await.unwrap();
-        let store = Self { inner, refuse: Mutex::default(), _folder: folder };
+        let no = AtomicBool::default;
+        let store = Self {
+            inner,
+            refuse: Mutex::default(),
+            fails_after_commit: no(),
+            fails_subject: no(),
+            fails_behavior: no(),
+            _folder: folder,
+        };
         store.act(tenant, vec![Effect::CreateTenant]).await;
         store
     }
@@ -62,8 +76,23 @@ impl TestStore {
     }
 }
 
+impl TestStore {
+    /// After the next commit the next reading of a subject fails.
+    pub(super) fn fail_subject_after_commit(&self) {
+        self.fails_after_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// The next reading of profiles fails.
+    pub(super) fn fail_next_behavior(&self) {
+        self.fails_behavior.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Commits for TestStore {
     fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome> {
+        if self.fails_after_commit.swap(false, Ordering::SeqCst) {
+            self.fails_subject.store(true, Ordering::SeqCst);
+        }
         match self.refuse.lock().unwrap().pop() {
             Some(error) => Box::pin(async move { Err(error) }),
             None => self.inner.commit(transaction),
@@ -94,6 +123,9 @@ impl Subjects for TestStore {
         tenant: &'a TenantId,
         subject: &'a SubjectId,
     ) -> StoreFuture<'a, Option<SubjectSnapshot>> {
+        if self.fails_subject.swap(false, Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
         self.inner.subject(tenant, subject)
     }
 
@@ -119,6 +151,9 @@ impl Subjects for TestStore {
         subject: &'a SubjectId,
         key: Option<&'a ProfileKey>,
     ) -> StoreFuture<'a, Option<BehaviorSnapshot>> {
+        if self.fails_behavior.swap(false, Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Full) });
+        }
         self.inner.behavior(tenant, subject, key)
     }
 

@@ -257,7 +257,16 @@ pub(super) struct World {
     pub(super) clock: Arc<HandClock>,
     pub(super) color: Arc<Color>,
     pub(super) rhythm: Arc<Rhythm>,
+    engine: Arc<Engine>,
     keys: AtomicUsize,
+}
+
+/// Jobs that wait in the engine at most.
+const PLACES: usize = 16;
+
+/// The engine has no place while this is there.
+pub(super) struct Full {
+    _open: std::sync::mpsc::Sender<()>,
 }
 
 pub(super) fn tenant() -> TenantId {
@@ -288,9 +297,10 @@ impl World {
         let (color, voice) = with(&setting.model);
         let pinned = setting.others.iter().map(|model| with(model).1).collect();
         let rhythm = Arc::new(Rhythm::default());
+        let engine = Arc::new(Engine::start(1, PLACES).unwrap());
         let parts = Parts {
             store: store.clone(),
-            engine: Arc::new(Engine::start(1, 16).unwrap()),
+            engine: engine.clone(),
             voice: setting.installed.then_some(voice),
             behavior: rhythm.clone(),
             conversation: Arc::new(Conversation::shipped().unwrap()),
@@ -311,6 +321,7 @@ impl World {
             clock,
             color,
             rhythm,
+            engine,
             keys: AtomicUsize::new(0),
         }
     }
@@ -323,6 +334,22 @@ impl World {
     pub(super) fn key(&self) -> IdempotencyKey {
         let number = self.keys.fetch_add(1, Ordering::SeqCst);
         IdempotencyKey::parse(&format!("key-{number}")).unwrap()
+    }
+
+    /// Fills the engine.
+    pub(super) async fn fill_engine(&self) -> Full {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (running, runs) = tokio::sync::oneshot::channel();
+        let wait = move || {
+            // Until the other end is dropped.
+            let _ = (running.send(()), gate.recv());
+        };
+        drop(self.engine.submit(wait).unwrap());
+        runs.await.unwrap();
+        while let Ok(job) = self.engine.submit(|| ()) {
+            drop(job);
+        }
+        Full { _open: open }
     }
 
     /// How many embeddings were computed so far.
