@@ -226,7 +226,7 @@ mod tests {
     async fn what_cannot_be_used_is_not_approved() {
         let folder = tempfile::tempdir().unwrap();
         let (open, [ann, bob]) = open(folder.path()).await;
-        let sound = SHIPPED[0].1.replacen("contact-centre", "bank", 1);
+        let sound = SHIPPED[0].1.to_owned();
         let broken = sound.replacen("genuine = 0.998", "genuine = 1.5", 1);
         assert_ne!(sound, broken);
         for (text, version, taken) in [(broken, 1, false), (sound, 2, true)] {
