@@ -187,7 +187,7 @@ fn scored(event: &Event) -> Option<(Option<RawScore>, Llr)> {
                 return None;
             }
             // A claim that was found by voice was held against the best of many: the calibration said more.
-            let among = facts.searched.map_or(0.0, |among| best_of(among));
+            let among = facts.searched.map_or(0.0, best_of);
             Some((None, Llr(voice.llr?.0 + among)))
         }
         _ => None,
