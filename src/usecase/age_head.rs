@@ -11,12 +11,20 @@ use crate::voice::{AgeError, AgeHead};
 type BuiltIn = (&'static str, LicenseClass, &'static str, &'static [u8]);
 
 /// Heads that ship with the program. Those of other models are put into the model's folder.
-const BUILT_IN: &[BuiltIn] = &[(
-    "mfcc-tdnn",
-    LicenseClass::Open,
-    include_str!("../../models/mfcc-tdnn/age.toml"),
-    include_bytes!("../../models/mfcc-tdnn/age.safetensors"),
-)];
+const BUILT_IN: &[BuiltIn] = &[
+    (
+        "mfcc-tdnn",
+        LicenseClass::Open,
+        include_str!("../../models/mfcc-tdnn/age.toml"),
+        include_bytes!("../../models/mfcc-tdnn/age.safetensors"),
+    ),
+    (
+        "campplus",
+        LicenseClass::Open,
+        include_str!("../../models/campplus/age.toml"),
+        include_bytes!("../../models/campplus/age.safetensors"),
+    ),
+];
 
 /// Why there is no head.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,13 @@
 usage: fit_age.py OUT DIR [DIR ...] --model ID [--journeys N ...] [--license open|research] [--version N]
 
 Each DIR holds list.tsv with an `age` (exact, or a band such as 30-39) and embed-MODEL-N.npz (collect.py, embed.py).
-The head is a perceptron with one hidden layer and a soft-max over age bins, fitted by maximum likelihood: an
-exact age counts as its bin, a band as the sum of its bins (distributional regression). Settings are chosen, and
-the temperature is fitted, by cross-validation over speakers; its figures are written to OUT/age-report.json, the
-head to OUT/age.safetensors and OUT/age.toml (age-research.* for that licence).
+Two steps. Years are regressed on the embedding by a kernel ridge regression over landmarks (Nystroem's method; Williams
+and Seeger, NIPS 2000): Gaussian kernel, landmarks are cluster centers, so that no recording is kept. Years regressed for speakers left
+out then give a distribution over age bins by maximum likelihood: an exact age counts as its bin, a band as the
+sum of its bins, and the distribution sharpens with net speech. Both together are one network with a hidden
+layer of exponentials and a soft-max. Ids that sound alike are one person (a set may hold somebody twice). The
+figures of cross-validation over people are written to OUT/age-report.json, the head to OUT/age.safetensors and
+OUT/age.toml (age-research.* for that licence).
 """
 import argparse
 import collections
@@ -18,14 +21,17 @@ import os
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from torch import nn
+from scipy.cluster.vq import kmeans2
 from torch.nn import functional as F
 
 EDGES = [0, 8, 11, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 90]
 SENIOR, ADULT = 65, 18
-HIDDEN, DROPOUT, DECAY, EPOCHS, RATE = 64, 0.3, 0.02, 60, 3e-3
+LANDMARKS, GAMMA, RIDGE = 1024, 1.0, 0.3
+CHANNEL = 0.2  # how far apart two channels are, where unit embeddings are 1 long
+SAME_PERSON = 0.65  # cosine of centred mean embeddings
+ROUGH = 1e-3  # penalty on offsets and slopes of the bins
 FOLDS = 5
-MEMBERS = 5  # heads of different seeds, averaged in the hidden layer: one wide head
+CENTER, SCALE = 45.0, 20.0  # of years, for a fit whose numbers are near 1
 SHORTEST_S, LONGEST_S = 1.0, 30.0
 
 
@@ -79,7 +85,7 @@ class Data:
         self.log_s = np.log(np.clip(fields["seconds"], SHORTEST_S, LONGEST_S)).astype(np.float32)
         self.journey = np.array(fields["journey"])
         self.bins = np.array([bins_of(*a) for a in self.age], np.float32)
-        people, inverse, count = np.unique(self.speaker, return_inverse=True, return_counts=True)
+        people, inverse, count = np.unique(self.people(), return_inverse=True, return_counts=True)
         self.fold = np.random.default_rng(1).permutation(len(people))[inverse] % FOLDS
         # Every person counts the same within a decade, and rare decades count more.
         decade = (self.age.mean(1) // 10).astype(int)
@@ -87,77 +93,88 @@ class Data:
         weight = np.array([1 / np.sqrt(per_decade[d]) for d in decade]) / count[inverse]
         self.weight = (weight / weight.mean()).astype(np.float32)
 
+    def people(self):
+        """A number for each recording: ids of one corpus that sound alike are one person."""
+        ids, inverse = np.unique(self.speaker, return_inverse=True)
+        corpus = np.array([name.split("/")[0] for name in ids])
+        means = np.zeros((len(ids), self.unit.shape[1]))
+        np.add.at(means, inverse, self.unit - self.unit.mean(0))
+        means /= np.linalg.norm(means, axis=1, keepdims=True) + 1e-9
+        person = np.arange(len(ids))
+        for i, j in zip(*np.where(np.triu((means @ means.T > SAME_PERSON) & (corpus[:, None] == corpus[None]), 1))):
+            person[person == person[j]] = person[i]
+        return person[inverse]
+
     def means(self, chosen):
         return [self.unit[chosen & (self.narrow == n)].mean(0) for n in (0, 1)]
 
     def inputs(self, means):
+        """Unit embeddings after centring, and beside them the channel."""
         z = self.unit - np.where(self.narrow[:, None] > 0, means[1], means[0])
-        z = z / np.linalg.norm(z, axis=1, keepdims=True) * np.sqrt(z.shape[1])
-        return torch.from_numpy(np.concatenate([z, self.narrow[:, None], self.log_s[:, None]], 1).astype(np.float32))
+        z = z / np.linalg.norm(z, axis=1, keepdims=True)
+        return np.concatenate([z, CHANNEL * self.narrow[:, None]], 1).astype(np.float64)
 
 
-class Head(nn.Module):
-    def __init__(self, inputs):
-        super().__init__()
-        self.hidden = nn.Linear(inputs, HIDDEN)
-        self.output = nn.Linear(HIDDEN, len(EDGES) - 1)
+class Years:
+    """Years by kernel ridge regression over landmarks."""
 
-    def forward(self, x):
-        return self.output(F.dropout(F.relu(self.hidden(x)), DROPOUT, self.training))
+    def __init__(self, x, years, weight, seed):
+        self.centers, _ = kmeans2(x, LANDMARKS, iter=15, minit="points", seed=seed)
+        directions = self.centers[:, :-1]
+        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-6)
+        self.middle = np.average(years, weights=weight)
+        hidden, among = self.hidden(x), self.hidden(self.centers)
+        system = hidden.T @ (hidden * weight[:, None]) + RIDGE * among + 1e-6 * np.eye(LANDMARKS)
+        self.shares = np.linalg.solve(system, hidden.T @ (weight * (years - self.middle)))
+
+    def hidden(self, x):
+        apart = (x * x).sum(1)[:, None] + (self.centers**2).sum(1) - 2 * x @ self.centers.T
+        return np.exp(-GAMMA * np.maximum(apart, 0))
+
+    def __call__(self, x):
+        return self.hidden(x) @ self.shares + self.middle
+
+    def layer(self):
+        """Weights over (unit embedding times the root of its length, narrow, ln of net speech), and biases: the
+        exponential of their sum is `hidden`."""
+        directions, channel = self.centers[:, :-1], self.centers[:, -1]
+        weights = [2 * GAMMA * directions / np.sqrt(directions.shape[1]),
+                   GAMMA * (2 * CHANNEL * channel - CHANNEL**2)[:, None], np.zeros((LANDMARKS, 1))]
+        length = (directions**2).sum(1)
+        return np.concatenate(weights, 1), -GAMMA * (1 + length + channel**2)
 
 
 def loss_of(logits, bins):
     return -torch.logsumexp(F.log_softmax(logits, 1) + torch.log(bins + 1e-12), 1)
 
 
-def fit(x, bins, weight, seed):
-    torch.manual_seed(seed)
-    head = Head(x.shape[1])
-    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
-    batches = -(-len(x) // 256)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, EPOCHS * batches)
-    for _ in range(EPOCHS):
-        order = torch.randperm(len(x))
-        for chosen in order.split(256):
-            noisy = x[chosen].clone()
-            noisy[:, :-2] += 0.1 * torch.randn_like(noisy[:, :-2])
-            loss = (loss_of(head(noisy), bins[chosen]) * weight[chosen]).mean()
+class Distribution:
+    """Over the bins, given regressed years: logits are offset + slope x years, over a temperature (the stereotype model;
+    Anderson, JRSS B 1984). Slopes are drawn to the middles of the bins, where a normal error would have them."""
+
+    def __init__(self, years, bins, weight, log_s, narrow):
+        middle = torch.tensor((np.array(EDGES[1:]) + EDGES[:-1]) / 2 / SCALE - CENTER / SCALE, dtype=torch.float64)
+        slope = middle.clone().requires_grad_()
+        known = torch.stack([torch.ones(len(log_s)), torch.from_numpy(log_s), torch.from_numpy(narrow)], 1).double()
+        years, bins, weight = torch.from_numpy(years), bins.double(), weight.double()
+        offset = torch.zeros(len(middle), dtype=torch.float64, requires_grad=True)
+        t = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([offset, slope, t], max_iter=300, line_search_fn="strong_wolfe")
+
+        def logits():
+            return (offset + slope * ((years - CENTER) / SCALE)[:, None]) / torch.exp(known @ t)[:, None]
+
+        def closure():
             optimizer.zero_grad()
+            loss = (loss_of(logits(), bins) * weight).mean() + ROUGH * ((offset**2).sum() + ((slope - middle) ** 2).sum())
             loss.backward()
-            optimizer.step()
-            schedule.step()
-    return head.eval()
+            return loss
 
-
-def ensemble(x, bins, weight, seed):
-    """Several heads as one: hidden layers side by side, outputs averaged."""
-    heads = [fit(x, bins, weight, seed + i) for i in range(MEMBERS)]
-    with torch.no_grad():
-        hidden = torch.cat([h.hidden.weight for h in heads]), torch.cat([h.hidden.bias for h in heads])
-        output = (torch.cat([h.output.weight for h in heads], 1) / MEMBERS,
-                  torch.stack([h.output.bias for h in heads]).mean(0))
-    return hidden, output
-
-
-def logits_of(head, x):
-    (hw, hb), (ow, ob) = head
-    with torch.no_grad():
-        return F.relu(x @ hw.T + hb) @ ow.T + ob
-
-
-def temperature_of(logits, bins, weight, log_s, narrow):
-    known = torch.stack([torch.ones(len(log_s)), torch.from_numpy(log_s), torch.from_numpy(narrow)], 1)
-    t = torch.zeros(3, requires_grad=True)
-    optimizer = torch.optim.LBFGS([t], max_iter=100)
-
-    def closure():
-        optimizer.zero_grad()
-        loss = (loss_of(logits / torch.exp(known @ t)[:, None], bins) * weight).mean()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    return t.detach().numpy(), (logits / torch.exp(known @ t.detach())[:, None]).softmax(1).numpy()
+        optimizer.step(closure)
+        self.slope, self.offset = slope.detach().numpy(), offset.detach().numpy()
+        self.temperature = t.detach().numpy()
+        with torch.no_grad():
+            self.shares = logits().softmax(1).numpy()
 
 
 def auc(score, positive):
@@ -201,13 +218,14 @@ def main():
     args = parser.parse_args()
     data = Data(args.folders, args.model, args.journeys)
     bins, weight = torch.from_numpy(data.bins), torch.from_numpy(data.weight)
-    held_out = torch.zeros(len(bins), len(EDGES) - 1)
+    middle, weights = data.age.mean(1), data.weight.astype(np.float64)
+    held_out = np.zeros(len(middle))
     for fold in range(FOLDS):
         train = data.fold != fold
         x = data.inputs(data.means(train))
-        head = ensemble(x[train], bins[train], weight[train], 100 * fold)
-        held_out[~train] = logits_of(head, x)[~train]
-    temperature, p = temperature_of(held_out, bins, weight, data.log_s, data.narrow)
+        held_out[~train] = Years(x[train], middle[train], weights[train], fold)(x[~train])
+    distribution = Distribution(held_out, bins, weight, data.log_s, data.narrow)
+    p = distribution.shares
     report = {}
     for name, chosen in [("all", data.journey >= 0), ("clean", data.journey == 0), ("degraded", data.journey > 0)]:
         report[name] = figures(data, p, chosen)
@@ -216,17 +234,20 @@ def main():
                 report[f"{name} {corpus}"] = figures(data, p, chosen & (data.corpus == corpus))
     everybody = np.ones(len(bins), bool)
     means = data.means(everybody)
-    (hw, hb), (ow, ob) = ensemble(data.inputs(means), bins, weight, 1_000)
+    years = Years(data.inputs(means), middle, weights, FOLDS)
+    hidden, bias = years.layer()
+    slope, offset = distribution.slope, distribution.offset
     name = "age" if args.license == "open" else "age-research"
     tensors = {"mean_wide": means[0], "mean_narrow": means[1], "edges": np.array(EDGES, np.float32),
-               "hidden.weight": hw.numpy(), "hidden.bias": hb.numpy(), "output.weight": ow.numpy(),
-               "output.bias": ob.numpy(), "temperature": temperature}
+               "hidden.weight": hidden, "hidden.bias": bias,
+               "output.weight": slope[:, None] * years.shares[None] / SCALE,
+               "output.bias": offset + slope * (years.middle - CENTER) / SCALE, "temperature": distribution.temperature}
     save_file({n: np.ascontiguousarray(t, np.float32) for n, t in tensors.items()},
               os.path.join(args.out, f"{name}.safetensors"))
     corpora = ", ".join(f'"{c}"' for c in sorted(set(data.corpus)))
     with open(os.path.join(args.out, f"{name}.toml"), "w") as f:
         f.write(f'id = "{args.model}-{name}"\nversion = {args.version}\nlicense = "{args.license}"\n'
-                f'data = [{corpora}]\n\n[model]\nid = "{args.model}"\nversion = {args.model_version}\n')
+                f'data = [{corpora}]\nactivation = "exponential"\n\n[model]\nid = "{args.model}"\nversion = {args.model_version}\n')
     with open(os.path.join(args.out, f"{name}-report.json"), "w") as f:
         json.dump(report, f, indent=1)
     print(json.dumps({k: report[k] for k in ("all", "clean", "degraded")}, indent=1))

@@ -58,8 +58,32 @@ pub struct AgeHeadInfo {
     pub license: LicenseClass,
     /// Data sets it was fitted on.
     pub data: Vec<String>,
+    /// What its hidden layer does.
+    #[serde(default)]
+    pub activation: Activation,
     /// The extractor whose embeddings it takes.
     pub model: ArtifactRef,
+}
+
+/// Function of the hidden layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// The positive part.
+    #[default]
+    Relu,
+    /// The exponential: a Gaussian kernel between unit vectors, one of them a landmark, is one of a sum of
+    /// products.
+    Exponential,
+}
+
+impl Activation {
+    fn of(self, x: f64) -> f64 {
+        match self {
+            Self::Relu => x.max(0.0),
+            Self::Exponential => x.exp(),
+        }
+    }
 }
 
 /// One recording as a head takes it.
@@ -139,7 +163,7 @@ impl AgeHead {
         input.push(conditions.ln_net_speech);
         let hidden: Vec<f64> = layer(&self.hidden_weight, &self.hidden_bias, &input)
             .into_iter()
-            .map(|x| x.max(0.0))
+            .map(|x| self.info.activation.of(x))
             .collect();
         let logits = layer(&self.output_weight, &self.output_bias, &hidden);
         let shares = softmax(&logits, self.temperature(conditions));

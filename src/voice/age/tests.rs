@@ -20,7 +20,11 @@ fn input(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> AgeInpu
 }
 
 /// The definition, step by step, from the tensors; an independent way to the same numbers.
-fn oracle(tensors: &Named, embedding: &[f32], narrow: bool, seconds: f64) -> [f64; 5] {
+fn oracle(
+    tensors: &Named,
+    activation: fn(f64) -> f64,
+    (embedding, narrow, seconds): (&[f32], bool, f64),
+) -> [f64; 5] {
     let get = |name: &str| -> Vec<f64> {
         let tensor = &tensors.iter().find(|(n, _)| *n == name).unwrap().1;
         tensor.values.iter().map(|x| f64::from(*x)).collect()
@@ -36,7 +40,7 @@ fn oracle(tensors: &Named, embedding: &[f32], narrow: bool, seconds: f64) -> [f6
     let (w1, b1, w2, b2) =
         (get("hidden.weight"), get("hidden.bias"), get("output.weight"), get("output.bias"));
     let h: Vec<f64> = (0..b1.len())
-        .map(|i| (0..x.len()).fold(b1[i], |s, j| s + w1[i * x.len() + j] * x[j]).max(0.0))
+        .map(|i| activation((0..x.len()).fold(b1[i], |s, j| s + w1[i * x.len() + j] * x[j])))
         .collect();
     let t = get("temperature");
     let t = (t[0] + t[1] * ln + t[2] * f64::from(u8::from(narrow))).exp();
@@ -67,15 +71,22 @@ fn oracle(tensors: &Named, embedding: &[f32], narrow: bool, seconds: f64) -> [f6
 #[test]
 fn the_estimate_follows_the_definition() {
     let tensors = random(DIM);
-    let head = loaded(&tensors);
-    for (seed, ms, narrow) in
-        [(0.1, 3_000, false), (1.9, 300, true), (2.5, 45_000, true), (4.0, 9_990, false)]
+    let relu: fn(f64) -> f64 = |x| x.max(0.0);
+    let exponential =
+        format!("activation = \"exponential\"\n{}", manifest(&model(), LicenseClass::Open));
+    let exponential = AgeHead::from_files(&exponential, &bytes(&tensors)).unwrap();
+    let heads = [(loaded(&tensors), relu), (exponential, f64::exp)];
+    let recordings =
+        [(0.1, 3_000, false), (1.9, 300, true), (2.5, 45_000, true), (4.0, 9_990, false)];
+    for ((head, activation), (seed, ms, narrow)) in
+        heads.iter().flat_map(|head| recordings.map(|recording| (head, recording)))
     {
         let bandwidth = if narrow { Bandwidth::Narrow } else { Bandwidth::Wide };
         let e = head.estimate(&[input(&voice(seed), bandwidth, ms)]).unwrap();
         let got =
             [e.years.estimate, e.years.low, e.years.high, e.p_minor.value(), e.p_senior.value()];
-        let due = oracle(&tensors, &voice(seed), narrow, f64::from(ms) / 1_000.0);
+        let heard = (&voice(seed)[..], narrow, f64::from(ms) / 1_000.0);
+        let due = oracle(&tensors, *activation, heard);
         for (a, b) in got.iter().zip(due) {
             assert!((a - b).abs() < 1e-6, "{got:?} {due:?}");
         }
