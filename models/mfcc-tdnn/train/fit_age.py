@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 EDGES = [0, 8, 11, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 90]
 SENIOR, ADULT = 65, 18
-LANDMARKS, GAMMA, RIDGE = 1024, 1.0, 0.3
+LANDMARKS, GAMMA, RIDGE = 1024, 0.1, 0.1
 CHANNEL = 0.2  # how far apart two channels are, where unit embeddings are 1 long
 SAME_PERSON = 0.65  # cosine of centred mean embeddings
 ROUGH = 1e-3  # penalty on offsets and slopes of the bins
