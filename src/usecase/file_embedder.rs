@@ -16,6 +16,9 @@ use crate::voice::{Extractor, MIN_FRAMES};
 /// Rate of telephone recordings, kept as they are so that they are heard as telephone speech, in Hz.
 const TELEPHONE_HZ: u32 = 8_000;
 
+/// Deviation of samples below which there is no sound: −80 dB of full scale.
+const SILENCE: f64 = 1e-4;
+
 /// Embeds files with one model.
 pub struct FileEmbedder {
     extractor: ExtractorPool,
@@ -55,7 +58,7 @@ impl FileEmbedder {
     /// Embeds one file.
     ///
     /// # Errors
-    /// Audio that cannot be read, or without any speech where speech is looked for, in words.
+    /// Audio that cannot be read, or without any sound where speech is looked for, in words.
     pub fn file(&self, path: &Path) -> Result<FileEmbedding, EmbedError> {
         let pcm = self.read(path)?;
         let (embedding, quality) = self.pcm(&pcm)?;
@@ -73,13 +76,13 @@ impl FileEmbedder {
     }
 
     /// Short audio is embedded too: where detection leaves less speech than the network can take, all of
-    /// the audio is. The quality still says how much speech there was. Where there was none at all there is nothing to
+    /// the audio is. The quality still says how much speech there was. Where there is no sound either there is nothing to
     /// embed: silence is like silence, whoever is silent.
     fn pcm(&self, pcm: &Pcm) -> Result<(Vec<f32>, Quality), EmbedError> {
         let mut speech = self.hear(pcm, self.vad)?;
-        if self.vad == Vad::On && speech.quality.net_speech_ms == 0 {
+        if self.vad == Vad::On && speech.quality.net_speech_ms == 0 && is_silent(&pcm.samples) {
             let seconds = pcm.samples.len() as f64 / f64::from(pcm.sample_rate_hz.max(1));
-            return Err(EmbedError(format!("no speech was found in {seconds:.2} s of audio")));
+            return Err(EmbedError(format!("there is no sound in {seconds:.2} s of audio")));
         }
         if speech.frames.len() < MIN_FRAMES * self.extractor.front_end().dim() {
             speech = self.hear(pcm, Vad::Off)?;
@@ -105,6 +108,14 @@ impl FileEmbedder {
     fn hear(&self, pcm: &Pcm, vad: Vad) -> Result<Speech, EmbedError> {
         hear_pcm(self.extractor.front_end(), pcm, QualityLimits::default(), vad).map_err(in_words)
     }
+}
+
+/// Whether the samples stay where they are, at zero or elsewhere.
+fn is_silent(samples: &[f32]) -> bool {
+    let count = samples.len().max(1) as f64;
+    let mean = samples.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+    let power = samples.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / count;
+    power.sqrt() < SILENCE
 }
 
 fn in_words(error: impl std::fmt::Display) -> EmbedError {
@@ -159,7 +170,12 @@ mod tests {
         let on = embedder(Vad::On);
         let silence = Pcm { sample_rate_hz: 16_000, samples: vec![0.0; 24_000] };
         let refused = on.pcm(&silence).unwrap_err().to_string();
-        assert_eq!(refused, "no speech was found in 1.50 s of audio");
+        assert_eq!(refused, "there is no sound in 1.50 s of audio");
+        let constant = Pcm { samples: vec![1.0; 24_000], ..silence.clone() };
+        assert!(on.pcm(&constant).is_err());
+        // Noise in which nobody is heard may hide somebody.
+        let noise = (0..24_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 1e9);
+        assert!(on.pcm(&Pcm { samples: noise.collect(), ..silence.clone() }).is_ok());
         // Without detection everything is embedded.
         assert!(embedder(Vad::Off).pcm(&silence).is_ok());
         let clip = on.read(Path::new(CLIP)).unwrap();

@@ -50,7 +50,7 @@ fn lists_and_shares_that_are_none_are_wrong_usage() {
 }
 
 #[test]
-fn audio_without_speech_is_a_failed_row() {
+fn audio_without_sound_is_a_failed_row() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     // Two seconds of nothing at 16 kHz.
@@ -70,12 +70,12 @@ fn audio_without_speech_is_a_failed_row() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("no speech was found in 2.00 s of audio"), "{said}");
+    assert!(said.contains("there is no sound in 2.00 s of audio"), "{said}");
     let table = String::from_utf8_lossy(&output.stdout);
     assert_eq!(table.lines().nth(1), Some("a.wav\tb.wav\terror\terror"));
     for command in ["embed", "age"] {
         let (code, said) = vouch(dir, &[command, "a.wav"]);
-        assert!(said.contains("no speech was found"), "{command}: {said}");
+        assert!(said.contains("there is no sound"), "{command}: {said}");
         assert_eq!(code, Some(3), "{command}: {said}");
     }
 }
