@@ -132,6 +132,12 @@ fn whole_lines(text: &str) -> usize {
 }
 
 fn read_all(file: &mut File, path: &Path) -> Result<String, AuditError> {
+    let bytes = file.metadata().map_err(file_error(path))?.len();
+    if bytes > MAX_FILE_BYTES {
+        // Read in part, its newest heads would be taken for a torn line.
+        let problem = format!("{bytes} bytes, more than the limit of {MAX_FILE_BYTES}");
+        return Err(file_error(path)(std::io::Error::other(problem)));
+    }
     let mut text = String::new();
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(file_error(path))?;
     Ok(text)
@@ -167,5 +173,16 @@ mod tests {
                 assert!(checkpoint.verified(key).is_none());
             }
         }
+    }
+
+    #[test]
+    fn a_file_too_long_to_read_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        // A hole takes no room.
+        File::create(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert!(matches!(CheckpointFile::open(&path), Err(AuditError::File { .. })));
+        assert!(matches!(read_checkpoints(&path), Err(AuditError::File { .. })));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), MAX_FILE_BYTES + 1);
     }
 }

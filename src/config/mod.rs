@@ -285,7 +285,24 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         }
     };
     let origin = file.unwrap_or(default).display().to_string();
-    parse(&origin, &text, std::env::vars())
+    parse(&origin, &text, environment()?.into_iter())
+}
+
+/// The variables of the environment; those of others that are not UTF-8 are none of ours.
+fn environment() -> Result<Vec<(String, String)>, ConfigError> {
+    let mut all = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => all.push((name, value)),
+            Err(_) if name.starts_with("VOUCH_") => {
+                let problem = format!("{name} is not UTF-8");
+                return Err(ConfigError::Parse { origin: "environment".to_owned(), problem });
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(all)
 }
 
 /// The same from a text and given variables.

@@ -45,8 +45,8 @@ async fn drive(
         outcome = pass(&app, &mut stream, call, settings, &answers) => outcome,
     };
     if let Err(error) = outcome {
-        // Nobody listens when the client is gone.
-        let _ = answers.send(Err(error)).await;
+        // Nobody listens when the client is gone, or does not read.
+        let _ = answers.try_send(Err(error));
     }
 }
 
@@ -84,15 +84,16 @@ async fn pass(
                     return if speaking { Err(status::session_moved()) } else { Ok(()) };
                 };
                 let last = matches!(response.response, SessionResponse::Ended(_));
-                if answers.send(Ok(convert::session_output(response))).await.is_err() || last {
+                // A client that does not read must not hold its place for ever; it may resume.
+                let answer = Ok(convert::session_output(response));
+                if answers.send_timeout(answer, settings.idle).await.is_err() || last {
                     return Ok(());
                 }
             }
             message = stream.message(), if speaking => {
-                // A stream that broke off is a lost connection.
-                let Ok(message) = message else { return Ok(()) };
-                let Some(message) = message else {
-                    // So is one that was closed without `close`; after it, the rest is still heard. A session
+                // A stream that broke off is a lost connection; one that said what cannot be read is told so.
+                let Some(message) = message? else {
+                    // Lost, too, is one that was closed without `close`; after it, the rest is still heard. A session
                     // that is gone says nothing: its responses end.
                     speaking = false;
                     let _ = live.hang_up().await;

@@ -7,8 +7,9 @@ use crate::behavior::event::{CaptureKind, KeyEvent, PointEvent};
 use crate::behavior::finding::{Cue, Finding, FindingReason};
 use crate::behavior::{Capture, Events};
 
-/// Most fingerprints that a capture is compared with.
-pub const MAX_FINGERPRINTS: usize = 512;
+/// Most fingerprints that a capture is compared with: all that a profile can hold (1,024 samples and 1,024 captures
+/// remembered) and all that a session remembers (256), so that nothing new pushes an enrolled capture out.
+pub const MAX_FINGERPRINTS: usize = 2_304;
 /// Keys whose times are kept.
 const KEYS: usize = 64;
 /// Fewest keys that tell repetitions apart.

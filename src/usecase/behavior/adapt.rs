@@ -92,8 +92,11 @@ pub(in crate::usecase) fn remember(
     profile: &mut BehaviorProfile,
     fingerprints: impl IntoIterator<Item = Vec<u8>>,
 ) {
-    let new = fingerprints.into_iter().filter(|f| !f.is_empty());
-    profile.seen.extend(new.map(SecretBytes::new));
+    for new in fingerprints.into_iter().filter(|f| !f.is_empty()).map(SecretBytes::new) {
+        if !profile.seen.contains(&new) {
+            profile.seen.push(new);
+        }
+    }
     let most = usize::try_from(rules.remembered_captures).unwrap_or(usize::MAX);
     let over = profile.seen.len().saturating_sub(most);
     profile.seen.drain(..over);

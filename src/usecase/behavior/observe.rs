@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::behavior::RawCapture;
 use crate::crypto::sha256;
-use crate::store::BehaviorSnapshot;
 use crate::usecase::UseCaseError;
 use crate::usecase::behavior::probe::{Probe, Seen, check_same, digest, look_at};
 use crate::usecase::behavior::verify::{
@@ -26,8 +25,7 @@ struct Live {
     claim: Arc<Claim>,
     /// The latest captures; absent until the first.
     probe: Option<Arc<Probe>>,
-    /// The subject when the first capture came; the decision reads it anew.
-    snapshot: Option<BehaviorSnapshot>,
+    /// Captures so far.
     count: u32,
     marks: Marks,
     /// A comparison was answered and no decision was begun.
@@ -82,7 +80,6 @@ impl Inner {
             inner: self,
             claim,
             probe: None,
-            snapshot: None,
             count: 0,
             marks: Marks::default(),
             owed: false,
@@ -107,12 +104,7 @@ impl Live {
                 check_same(&probe.key, &key)?;
                 probe.seen.clone()
             }
-            None => {
-                let Claim { by, subject, .. } = &*self.claim;
-                let store = &self.inner.parts.store;
-                self.snapshot = store.behavior(&by.tenant, subject, Some(&key.profile())).await?;
-                Vec::new()
-            }
+            None => Vec::new(),
         };
         latest.push(seen);
         let over = latest.len().saturating_sub(OBSERVED_WINDOW);
@@ -147,8 +139,12 @@ impl LiveBehavior for Live {
         Box::pin(async move {
             self.take(capture).await?;
             let (claim, probe) = (Arc::clone(&self.claim), self.probe.clone());
-            let snapshot = self.snapshot.as_ref();
-            let weighed = self.inner.weigh_claim(&claim, probe.as_ref(), snapshot).await?;
+            // Anew for each capture: a lock, a withdrawal or an erasure ends what is told at once.
+            let profile = probe.as_deref().map(|probe| probe.key.profile());
+            let (tenant, subject) = (&claim.by.tenant, &claim.subject);
+            let snapshot =
+                self.inner.parts.store.behavior(tenant, subject, profile.as_ref()).await?;
+            let weighed = self.inner.weigh_claim(&claim, probe.as_ref(), snapshot.as_ref()).await?;
             self.owed |= weighed.score().is_some();
             Ok(self.update(&weighed))
         })

@@ -342,8 +342,11 @@ impl Inner {
         };
         // What speaks against the person need not be remembered: a copy will not match either, and junk cannot push
         // captures of the right person out of memory. What speaks for the person is, though it was not enough:
-        // together with others it may be.
-        if weighed.score().is_none_or(|score| score.llr.0 <= 0.0) {
+        // together with others it may be. A copy or a program is neither: copies would push what they copy out.
+        let cues = detected(&compared.findings);
+        let attacked =
+            cues.contains(&Reason::InputReplayed) || cues.contains(&Reason::InputScripted);
+        if attacked || weighed.score().is_none_or(|score| score.llr.0 <= 0.0) {
             return Ok(0);
         }
         let rules = &self.parts.policy.behavior;

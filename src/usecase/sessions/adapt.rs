@@ -35,6 +35,7 @@ fn clean(record: &Record) -> bool {
     let attacked =
         facts.evidence.get(&Modality::Voice).is_some_and(|voice| voice.pad == PadOutcome::Attack);
     record.assessment.changes == 0
+        && facts.changed_ms_ago.is_none()
         && !attacked
         && facts.context.finding(FindingKind::SecondVoice) != Finding::Present
 }

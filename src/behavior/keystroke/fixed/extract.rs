@@ -57,7 +57,8 @@ pub fn extract(
         keys: got,
         pressure: keys.iter().all(|k| k.pressure.is_some()),
         size: keys.iter().all(|k| k.size.is_some()),
-        place: keys.iter().all(|k| k.x.is_some() && k.y.is_some()),
+        // Places in the order of typing are the text, to whoever knows the keyboard; a text of the background is public.
+        place: text.is_some() && keys.iter().all(|k| k.x.is_some() && k.y.is_some()),
     };
     Ok(Sample {
         kind: SampleKind::FixedText,

@@ -311,3 +311,14 @@ fn the_protocol_repeats_itself_and_keeps_people_apart() {
         assert!(mean(true) > 1.0 && mean(false) < -1.0, "{} {}", mean(true), mean(false));
     }
 }
+
+#[test]
+fn where_the_keys_of_a_secret_text_are_is_not_kept() {
+    let mut typist = Typist::new(8);
+    let capture = touched(typist.types(&KEYS, 0));
+    let sample = extract(&capture, None).unwrap();
+    assert!(sample.rows.iter().all(|value| *value != 300.0), "the height of every key");
+    let known = background();
+    let public = extract(&capture, Some(&known)).unwrap();
+    assert_eq!(public.text.is_some(), public.rows.contains(&300.0));
+}

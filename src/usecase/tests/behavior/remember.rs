@@ -72,3 +72,19 @@ async fn small_steps_do_not_walk_a_profile_away() {
     assert_eq!(world.type_as(BERT_MS, 300, otp(true)).await.decision, Decision::Reject);
     assert_eq!(world.type_as(ANNA_MS, 301, otp(true)).await.decision, Decision::Accept);
 }
+
+#[tokio::test]
+async fn copies_push_nothing_out_of_memory() {
+    let world = World::new().await;
+    world.with_profile("anna", ANNA_MS).await;
+    for n in [20, 21] {
+        assert_eq!(world.type_as(ANNA_MS, n, otp(false)).await.decision, Decision::Accept);
+    }
+    let copies = vec![typed(TEXT, ANNA_MS, 21); 200];
+    for _ in 0..2 {
+        let answer = world.try_claim(copies.clone(), otp(false)).await.unwrap();
+        assert_eq!(answer.reasons, [Reason::InputReplayed]);
+    }
+    let first = world.type_as(ANNA_MS, 20, otp(false)).await;
+    assert_eq!(first.reasons, [Reason::InputReplayed], "still known");
+}

@@ -117,3 +117,18 @@ async fn the_latest_captures_of_a_stream_count() {
     assert_eq!(last.captures, 64);
     assert_eq!(last.reasons[0], Reason::BehaviorMatch, "{last:?}");
 }
+
+#[tokio::test]
+async fn a_lock_ends_what_an_open_stream_tells() {
+    let world = World::new().await;
+    world.with_profile("anna", ANNA_MS).await;
+    let by = world.by(Role::Admin);
+    let claim = ObserveBehavior { subject: id("anna"), other: None, key: world.key() };
+    let mut live = world.vouch.observe_behavior(&by, claim).await.unwrap();
+    assert!(live.push(typed(TEXT, ANNA_MS, 30)).await.unwrap().score.is_some());
+    for n in 0..5 {
+        world.type_as(BERT_MS, n, None).await;
+    }
+    let after = live.push(typed(TEXT, ANNA_MS, 31)).await.unwrap();
+    assert_eq!((after.decision, after.score), (Decision::Locked, None));
+}
