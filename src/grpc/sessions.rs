@@ -2,7 +2,9 @@
 //! when it breaks off the session goes on without it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,6 +19,8 @@ use crate::grpc::status;
 use crate::usecase::port::{Application, LiveSession};
 use crate::usecase::sessions::SessionResponse;
 
+/// Longest that the error which ends a stream waits for a client that does not read.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Responses on their way to the transport; more wait in the session.
 const MAX_IN_TRANSIT: usize = 8;
 
@@ -45,8 +49,8 @@ async fn drive(
         outcome = pass(&app, &mut stream, call, settings, &answers) => outcome,
     };
     if let Err(error) = outcome {
-        // Nobody listens when the client is gone, or does not read.
-        let _ = answers.try_send(Err(error));
+        // Nobody listens when the client is gone.
+        let _ = answers.send_timeout(Err(error), LAST_WORD).await;
     }
 }
 
@@ -84,10 +88,19 @@ async fn pass(
                     return if speaking { Err(status::session_moved()) } else { Ok(()) };
                 };
                 let last = matches!(response.response, SessionResponse::Ended(_));
-                // A client that does not read must not hold its place for ever; it may resume.
                 let answer = Ok(convert::session_output(response));
-                if answers.send_timeout(answer, settings.idle).await.is_err() || last {
-                    return Ok(());
+                let sent = tokio::select! {
+                    biased;
+                    () = stopped(&mut stop) => return Err(status::stopping()),
+                    () = at(deadline) => return Err(status::deadline(started.elapsed())),
+                    // A client that does not read must not hold its place for ever; it may resume.
+                    sent = answers.send_timeout(answer, settings.idle) => sent,
+                };
+                match sent {
+                    Err(SendTimeoutError::Timeout(_)) => return Err(status::deadline(settings.idle)),
+                    Err(SendTimeoutError::Closed(_)) => return Ok(()),
+                    Ok(()) if last => return Ok(()),
+                    Ok(()) => {}
                 }
             }
             message = stream.message(), if speaking => {

@@ -79,3 +79,25 @@ fn audio_without_sound_is_a_failed_row() {
         assert_eq!(code, Some(3), "{command}: {said}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_not_text_are_named_or_ignored() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vouch"))
+            .args(["tenant", "list"])
+            .env(name, std::ffi::OsStr::from_bytes(b"\xff"))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = with("VOUCH_SERVER_LISTEN");
+    assert!(said.contains("VOUCH_SERVER_LISTEN is not UTF-8"), "{said}");
+    assert_ne!(code, Some(0));
+    // Of another program: whatever follows, it is not about that.
+    let (code, said) = with("OTHER");
+    assert!(!said.contains("UTF-8") && code != Some(101), "{code:?} {said}");
+}

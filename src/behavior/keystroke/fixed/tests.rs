@@ -320,5 +320,5 @@ fn where_the_keys_of_a_secret_text_are_is_not_kept() {
     assert!(sample.rows.iter().all(|value| *value != 300.0), "the height of every key");
     let known = background();
     let public = extract(&capture, Some(&known)).unwrap();
-    assert_eq!(public.text.is_some(), public.rows.contains(&300.0));
+    assert!(public.text.is_some() && public.rows.contains(&300.0));
 }

@@ -1,5 +1,7 @@
 //! Policy files: the shipped ones, and hostile ones.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// The text of the default policy with one piece replaced.

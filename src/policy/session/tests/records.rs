@@ -1,5 +1,8 @@
 //! Records of decisions: explanations, what would have changed them, replays, what is told outside.
 
+use proptest::prelude::*;
+
+use super::properties::any_facts;
 use super::*;
 
 #[test]
