@@ -26,7 +26,7 @@ OPEN = {"commonvoice", "speechocean762", "libri_tc100", "speechcmd", "coswara"}
 LONGEST_S = 20.0
 SHORTEST_S = 1.5
 JOIN_S = 5.0  # clips of one word are joined to about this much
-MOST_S = {"asterisk": 1_500.0, "arabic_commands": 240.0}  # of one voice
+MOST_S = {"asterisk": 1_500.0, "arabic_commands": 240.0, "spoken_digits": 240.0}  # of one voice
 AGES = {"teens": "13-19", "twenties": "20-29", "thirties": "30-39", "fourties": "40-49",
         "fifties": "50-59", "sixties": "60-69", "seventies": "70-79", "eighties": "80-89"}
 
@@ -123,7 +123,8 @@ def extras(root, known):
             speaker = os.path.basename(os.path.dirname(file)).replace("SPEAKER", "SO")
             yield "speechocean762", speaker, file, "", ""
     for name in ("Picovoice_speech-to-intent-benchmark", "Picovoice_wake-word-benchmark",
-                 "fsta-fo_voice-age-prediction/mp3_files", "pryyyynz_audio-for-Twi-TTS"):
+                 "fsta-fo_voice-age-prediction/mp3_files", "pryyyynz_audio-for-Twi-TTS",
+                 "MycroftAI_Precise-Community-Data"):
         for file in walk(os.path.join(root, name), ".wav", ".mp3", ".flac"):
             clip = os.path.splitext(os.path.basename(file))[0]
             if clip not in known and "noise" not in file:
@@ -132,6 +133,9 @@ def extras(root, known):
         for file in walk(path, ".wav"):
             if match := re.match(r"(\d+)_NO_", os.path.basename(file)):
                 yield "arabic_commands", "ar" + match[1], file, "", ""
+    for file in walk(os.path.join(root, "Jakobovski_free-spoken-digit-dataset"), ".wav"):
+        if match := re.match(r"\d_(\w+)_\d+\.wav", os.path.basename(file)):
+            yield "spoken_digits", "fsdd-" + match[1], file, "", ""
 
 
 def rows_of(args):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Embeddings of the training speech by the product's own `vouch embed`: as it is, or after drawn journeys.
 
-usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--aged] [--speed F]
+usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--aged] [--voice V]
 
 DIR is what collect.py made. Journey 0 is the speech as it is (the teacher's targets are those of campplus), every
 other number is the seed of a degraded version of each recording (augment.py). --several takes only people
-with two recordings or more, --aged recordings of people whose age is known. Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
+with two recordings or more, --aged recordings of people whose age is known, --voice makes another voice of each (voices.py). Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
 narrow (telephone band was measured), snr_db. Blocks done are kept in DIR/parts, so that it can be interrupted.
 """
 import argparse
@@ -18,9 +18,9 @@ import tempfile
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 import augment
+import voices
 
 AT_ONCE = 400
 DRAWN = 1_000  # keeps these seeds apart from those of the training passes
@@ -29,12 +29,12 @@ DRAWN = 1_000  # keeps these seeds apart from those of the training passes
 class Journeys:
     """Recordings by row, degraded or not."""
 
-    def __init__(self, folder, noise, longest_s, speed):
+    def __init__(self, folder, noise, longest_s, voice):
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             self.rows = list(csv.DictReader(f, delimiter="\t"))
         self.audio = np.memmap(os.path.join(folder, "audio.i16"), np.int16, "r")
         self.most = int(longest_s * augment.RATE_HZ)
-        self.noise, self.speed = noise, speed
+        self.noise, self.voice = noise, voice
         self.sounds = None
 
     def whole(self, index):
@@ -48,8 +48,7 @@ class Journeys:
         if len(speech) > self.most:
             first = rng.integers(len(speech) - self.most) if journey else 0
             speech = speech[first : first + self.most]
-        if self.speed != 1.0:
-            speech = resample_poly(speech, 100, round(100 * self.speed)).astype(np.float32)
+        speech = voices.spoken(speech, self.voice, self.rows[index])
         if journey:
             if self.sounds is None:
                 self.sounds = augment.rooms(200, 2), augment.noises(self.noise, 2)
@@ -100,10 +99,10 @@ def main():
     parser.add_argument("--longest", type=float, default=20.0)
     parser.add_argument("--several", type=int, default=0)
     parser.add_argument("--aged", action="store_true")
-    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--voice", default=voices.AS_IT_IS)
     args = parser.parse_args()
-    journeys = Journeys(args.folder, args.noise, args.longest, args.speed)
-    suffix = "" if args.speed == 1.0 else f"-{round(100 * args.speed)}"
+    journeys = Journeys(args.folder, args.noise, args.longest, args.voice)
+    suffix = voices.suffix(args.voice)
     parts = os.path.join(args.folder, "parts")
     os.makedirs(parts, exist_ok=True)
     rows = journeys.chosen(args.several, args.aged)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes passes over the training speech: MFCC of degraded audio, speech frames only.
 
-usage: passes.py DIR PASS [PASS ...] [--noise DIR] [--speed FACTOR]
+usage: passes.py DIR PASS [PASS ...] [--noise DIR] [--voice V]
 
 DIR is what collect.py made. Pass 0 is the speech as it is, every other number is the seed of another
 drawn journey for each recording. Writes DIR/pass-N.f16 (frames x 40) and DIR/pass-N.frames.npy (frames of each
-recording). With --speed the recording is played that much faster first: another voice.
+recording). --voice makes another voice of each recording first (voices.py).
 """
 import argparse
 import csv
@@ -14,9 +14,9 @@ from multiprocessing import Pool
 
 import numpy as np
 from scipy.fft import rfft
-from scipy.signal import resample_poly
 
 import augment
+import voices
 
 CEPS = 40
 LOW_HZ, HIGH_HZ = 60, 3_800
@@ -72,11 +72,11 @@ def speech_frames(samples):
 
 
 class Work:
-    def __init__(self, folder, noise, speed):
+    def __init__(self, folder, noise, voice):
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             self.rows = list(csv.DictReader(f, delimiter="\t"))
         self.audio = np.memmap(os.path.join(folder, "audio.i16"), np.int16, "r")
-        self.speed = speed
+        self.voice = voice
         self.rooms = augment.rooms(200, 1)
         self.noises = augment.noises(noise, 1)
         self.mfcc = Mfcc()
@@ -94,8 +94,7 @@ class Work:
         if len(speech) > most:
             first = rng.integers(len(speech) - most)
             speech = speech[first : first + most]
-        if self.speed != 1.0:
-            speech = resample_poly(speech, 100, round(100 * self.speed)).astype(np.float32)
+        speech = voices.spoken(speech, self.voice, self.rows[index])
         keep = speech_frames(speech)
         if number:
             others = [self.samples(rng.integers(len(self.rows))) for _ in range(rng.integers(2, 6))]
@@ -117,12 +116,12 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("passes", type=int, nargs="+")
     parser.add_argument("--noise")
-    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--voice", default=voices.AS_IT_IS)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     rows = sum(1 for _ in open(os.path.join(args.folder, "list.tsv"))) - 1
-    suffix = "" if args.speed == 1.0 else f"-{round(100 * args.speed)}"
-    with Pool(args.workers, start, (args.folder, args.noise, args.speed)) as pool:
+    suffix = voices.suffix(args.voice)
+    with Pool(args.workers, start, (args.folder, args.noise, args.voice)) as pool:
         for number in args.passes:
             name = os.path.join(args.folder, f"pass-{number}{suffix}")
             lengths = []

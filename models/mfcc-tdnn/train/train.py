@@ -4,7 +4,7 @@
 usage: train.py DIR OUT [--steps N] [--seed S] [--start WEIGHTS [--rate R]]
 
 The student hears degraded speech (DIR/pass-*.f16, made by passes.py; passes that appear later are taken in) and
-must say what the teacher (DIR/embed-campplus-0*.npz, made by embed.py) says of the clean recording: the direction of the teacher's
+must say what the teacher (DIR/embed-campplus-0*.npz, made by embed.py; those that appear later too) says of the clean recording: the direction of the teacher's
 embedding after centring and within-speaker whitening (cosine loss), its similarities to all other recordings
 (Kullback-Leibler divergence; Park et al., Relational Knowledge Distillation, CVPR 2019), and who speaks
 (additive angular margin; Deng et al., CVPR 2019), where that is known. Writes OUT/checkpoint.pt every
@@ -26,12 +26,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from model import COEFFICIENTS, EMBEDDING, Tdnn
+from voices import AS_IT_IS
 
 BATCH = 128
 SHORTEST, LONGEST = 120, 320  # frames of a crop
 PEAK_RATE, WARM_UP, DECAY = 2e-3, 400, 0.02
 CLEAN_SHARE = 0.2  # of the crops
 TEMPERATURE = 0.1
+PROXIES = 4_096  # recordings a step that similarities are compared with
+MASKED, WIDEST_MASK = 0.5, 6  # share of the crops without a band of mel bins (Park et al., SpecAugment, Interspeech 2019)
 MARGIN, SCALE = 0.2, 24.0
 SHRINKAGE = 0.3  # of the within-speaker covariance
 SAME_PERSON = 0.7  # cosine of the teacher between two ids of speechocean762
@@ -41,23 +44,17 @@ VALIDATION = 17  # one speaker in so many is left out and measured on
 
 
 class Recordings:
-    """What is known of each recording: the speaker, the teacher's target, whether it is for validation."""
+    """What is known of each recording: the speaker, the teacher's target in each voice, whether it is for validation."""
 
     def __init__(self, folder):
         self.folder = folder
+        self.targets = {}
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             rows = list(csv.DictReader(f, delimiter="\t"))
         self.rows = rows
-        raw = {}
-        for path in sorted(glob.glob(os.path.join(folder, "embed-campplus-0*.npz"))):
-            speed = re.search(r"embed-campplus-0(?:-(\d+))?\.npz", path)
-            part = np.load(path)
-            raw[int(speed[1] or 100) / 100] = every = np.full((len(rows), EMBEDDING), np.nan, np.float32)
-            every[part["index"]] = part["embedding"]
-        self.speeds = sorted(raw)
-        unit = {speed: r / np.linalg.norm(r, axis=1, keepdims=True) for speed, r in raw.items()}
+        unit = self.taught(os.path.join(folder, "embed-campplus-0.npz"))
         names = [f"{r['corpus']}/{r['speaker']}" if r["speaker"] else "" for r in rows]
-        names = merged(names, unit[1.0])
+        names = merged(names, unit)
         held = {n for n in set(names) if n and hash_of(n) % VALIDATION == 1}
         self.validation = np.array([n in held for n in names])
         known = sorted({n for n in names if n} - held)
@@ -65,13 +62,39 @@ class Recordings:
         self.names = names
         self.people = len(known)
         self.speaker = np.array([number.get(n, -1) for n in names])
-        sound = ~np.isnan(unit[1.0][:, 0])
+        sound = ~np.isnan(unit[:, 0])
         self.usable = sound & ~self.validation
-        self.mean, self.transform = whitening(unit[1.0][self.usable], self.speaker[self.usable])
-        self.targets = {}
-        for speed, u in unit.items():
-            t = (u - self.mean) @ self.transform
-            self.targets[speed] = (t / np.linalg.norm(t, axis=1, keepdims=True)).astype(np.float32)
+        self.mean, self.transform = whitening(unit[self.usable], self.speaker[self.usable])
+        self.refresh()
+        self.speeds = sorted(v for v in self.targets if v.isdigit())
+
+    def taught(self, path):
+        """Unit embeddings of the teacher by row, NaN where it has none."""
+        part = np.load(path)
+        every = np.full((len(self.rows), EMBEDDING), np.nan, np.float32)
+        every[part["index"]] = part["embedding"]
+        return every / np.linalg.norm(every, axis=1, keepdims=True)
+
+    def refresh(self):
+        for path in sorted(glob.glob(os.path.join(self.folder, "embed-campplus-0*.npz"))):
+            voice = re.search(r"embed-campplus-0(?:-(\w+))?\.npz", path)[1] or AS_IT_IS
+            if voice not in self.targets:
+                t = (self.taught(path) - self.mean) @ self.transform
+                self.targets[voice] = (t / np.linalg.norm(t, axis=1, keepdims=True)).astype(np.float32)
+
+    def proxies(self, rng):
+        """Targets of drawn recordings, in drawn voices."""
+        voices = sorted(self.targets)
+        rows = np.flatnonzero(self.usable)
+        drawn = zip(rng.integers(len(voices), size=PROXIES), rng.choice(rows, PROXIES))
+        targets = np.stack([self.targets[voices[v]][i] for v, i in drawn])
+        return torch.from_numpy(targets[~np.isnan(targets[:, 0])])
+
+    def person(self, voice, index):
+        """The class of a recording: at another speed somebody is another person; drawn voices and unknown speakers have none."""
+        if voice not in self.speeds or self.speaker[index] < 0:
+            return -1
+        return self.speeds.index(voice) * self.people + self.speaker[index]
 
 
 def hash_of(name):
@@ -120,19 +143,21 @@ class Passes:
     def refresh(self):
         for path in sorted(glob.glob(os.path.join(self.folder, "pass-*.f16"))):
             if path not in self.found:
-                number, speed = re.search(r"pass-(\d+)(?:-(\d+))?\.f16", path).groups()
+                number, voice = re.search(r"pass-(\d+)(?:-(\w+))?\.f16", path).groups()
                 frames = np.load(path.removesuffix(".f16") + ".frames.npy")
                 data = np.memmap(path, np.float16, "r").reshape(-1, COEFFICIENTS)
-                self.found[path] = (int(number), int(speed or 100) / 100, np.concatenate([[0], np.cumsum(frames)]), data)
+                self.found[path] = (int(number), voice or AS_IT_IS, np.concatenate([[0], np.cumsum(frames)]), data)
 
-    def ready(self, speeds):
-        """Those whose speed has a teacher: the clean ones and the degraded ones."""
-        usable = [p for p in self.found.values() if p[1] in speeds]
+    def ready(self, voices):
+        """Those whose voice has a teacher: the clean ones and the degraded ones."""
+        usable = [p for p in self.found.values() if p[1] in voices]
         return [p for p in usable if p[0] == 0], [p for p in usable if p[0] != 0]
 
 
 def crop(taken, index, frames, rng):
     _, _, ends, data = taken
+    if index + 1 >= len(ends):
+        return None  # the pass was made before this recording was there
     first, last = ends[index], ends[index + 1]
     if last - first < 30:
         return None
@@ -144,20 +169,45 @@ def crop(taken, index, frames, rng):
 
 
 def batch_of(recordings, passes, rng):
-    clean, degraded = passes.ready(recordings.speeds)
+    """Features, the teacher's targets and the person (-1 if there is none) of drawn crops of one length."""
+    clean, degraded = passes.ready(recordings.targets)
     candidates = np.flatnonzero(recordings.usable)
     frames = int(rng.integers(SHORTEST, LONGEST + 1))
-    x, index, speed = [], [], []
+    x, targets, people = [], [], []
     while len(x) < BATCH:
         i = int(candidates[rng.integers(len(candidates))])
         source = clean if rng.random() < CLEAN_SHARE or not degraded else degraded
         taken = source[rng.integers(len(source))]
         piece = crop(taken, i, frames, rng)
-        if piece is not None and not np.isnan(recordings.targets[taken[1]][i, 0]):
+        target = recordings.targets[taken[1]][i]
+        if piece is not None and not np.isnan(target[0]):
             x.append(piece)
-            index.append(i)
-            speed.append(recordings.speeds.index(taken[1]))
-    return torch.from_numpy(np.stack(x)), np.array(index), np.array(speed)
+            targets.append(target)
+            people.append(recordings.person(taken[1], i))
+    return masked(np.stack(x), rng), torch.from_numpy(np.stack(targets)), torch.tensor(people)
+
+
+def cosines():
+    """The orthonormal transform from log mel energies (columns) to cepstrum (rows)."""
+    k, n = np.arange(COEFFICIENTS)[:, None], np.arange(COEFFICIENTS)[None]
+    dct = np.sqrt(2 / COEFFICIENTS) * np.cos(np.pi / COEFFICIENTS * (n + 0.5) * k)
+    dct[0] = np.sqrt(1 / COEFFICIENTS)
+    return dct.astype(np.float32)
+
+
+DCT = cosines()
+
+
+def masked(x, rng):
+    """Some crops lose a band: there every frame gets the mean of the crop."""
+    chosen = np.flatnonzero(rng.random(len(x)) < MASKED)
+    mel = x[chosen] @ DCT
+    for own in mel:
+        width = int(rng.integers(2, WIDEST_MASK + 1))
+        first = int(rng.integers(COEFFICIENTS - width + 1))
+        own[:, first : first + width] = own[:, first : first + width].mean(0)
+    x[chosen] = mel @ DCT.T
+    return torch.from_numpy(x)
 
 
 class Judge(nn.Module):
@@ -165,24 +215,18 @@ class Judge(nn.Module):
 
     def __init__(self, recordings):
         super().__init__()
-        proxies, classes = [], recordings.people * len(recordings.speeds)
-        for speed in recordings.speeds:
-            proxies.append(recordings.targets[speed][recordings.usable])
-        proxies = np.concatenate(proxies)
-        self.register_buffer("proxies", torch.from_numpy(proxies[~np.isnan(proxies[:, 0])]))
-        centers = np.random.default_rng(0).normal(size=(classes, EMBEDDING)).astype(np.float32) * 0.05
-        for at, speed in enumerate(recordings.speeds):
-            targets = recordings.targets[speed]
+        centers = np.random.default_rng(0).normal(size=(recordings.people * len(recordings.speeds), EMBEDDING)).astype(np.float32) * 0.05
+        for voice in recordings.speeds:
             for i in np.flatnonzero(recordings.usable & (recordings.speaker >= 0)):
-                if not np.isnan(targets[i, 0]):
-                    centers[at * recordings.people + recordings.speaker[i]] += targets[i]
+                if not np.isnan(recordings.targets[voice][i, 0]):
+                    centers[recordings.person(voice, i)] += recordings.targets[voice][i]
         self.centers = nn.Parameter(F.normalize(torch.from_numpy(centers)))
 
-    def forward(self, student, target, person):
+    def forward(self, student, target, person, proxies):
         student = F.normalize(student)
         cosine = 1 - (student * target).sum(1).mean()
-        said = F.log_softmax(target @ self.proxies.T / TEMPERATURE, 1)
-        heard = F.log_softmax(student @ self.proxies.T / TEMPERATURE, 1)
+        said = F.log_softmax(target @ proxies.T / TEMPERATURE, 1)
+        heard = F.log_softmax(student @ proxies.T / TEMPERATURE, 1)
         relation = F.kl_div(heard, said, log_target=True, reduction="batchmean")
         known = person >= 0
         margin = torch.zeros(())
@@ -206,7 +250,7 @@ def eer(scores, same):
 def validate(network, recordings, passes):
     """EER in percent on the speakers left out: clean, and a clean against a degraded recording."""
     network.eval()
-    clean, degraded = passes.ready([1.0])
+    clean, degraded = passes.ready([AS_IT_IS])
     index = np.flatnonzero(recordings.validation & (np.array(recordings.names) != ""))
     sides = []
     with torch.no_grad():
@@ -265,21 +309,18 @@ def main():
         step = saved["step"]
         for part, name in ((network, "network"), (average, "average"), (judge, "judge"), (optimizer, "optimizer")):
             part.load_state_dict(saved[name])
-    print(f"{recordings.usable.sum()} recordings, {recordings.people} people, speeds {recordings.speeds}, step {step}", flush=True)
+    print(f"{recordings.usable.sum()} recordings, {recordings.people} people, voices {sorted(recordings.targets)}, step {step}", flush=True)
     log = open(os.path.join(args.out, "log.tsv"), "a")
-    rows = recordings.people
     started, sums = time.time(), np.zeros(3)
     while step < args.steps:
         rng = np.random.default_rng([args.seed, step])
-        x, index, speed = batch_of(recordings, passes, rng)
-        target = torch.from_numpy(np.stack([recordings.targets[recordings.speeds[s]][i] for i, s in zip(index, speed)]))
-        person = recordings.speaker[index]
-        person = torch.from_numpy(np.where(person >= 0, person + speed * rows, -1))
+        x, target, person = batch_of(recordings, passes, rng)
+        proxies = recordings.proxies(rng)
         for group in optimizer.param_groups:
             group["lr"] = rate(step, args.steps, args.rate)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             student = network(x)
-        loss, parts = judge(student.float(), target, person)
+        loss, parts = judge(student.float(), target, person, proxies)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -292,6 +333,7 @@ def main():
             print(*done, sep="\t", file=log, flush=True)
             sums[:] = 0
             passes.refresh()
+            recordings.refresh()
         if step % SAVE_EVERY == 0 or step == args.steps:
             for mine, theirs in zip(average.module.buffers(), network.buffers()):
                 mine.copy_(theirs)
