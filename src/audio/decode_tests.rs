@@ -234,6 +234,20 @@ fn a_wav_of_unknown_length_lasts_until_the_end() {
 }
 
 #[test]
+fn a_wav_whose_sizes_were_never_filled_in_lasts_until_the_end() {
+    let mut wav = raw_wav(1, 16, 1, 8_000, &[1, 0, 2, 0]);
+    wav[40..44].fill(0);
+    wav[4..8].copy_from_slice(&40u32.to_le_bytes());
+    // The size of the whole says that something follows: other chunks, after no samples.
+    assert!(decode_file(&wav, None, &LIMITS).is_ok_and(|pcm| pcm.samples.is_empty()));
+    for riff_bytes in [0u32, 36] {
+        wav[4..8].copy_from_slice(&riff_bytes.to_le_bytes());
+        assert_eq!(decode_file(&wav, None, &LIMITS).unwrap().samples.len(), 2);
+        assert_eq!(stream(&wav, format(AudioEncoding::Wav), &[3, 1]).unwrap().samples.len(), 2);
+    }
+}
+
+#[test]
 fn files_are_told_apart_by_their_first_bytes() {
     assert_eq!(sniff(b"fLaC....").unwrap(), AudioEncoding::Flac);
     assert_eq!(sniff(b"ID3\x04...").unwrap(), AudioEncoding::Mp3);

@@ -17,10 +17,12 @@ pub struct Line {
     pub band_hz: [f64; 2],
     /// Level of speech over noise, in dB.
     pub snr_db: f64,
+    /// Root-mean-square level of the speech before coding, in dB of full scale.
+    pub level_db: f64,
 }
 
-/// Root-mean-square level of the speech before coding; −20 dB under full scale, usual for telephony.
-const SPEECH_RMS: f64 = 0.1;
+/// A usual level of speech in telephony, in dB of full scale.
+pub const USUAL_LEVEL_DB: f64 = -20.0;
 
 /// Half length of the band-pass filter, in seconds.
 const FILTER_HALF_S: f64 = 0.016;
@@ -34,10 +36,11 @@ const MULAW_CLIP: i32 = 8_158;
 
 impl Line {
     /// A noisy line: the telephone band (ITU-T G.712) and noise at 15 dB.
-    pub const NOISY: Self = Self { band_hz: [300.0, 3_400.0], snr_db: 15.0 };
+    pub const NOISY: Self =
+        Self { band_hz: [300.0, 3_400.0], snr_db: 15.0, level_db: USUAL_LEVEL_DB };
 
     /// Sends speech of 8 or 16 kHz through the line: samples at [`LINE_RATE_HZ`], half as many from
-    /// 16 kHz, the first at the time of the first. The level becomes −20 dB under full scale.
+    /// 16 kHz, the first at the time of the first. The level becomes that of the line.
     ///
     /// # Errors
     /// Another sample rate.
@@ -48,12 +51,12 @@ impl Line {
             came_hz => return Err(AudioError::LineRate { came_hz }),
         };
         let mut band = self.band_pass(speech, rate_hz, step);
-        let level = rms(&band);
+        let (level, speech_rms) = (rms(&band), 10f64.powf(self.level_db / 20.0));
         if level > 0.0 {
-            band.iter_mut().for_each(|x| *x *= SPEECH_RMS / level);
+            band.iter_mut().for_each(|x| *x *= speech_rms / level);
         }
         let noise = pink_noise(band.len(), seed);
-        let gain = SPEECH_RMS * 10f64.powf(-self.snr_db / 20.0);
+        let gain = speech_rms * 10f64.powf(-self.snr_db / 20.0);
         Ok(band.iter().zip(&noise).map(|(s, n)| mulaw(s + gain * n) as f32).collect())
     }
 

@@ -14,6 +14,7 @@ pub mod listen;
 pub mod pcm;
 pub mod quality;
 pub mod resample;
+pub mod room;
 pub mod samples;
 pub mod sequence;
 pub mod stream;

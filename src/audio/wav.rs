@@ -11,8 +11,11 @@ const MAX_FMT_BYTES: usize = 40;
 const MIN_FMT_BYTES: usize = 16;
 /// Most bytes of headers before the samples: cover art and the like, not endless padding.
 pub const MAX_HEADER_BYTES: u64 = 1024 * 1024;
-/// From this size on the `data` chunk's length is a placeholder of a writer that could not seek.
+/// From this size on the `data` chunk's length is a placeholder of a writer that could not seek. Zero is one too where the
+/// size of the whole leaves no room for what follows.
 const UNKNOWN_SIZE: u32 = 0x7fff_f000;
+/// Bytes of the file that its size in the header does not count.
+const RIFF_PREFIX_BYTES: u64 = 8;
 
 const TAG_PCM: u16 = 1;
 const TAG_FLOAT: u16 = 3;
@@ -59,6 +62,7 @@ pub struct WavReader {
     gathered: [u8; MAX_FMT_BYTES],
     have: usize,
     header_bytes: u64,
+    riff_bytes: u64,
     format: Option<WavFormat>,
     data_bytes: u64,
 }
@@ -70,6 +74,7 @@ impl Default for WavReader {
             gathered: [0; MAX_FMT_BYTES],
             have: 0,
             header_bytes: 0,
+            riff_bytes: 0,
             format: None,
             data_bytes: 0,
         }
@@ -160,6 +165,7 @@ impl WavReader {
         if &self.gathered[..4] != b"RIFF" || &self.gathered[8..12] != b"WAVE" {
             return Err(wrong("it does not begin with RIFF and WAVE"));
         }
+        self.riff_bytes = u64::from(le32(&self.gathered[4..8]));
         self.state = State::ChunkHeader;
         Ok(())
     }
@@ -181,7 +187,9 @@ impl WavReader {
             }
             b"data" => {
                 let format = self.format.ok_or(wrong("its samples come before its fmt chunk"))?;
-                let left_bytes = (size < UNKNOWN_SIZE).then_some(u64::from(size));
+                let ends_here = self.riff_bytes + RIFF_PREFIX_BYTES <= self.header_bytes;
+                let unknown = size >= UNKNOWN_SIZE || (size == 0 && ends_here);
+                let left_bytes = (!unknown).then_some(u64::from(size));
                 self.state = match left_bytes {
                     Some(0) => State::Trailer,
                     left_bytes => State::Data { left_bytes },

@@ -41,7 +41,24 @@ struct LineEvent {
     y: Option<f64>,
     pressure: Option<f64>,
     size: Option<f64>,
-    button: Option<String>,
+    button: Option<ButtonName>,
+}
+
+/// Browsers number the buttons of a pointer, programs on a desktop name them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ButtonName {
+    Name(String),
+    Number(u32),
+}
+
+impl ButtonName {
+    fn text(self) -> String {
+        match self {
+            Self::Name(name) => name,
+            Self::Number(number) => number.to_string(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -137,7 +154,7 @@ fn keys(events: Vec<LineEvent>) -> Result<Vec<RawKey>, BehaviorError> {
 fn points(events: Vec<LineEvent>, kind: &'static str) -> Result<Vec<RawPoint>, BehaviorError> {
     let read = |(index, e): (usize, LineEvent)| match (e.phase, e.t_ms, e.x, e.y) {
         (Some(phase), Some(t_ms), Some(x), Some(y)) => {
-            let (pressure, size, button) = (e.pressure, e.size, e.button);
+            let (pressure, size, button) = (e.pressure, e.size, e.button.map(ButtonName::text));
             Ok(RawPoint { phase, t_ms, x, y, pressure, size, button })
         }
         (phase, t_ms, x, _) => {
@@ -215,6 +232,24 @@ mod tests {
         assert!(other.contains("expected f64") && !other.contains("secretvalue"), "{other}");
         let class = said(KEYS.replace("\"desktop\"", "\"x`, expected secretvalue\""));
         assert!(class.contains("`desktop`") && !class.contains("secretvalue"), "{class}");
+    }
+
+    #[test]
+    fn a_button_has_a_name_or_a_number() {
+        let pressed = |button: &str| {
+            let text = TOUCH
+                .replace("touch", "pointer")
+                .replace("\"x\":512.0", &format!("\"button\":{button},\"x\":512.0"));
+            let Events::Pointer(events) = one(&text).unwrap().events else {
+                panic!("a pointer went in")
+            };
+            events[0].button
+        };
+        assert_eq!(pressed("\"right\""), Some(crate::behavior::event::Button::Right));
+        assert_eq!(pressed("2"), Some(crate::behavior::event::Button::Right));
+        assert_eq!(pressed("7"), Some(crate::behavior::event::Button::Other));
+        let odd = TOUCH.replace("\"x\":512.0", "\"button\":[1],\"x\":512.0");
+        assert!(matches!(one(&odd), Err(BehaviorError::Syntax { .. })));
     }
 
     #[test]
