@@ -168,7 +168,7 @@ fn embed_pieces(
         }
         match item.channel {
             Channel::Rendition => embed.over_telephone(&audio),
-            Channel::AsIs | Channel::Phone | Channel::Line => embed.embed(&audio),
+            Channel::AsIs | Channel::Phone | Channel::Journey => embed.embed(&audio),
         }
     };
     items
@@ -194,10 +194,10 @@ impl Sources<'_> {
         if !self.known.contains_key(&key) {
             let made = match channel {
                 Channel::AsIs | Channel::Rendition => self.embed.decode(&self.root.join(file)),
-                Channel::Phone | Channel::Line => {
+                Channel::Phone | Channel::Journey => {
                     let seed = phone::seed_for(file, self.seed);
                     let simulate =
-                        if channel == Channel::Phone { phone::call } else { phone::drawn_line };
+                        if channel == Channel::Phone { phone::call } else { phone::drawn_journey };
                     let whole = self.get(file, Channel::AsIs);
                     whole.as_ref().map_err(Clone::clone).and_then(|whole| simulate(whole, seed))
                 }

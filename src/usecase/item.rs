@@ -9,9 +9,9 @@ pub enum Channel {
     AsIs,
     /// A simulated telephone call, see [`phone::call`](crate::usecase::evaluate::phone::call).
     Phone,
-    /// A simulated telephone line drawn from many, see
-    /// [`phone::drawn_line`](crate::usecase::evaluate::phone::drawn_line).
-    Line,
+    /// A simulated journey through a room and a telephone line, drawn from many, see
+    /// [`phone::drawn_journey`](crate::usecase::evaluate::phone::drawn_journey).
+    Journey,
     /// What enrollment makes of a wide-band piece beside it: see [`Embed::over_telephone`].
     ///
     /// [`Embed::over_telephone`]: crate::usecase::embed_file::Embed::over_telephone
@@ -19,14 +19,14 @@ pub enum Channel {
 }
 
 impl Channel {
-    const ALL: [Self; 4] = [Self::AsIs, Self::Phone, Self::Line, Self::Rendition];
+    const ALL: [Self; 4] = [Self::AsIs, Self::Phone, Self::Journey, Self::Rendition];
 
     /// As in the names of items.
     pub fn name(self) -> &'static str {
         match self {
             Self::AsIs => "as_is",
             Self::Phone => "phone",
-            Self::Line => "line",
+            Self::Journey => "journey",
             Self::Rendition => "rendition",
         }
     }
@@ -168,7 +168,7 @@ mod tests {
             "a/b.wav",
             "a.wav#phone:0+8000",
             "a.wav#as_is:500+all",
-            "a.wav&b.wav#line:0+all@3000",
+            "a.wav&b.wav#journey:0+all@3000",
             "a.wav#rendition:0+8000",
             "a%20%26b%23%2C%25.wav#as_is:0+all",
         ] {

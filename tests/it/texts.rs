@@ -22,7 +22,7 @@ fn good() -> [String; 8] {
         "caller-7".to_owned(),
         format!("vk_{}_{}", "0123456789abcdef", "A".repeat(43)),
         checkpoint.repeat(2),
-        "calls/a.wav#line:250+all".to_owned(),
+        "calls/a.wav#journey:250+all".to_owned(),
     ]
 }
 

@@ -37,7 +37,7 @@ pub fn call(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
 ///
 /// # Errors
 /// A sample rate that is not 8 or 16 kHz.
-pub fn drawn_line(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
+pub fn drawn_journey(speech: &Samples, seed: u64) -> Result<Samples, EmbedError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = |[least, most]: [f64; 2]| least + rng.random::<f64>() * (most - least);
     let (band_hz, snr_db) = ([draw(FIT_LOW_HZ), draw(FIT_HIGH_HZ)], draw(FIT_SNR_DB));
@@ -68,12 +68,12 @@ mod tests {
     #[test]
     fn it_repeats_for_a_seed_and_differs_for_another() {
         let speech = tone();
-        for simulate in [call, drawn_line] {
+        for simulate in [call, drawn_journey] {
             let one = simulate(&speech, 5).unwrap().mono;
             assert_eq!(one, simulate(&speech, 5).unwrap().mono);
             assert_ne!(one, simulate(&speech, 6).unwrap().mono);
         }
-        assert_ne!(call(&speech, 5).unwrap().mono, drawn_line(&speech, 5).unwrap().mono);
+        assert_ne!(call(&speech, 5).unwrap().mono, drawn_journey(&speech, 5).unwrap().mono);
         assert_ne!(seed_for("a", 1), seed_for("b", 1));
         assert_ne!(seed_for("a", 1), seed_for("a", 2));
         let odd = Samples { rate_hz: 44_100, mono: vec![0.0; 10] };

@@ -35,7 +35,7 @@ pub fn pieces(recording: &Recording, seed: u64) -> Vec<Item> {
             ..Item::whole(recording.file.as_str())
         });
     }
-    let calls: Vec<Item> = items.iter().map(|i| i.under(Channel::Line)).collect();
+    let calls: Vec<Item> = items.iter().map(|i| i.under(Channel::Journey)).collect();
     items.extend(calls);
     items
 }

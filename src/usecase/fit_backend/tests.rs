@@ -22,7 +22,7 @@ fn made_up(speakers: usize) -> (Vec<Recording>, Embeddings) {
                 session: String::new(),
             };
             for item in pieces(&recording, 1) {
-                let narrow = item.channel == Channel::Line;
+                let narrow = item.channel == Channel::Journey;
                 let noise = direction(if is_long(&item) { 0.8 } else { 1.4 });
                 let embedding =
                     (0..16).map(|i| own[i] + noise[i] + if narrow { 0.5 } else { -0.2 }).collect();

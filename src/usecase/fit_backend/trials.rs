@@ -57,7 +57,7 @@ enum Role {
     Short,
 }
 
-const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Line];
+const CHANNELS: [Channel; 2] = [Channel::AsIs, Channel::Journey];
 
 struct Builder<'a, 'b> {
     speakers: &'b [Vec<Piece<'a>>],
@@ -250,7 +250,7 @@ mod tests {
             embedding: vec![x.sin(), x.cos(), 1.0],
             bandwidth: match channel {
                 Channel::AsIs => Bandwidth::Wide,
-                Channel::Phone | Channel::Line | Channel::Rendition => Bandwidth::Narrow,
+                Channel::Phone | Channel::Journey | Channel::Rendition => Bandwidth::Narrow,
             },
             net_speech_ms: if long { 8_000 } else { 2_000 },
             snr_db: None,

@@ -190,8 +190,8 @@ fn audio(
         match source.channel {
             Channel::AsIs | Channel::Rendition => Ok(whole),
             Channel::Phone => phone::call(&whole, phone::seed_for(file, options.protocol.seed)),
-            Channel::Line => {
-                phone::drawn_line(&whole, phone::seed_for(file, options.protocol.seed))
+            Channel::Journey => {
+                phone::drawn_journey(&whole, phone::seed_for(file, options.protocol.seed))
             }
         }
     };
