@@ -1,5 +1,6 @@
 //! One call: packets out, updates and a decision back.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,16 +29,38 @@ pub struct Bench {
     pub asked: AtomicU64,
 }
 
-/// What one call saw.
+/// A wait: when it was over, and how long it was.
+pub type Wait = (Instant, Duration);
+
+/// What calls saw.
 #[derive(Default)]
 pub struct Seen {
     /// From the packet that completes a second to the update.
-    pub updates: Vec<Duration>,
+    pub updates: Vec<Wait>,
     /// How late packets were sent.
-    pub late: Vec<Duration>,
+    pub late: Vec<Wait>,
     /// From the last packet, which a session's intent follows at once, to the decision.
-    pub decided: Option<Duration>,
-    pub decision: String,
+    pub decided: Vec<Wait>,
+    /// How often each decision was taken, or each status failed.
+    pub ends: BTreeMap<String, usize>,
+    pub failed: usize,
+}
+
+impl Seen {
+    /// With what other calls saw.
+    pub fn add(&mut self, other: Self) {
+        self.updates.extend(other.updates);
+        self.late.extend(other.late);
+        self.decided.extend(other.decided);
+        for (end, count) in other.ends {
+            *self.ends.entry(end).or_default() += count;
+        }
+        self.failed += other.failed;
+    }
+}
+
+fn since(due: Instant) -> Wait {
+    (Instant::now(), due.elapsed())
 }
 
 /// An update as far as the bench is concerned.
@@ -51,14 +74,29 @@ pub enum Received {
     Decision(i32),
 }
 
-/// One call, from its configuration to its decision.
-pub async fn call(
+/// So many calls one after the other, the first at `begin`.
+pub async fn calls(
     bench: &Bench,
     channel: Channel,
     begin: Instant,
-    mode: Mode,
-) -> Result<Seen, tonic::Status> {
+    (mode, count): (Mode, usize),
+) -> Seen {
     tokio::time::sleep_until(begin.into()).await;
+    let mut all = Seen::default();
+    for _ in 0..count {
+        match call(bench, channel.clone(), mode).await {
+            Ok(seen) => all.add(seen),
+            Err(status) => {
+                all.failed += 1;
+                *all.ends.entry(format!("{:?}", status.code())).or_default() += 1;
+            }
+        }
+    }
+    all
+}
+
+/// One call, from its configuration to its decision.
+async fn call(bench: &Bench, channel: Channel, mode: Mode) -> Result<Seen, tonic::Status> {
     let number = bench.asked.fetch_add(1, Ordering::Relaxed) as usize;
     // Depth: nothing waits here when the server keeps up.
     let (sender, receiver) = mpsc::channel(64);
@@ -75,7 +113,7 @@ pub async fn call(
         for (n, content) in packets.into_iter().enumerate() {
             let due = first + PACKET_TIME * n as u32;
             tokio::time::sleep_until(due.into()).await;
-            late.push(due.elapsed());
+            late.push(since(due));
             if sender.send(pb::AudioChunk { sequence: n as u64 + 1, content }).await.is_err() {
                 break;
             }
@@ -100,12 +138,12 @@ pub async fn call(
                 (told_ms, compared) = (update.net_speech_ms, update.compared);
                 let packet = bench.speech.net_ms.iter().position(|&net| net >= due_ms);
                 let due = first + PACKET_TIME * packet.unwrap_or(0) as u32;
-                seen.updates.push(due.elapsed());
+                seen.updates.push(since(due));
             }
             Received::Decision(decision) => {
                 let decision = pb::Decision::try_from(decision).unwrap_or_default();
-                seen.decision = decision.as_str_name().to_owned();
-                seen.decided = Some(last.elapsed());
+                *seen.ends.entry(decision.as_str_name().to_owned()).or_default() += 1;
+                seen.decided.push(since(last));
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Live calls at the same time through the real server over loopback: how many one core sustains.
 //!
 //! `cargo bench --bench live -- [--calls N] [--seconds S] [--model ID] [--mode identify|verify|session]
-//! [--without-network] [--server PATH]`. Each call sends G.711 in packets of 20 ms, all of it speech, and
+//! [--without-network] [--together] [--server PATH]`. Each call sends G.711 in packets of 20 ms, all of it speech, and
 //! is identified against a list of 1,000 enrolled subjects (or verified, or a session with an intent at its
-//! end); an estimate comes every second of speech, and a final, audited decision at the end. The server is a process of its own on core 0,
-//! the load comes from core 1. Without `--calls`, the largest number is searched for at which 99 % of the
+//! end); an estimate comes every second of speech, and a final, audited decision at the end. Calls begin and end evenly spread over time, as
+//! people call, and each is followed by another, so that there are always as many: that is the time that is measured. With `--together` all
+//! begin within a second and end within one. The server is a process of its own on core 0, the load comes from core 1. Without `--calls`, the largest number is searched for at which 99 % of the
 //! updates arrive within 50 ms of the packet that completes their second. `--without-network` asks for
 //! more speech than a call has before the first comparison: what is left is everything but the embedding.
 
@@ -21,7 +22,6 @@ mod server;
 mod session;
 mod speech;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use tonic::transport::Endpoint;
 use vouch::config::Config;
 use vouch::usecase::model_dir::models_dir_from_environment;
 
-use call::{Bench, call};
+use call::{Bench, Seen, Wait, calls};
 use enroll::enroll;
 use server::Server;
 use speech::speech;
@@ -52,6 +52,7 @@ struct Options {
     model: String,
     mode: Mode,
     network: bool,
+    together: bool,
     server: PathBuf,
 }
 
@@ -82,6 +83,7 @@ fn options() -> Options {
         model: "campplus".into(),
         mode: Mode::Identify,
         network: true,
+        together: false,
         server: env!("CARGO_BIN_EXE_vouch").into(),
     };
     let mut args = std::env::args().skip(1);
@@ -93,6 +95,7 @@ fn options() -> Options {
             "--model" => options.model = value(),
             "--mode" => options.mode = mode(&value()),
             "--without-network" => options.network = false,
+            "--together" => options.together = true,
             "--server" => options.server = value().into(),
             "--bench" => {}
             _ => panic!("unknown argument {arg}"),
@@ -167,75 +170,91 @@ async fn search(bench: &Arc<Bench>, options: &Options, config: &Config, folder: 
     println!("sustained on one core: {good} calls with 99 % of updates within {LIMIT:?}");
 }
 
-/// Runs so many calls on a fresh server; whether all went well and in time.
+/// When calls begin and what of them is measured.
+struct Load {
+    /// Over how long the first calls begin.
+    spread: Duration,
+    /// Calls one after the other in each place.
+    rounds: usize,
+    /// From when on there are as many calls as places, and until when, from the start.
+    steady: [Duration; 2],
+}
+
+impl Load {
+    fn new(options: &Options) -> Self {
+        let length = Duration::from_secs(options.seconds as u64);
+        let second = Duration::from_secs(1);
+        match options.together {
+            true => Self { spread: second, rounds: 1, steady: [2 * second, length - second] },
+            false => Self { spread: length, rounds: 2, steady: [length, 2 * length] },
+        }
+    }
+}
+
+/// Runs so many calls at the same time on a fresh server; whether all went well and in time.
 async fn trial(
     bench: &Arc<Bench>,
     options: &Options,
     config: &Config,
     folder: &Path,
-    calls: usize,
+    places: usize,
 ) -> bool {
     let server = Server::start(&options.server, config, folder);
     let mut channels = Vec::new();
-    for _ in 0..calls.div_ceil(CALLS_PER_CONNECTION) {
+    for _ in 0..places.div_ceil(CALLS_PER_CONNECTION) {
         channels
             .push(Endpoint::from_shared(server.address.clone()).unwrap().connect().await.unwrap());
     }
     let before_kib = server.resident_kib();
-    // All begin within a second.
+    let load = Load::new(options);
     let start = Instant::now() + Duration::from_millis(100);
-    let tasks: Vec<_> = (0..calls)
+    let tasks: Vec<_> = (0..places)
         .map(|n| {
             let (bench, channel) = (Arc::clone(bench), channels[n / CALLS_PER_CONNECTION].clone());
-            let begin = start + Duration::from_secs(1) * n as u32 / calls as u32;
-            let mode = options.mode;
-            tokio::spawn(async move { call(&bench, channel, begin, mode).await })
+            let begin = start + load.spread * n as u32 / places as u32;
+            let each = (options.mode, load.rounds);
+            tokio::spawn(async move { calls(&bench, channel, begin, each).await })
         })
         .collect();
-    // From when all have begun until the first ends.
-    let sleep = |at: Instant| tokio::time::sleep_until(at.into());
-    sleep(start + Duration::from_secs(2)).await;
-    let (from, cpu_from) = (Instant::now(), server.cpu());
-    sleep(start + Duration::from_secs(options.seconds as u64 - 1)).await;
-    let (span, cpu) = (from.elapsed(), server.cpu() - cpu_from);
-    let kib = server.resident_kib().saturating_sub(before_kib) as f64 / calls as f64;
-    let (mut updates, mut late, mut decided, mut failed) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let mut decisions = BTreeMap::<String, usize>::new();
+    let [from, to] = load.steady.map(|after| start + after);
+    tokio::time::sleep_until(from.into()).await;
+    let cpu_from = server.cpu();
+    tokio::time::sleep_until(to.into()).await;
+    let cpu = server.cpu() - cpu_from;
+    let kib = server.resident_kib().saturating_sub(before_kib) as f64 / places as f64;
+    let mut seen = Seen::default();
     for task in tasks {
-        match task.await.unwrap() {
-            Ok(seen) => {
-                updates.extend(seen.updates);
-                late.extend(seen.late);
-                decided.extend(seen.decided);
-                *decisions.entry(seen.decision).or_default() += 1;
-            }
-            Err(status) => {
-                failed += 1;
-                *decisions.entry(format!("{:?}", status.code())).or_default() += 1;
-            }
-        }
+        seen.add(task.await.unwrap());
     }
-    updates.sort();
-    late.sort();
-    decided.sort();
+    // Calls that begin together end together: all that they saw counts, the end as well.
+    let counts = |at: &Instant| options.together || (from..to).contains(at);
+    let waits = |of: Vec<Wait>| {
+        let mut waits: Vec<Duration> =
+            of.into_iter().filter(|(at, _)| counts(at)).map(|(_, wait)| wait).collect();
+        waits.sort();
+        waits
+    };
+    let (updates, late, decided) = (waits(seen.updates), waits(seen.late), waits(seen.decided));
     let at = |of: &[Duration], share: f64| {
         let n = (of.len().max(1) - 1) as f64 * share;
         of.get(n as usize).map_or(f64::NAN, |d| d.as_secs_f64() * 1e3)
     };
-    let per_call = cpu.as_secs_f64() * 1e3 / span.as_secs_f64() / calls as f64;
+    let share = cpu.as_secs_f64() / (to - from).as_secs_f64();
     println!(
-        "{calls} calls: {} updates, {:.0} a second, p50 {:.1} p99 {:.1} ms; decisions p50 {:.1} p99 {:.1} ms; \
-         {:.2} ms of server CPU a call and second, {:.0} % of a core; {kib:.0} KiB a call; {failed} failed \
-         {decisions:?}; load late p99 {:.1} ms",
+        "{places} calls: {} updates, p50 {:.1} p99 {:.1} ms; {} decisions, p50 {:.1} p99 {:.1} ms; \
+         {:.2} ms of server CPU a call and second, {:.0} % of a core; {kib:.0} KiB a call; {} failed \
+         {:?}; load late p99 {:.1} ms",
         updates.len(),
-        updates.len() as f64 / options.seconds as f64,
         at(&updates, 0.5),
         at(&updates, 0.99),
+        decided.len(),
         at(&decided, 0.5),
         at(&decided, 0.99),
-        per_call,
-        100.0 * cpu.as_secs_f64() / span.as_secs_f64(),
+        1e3 * share / places as f64,
+        100.0 * share,
+        seen.failed,
+        seen.ends,
         at(&late, 0.99),
     );
-    failed == 0 && at(&updates, 0.99) <= LIMIT.as_secs_f64() * 1e3
+    seen.failed == 0 && at(&updates, 0.99) <= LIMIT.as_secs_f64() * 1e3
 }
