@@ -141,6 +141,8 @@ impl Inner {
         Ok(session_standing(true, at.vouched, stands) == SubjectStanding::Enrolled)
     }
 
+    /// Counts the attempt by voice, beside which another factor was passed if `vouched`. A record in which no voice
+    /// weighs anew is none: beside a factor it would open what only another voice than the rejected one may.
     pub(super) fn count_voice_attempt(
         &self,
         draft: &mut Draft,
@@ -148,7 +150,7 @@ impl Inner {
         outcome: Option<Outcome>,
         vouched: bool,
     ) {
-        let outcome = outcome.unwrap_or(Outcome::Neutral);
+        let Some(outcome) = outcome else { return };
         let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
         let after = before.counted(outcome, vouched, at, rules);
         if after == snapshot.attempts {

@@ -148,7 +148,7 @@ async fn step_ups_without_end_lock_too() {
 }
 
 /// A world in which anna, whose one lock was her last before another factor, was rejected until it came.
-async fn locked_once_too_often() -> (World, AttemptRules) {
+pub(super) async fn locked_once_too_often() -> (World, AttemptRules) {
     let mut policy = VoicePolicy::default();
     policy.attempts.locks_before_factor = 1;
     let rules = policy.attempts.clone();
