@@ -2,6 +2,8 @@
 
 use super::super::verify::locked_once_too_often;
 use super::*;
+use crate::policy::AttemptRules;
+use crate::usecase::core::MAX_TRIES;
 
 #[tokio::test]
 async fn a_factor_beside_a_rejected_voice_opens_nothing_however_often_is_asked() {
@@ -21,4 +23,10 @@ async fn a_factor_beside_a_rejected_voice_opens_nothing_however_often_is_asked()
     client.close().await;
     let alone = world.verify("anna", speak(ANNA, 12.0)).await;
     assert_eq!(alone.reasons[0], Reason::OtherFactorNeeded, "{alone:?}");
+}
+
+#[test]
+fn attempts_at_one_time_are_tried_until_they_lock() {
+    let limit = AttemptRules::default().unsuccessful_limit;
+    assert!(MAX_TRIES > usize::try_from(limit).unwrap(), "{limit}");
 }
