@@ -35,11 +35,13 @@ WINDOW_S, HOP_S, OTHER_S = 3, 1.5, 15
 REAL_CALLS = {"hyke"}
 KEPT = 20  # windows that later ones are held against
 USUAL_LLR, USUAL_WINDOWS = 4.5, 2
+FOLLOWS = "0.5, then 2 under usual alone"  # no floor once the usual is known
 # name: floor, drop, agreement
 RULES = {
     "floor -1 (before)": (-1.0, None, None),
     "floor 1.25": (1.25, None, None),
     "and 2 under usual": (1.25, 2.0, None),
+    FOLLOWS: (0.5, 2.0, 1.0),
     "and the odd two alike": (1.25, 2.0, 1.0),
 }
 
@@ -173,7 +175,7 @@ class BackEnd:
         return np.dot(self.calibration["offset"], q) + raw * np.dot(self.calibration["slope"], q)
 
 
-def watch(back_end, windows, ends_s, takeover_s, rule):
+def watch(back_end, windows, ends_s, takeover_s, rule, follows=False):
     """False alarms in the first person's speech, and how long after the takeover it was noticed."""
     floor, drop, agreement = rule
     kept, usual, odd, alarms = [], [], None, 0
@@ -185,7 +187,8 @@ def watch(back_end, windows, ends_s, takeover_s, rule):
         llr = back_end.llr(known, window, (WINDOW_S, WINDOW_S * len(kept[-KEPT:])))
         mean = (USUAL_LLR + sum(usual)) / (1 + len(usual))
         dropped = drop is not None and len(usual) >= USUAL_WINDOWS and llr < mean - drop
-        if llr >= floor and not dropped:
+        above = llr >= floor or (follows and len(usual) >= USUAL_WINDOWS)
+        if above and not dropped:
             kept.append(i)
             usual.append(llr)
             odd = None
@@ -228,7 +231,7 @@ def main():
                 windows = sides[start:start + len(cut)]
                 start += len(cut)
                 ends_s = [WINDOW_S * (i + 1) for i in range(len(cut))]
-                more, delay = watch(back_end, windows, ends_s, takeover / RATE, rule)
+                more, delay = watch(back_end, windows, ends_s, takeover / RATE, rule, name == FOLLOWS)
                 alarms += more
                 late.append(math.inf if delay is None else delay)
             share = [100 * np.mean(np.array(late) <= s) for s in (8, 12)]

@@ -3,11 +3,13 @@
 //! `cargo bench --bench live -- [--calls N] [--seconds S] [--model ID] [--mode identify|verify|session]
 //! [--without-network] [--together] [--server PATH]`. Each call sends G.711 in packets of 20 ms, all of it speech, and
 //! is identified against a list of 1,000 enrolled subjects (or verified, or a session with an intent at its
-//! end); an estimate comes every second of speech, and a final, audited decision at the end. Calls begin and end evenly spread over time, as
-//! people call, and each is followed by another, so that there are always as many: that is the time that is measured. With `--together` all
-//! begin within a second and end within one. The server is a process of its own on core 0, the load comes from core 1. Without `--calls`, the largest number is searched for at which 99 % of the
-//! updates arrive within 50 ms of the packet that completes their second. `--without-network` asks for
-//! more speech than a call has before the first comparison: what is left is everything but the embedding.
+//! end); an estimate comes every second of speech, and a final, audited decision at the end. Calls begin and end evenly
+//! spread over time, as people call, and each is followed by another, so that there are always as many: that is the
+//! time that is measured. With `--together` all begin within a second and end within one. The server is a process of
+//! its own on core 0, the load comes from core 1. Without `--calls`, the largest number is searched for at which 99 % of
+//! the updates arrive within 50 ms of the packet that completes their second; sessions, which tell news alone, need
+//! `--calls`. `--without-network` asks for more speech than a call has before the first comparison: what is left is
+//! everything but the embedding.
 
 #![expect(
     clippy::print_stdout,
@@ -100,6 +102,13 @@ fn options() -> Options {
             "--bench" => {}
             _ => panic!("unknown argument {arg}"),
         }
+    }
+    // An update of a session comes with news alone, so their delays say nothing about how many calls a core sustains.
+    if options.mode == Mode::Session && options.calls.is_none() {
+        println!(
+            "--mode session needs --calls N: a session tells news alone, so nothing can be searched for by its updates"
+        );
+        std::process::exit(2);
     }
     options
 }

@@ -20,8 +20,10 @@ use crate::usecase::parts::{Parts, VoiceParts};
 use crate::usecase::request::{REMEMBER_MS, Request};
 use crate::usecase::sessions::Sessions;
 
-/// How often a decision is taken anew because another request changed the subject in between.
-pub(super) const MAX_TRIES: usize = 8;
+/// How often a decision is taken anew because another request changed the subject in between. More than the unsuccessful
+/// attempts that lock ([`AttemptRules`](crate::policy::AttemptRules), 10 unless configured): of attempts made at one time
+/// those before the lock are all counted, however they meet.
+pub(super) const MAX_TRIES: usize = 16;
 
 /// Shared by all calls.
 pub(super) struct Inner {

@@ -22,6 +22,11 @@ const ON_GRID: f64 = 0.98;
 /// The longest step of [`STEPS`] that all times are multiples of, up to a constant; 1 for whole milliseconds, 0 for
 /// finer times; `None` with too few times.
 pub fn clock_step(capture: &Capture) -> Option<f64> {
+    step_of(capture, MIN_TIMES)
+}
+
+/// The same with another number of different times at least.
+pub(super) fn step_of(capture: &Capture, min_times: usize) -> Option<f64> {
     let mut times: Vec<f64> = match &capture.events {
         Events::Keystroke(keys) => keys.iter().flat_map(|k| [k.down_ms, k.up_ms]).collect(),
         Events::Touch(points) | Events::Pointer(points) => points.iter().map(|p| p.t_ms).collect(),
@@ -30,7 +35,7 @@ pub fn clock_step(capture: &Capture) -> Option<f64> {
     times.sort_by(f64::total_cmp);
     times.dedup();
     let first = *times.first()?;
-    if times.len() < MIN_TIMES {
+    if times.len() < min_times {
         return None;
     }
     let on_grid = |step: f64| {

@@ -5,6 +5,7 @@
 //! `NotDetected`. Details hold counts and times, never content. The bounds were set on real captures, so that
 //! people seldom meet them; each says how seldom. A careful attacker who imitates human variation is not detected.
 
+mod align;
 mod clock;
 mod hesitation;
 mod paste;

@@ -3,9 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::behavior::event::{CaptureKind, KeyEvent, PointEvent};
+use crate::behavior::event::{CaptureKind, PointEvent};
+use crate::behavior::finding::align::{MAX_SHIFT, mean_difference};
+use crate::behavior::finding::clock::step_of;
 use crate::behavior::finding::{Cue, Finding, FindingReason};
-use crate::behavior::{Capture, Events};
+use crate::behavior::keystroke::fixed::keys::typed;
+use crate::behavior::{Capture, Events, KeyEvent};
 
 /// Most fingerprints that a capture is compared with: all that a profile can hold (1,024 samples and 1,024 captures
 /// remembered) and all that a session remembers (256), so that nothing new pushes an enrolled capture out.
@@ -19,11 +22,19 @@ const PLACES: usize = 32;
 /// Fewest events and shortest path, pixels, that tell strokes apart.
 const MIN_POINTS: usize = 6;
 const MIN_PATH_PX: f64 = 60.0;
-/// Keys: mean difference of holds and intervals, ms, up to which a capture is the same. Jitter of ±2 ms makes about
-/// 1.3, rounding to 8 ms about 2.7. Of 2,473,800 pairs of repetitions of one password by one person (31 people, 400
-/// repetitions each, cmu_dsl) none comes closer than 1.3 times this; of 1,699 pairs of sentences with as many keys (988
-/// people, Aalto) none than 6.8 times. Of copies of 1,772 of those passwords it knows all with jitter of ±2 ms, 99.9 %
-/// rounded to 8 ms, 97 % with both, 10 % rounded to 16 ms.
+/// Values from which on the bound is the whole of [`SAME_MS`]: ten keys. Fewer tell less, so they must be nearer.
+const MANY_VALUES: usize = 19;
+/// Longest step of a clock, ms, on which typings are told from copies: from so many keys on, and with fewer. On coarser ones
+/// people repeat themselves: rounded to 15.6 ms 12 of 2,473,800 pairs of typings of eleven keys are within the bound,
+/// rounded to 100 ms many are equal.
+const MAX_STEP_MS: f64 = 16.0;
+const MAX_STEP_FEW_MS: f64 = 8.5;
+const KEYS_ON_COARSE: usize = 16;
+/// Fewest different times that say what step a clock has: of six on no grid, one in 10⁷ seems to have a long one.
+const MIN_TIMES: usize = 6;
+/// Keys: mean difference of holds and intervals, ms, up to which a capture is the same; see [`mean_difference`]. Jitter of
+/// ±2 ms makes about 1.3, rounding to 8 ms about 2.7, one time that is quite another 0.8 of eleven keys. How often
+/// repetitions of one person are taken for copies, and copies found: `usecase::evaluate_behavior::replays`.
 const SAME_MS: f64 = 4.0;
 /// Points: mean distance, as a share of the extent of the path, up to which it is the same. Of 2,611 pairs of strokes of one
 /// person that last equally long (240 people, How We Swipe) two are below it, and both are exact copies in the set;
@@ -35,8 +46,9 @@ const SAME_PX: f64 = 1.0;
 /// Points: by how much durations of the same path differ at most, ms.
 const SAME_DURATION_MS: f64 = 12.0;
 
-/// What is kept of a capture to know it again: for keys the first 64 holds and intervals in whole milliseconds, for
-/// points 32 places at equal times from the start. No keys, no absolute time or place. At most 256 bytes of numbers.
+/// What is kept of a capture to know it again: of the keys that count as text the first 64 holds and intervals in whole
+/// milliseconds, for points 32 places at equal times from the start. No keys, no absolute time or place. At most 256 bytes of
+/// numbers. Those that an earlier version kept count modifiers, too; up to two are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     kind: CaptureKind,
@@ -50,11 +62,16 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The fingerprint of a capture; `None` where there is too little to know it by.
     pub fn of(capture: &Capture) -> Option<Self> {
-        match &capture.events {
-            Events::Keystroke(keys) => of_keys(keys),
+        Self::made(capture).ok()
+    }
+
+    fn made(capture: &Capture) -> Result<Self, FindingReason> {
+        let points = match &capture.events {
+            Events::Keystroke(keys) => return of_keys(capture, keys),
             Events::Touch(points) => of_points(CaptureKind::Touch, points),
             Events::Pointer(points) => of_points(CaptureKind::Pointer, points),
-        }
+        };
+        points.ok_or(FindingReason::TooFewEvents)
     }
 
     /// Whether the capture is one of the latest [`MAX_FINGERPRINTS`] of these.
@@ -70,14 +87,14 @@ impl Fingerprint {
     /// How far another capture is from this one, 1 being the bound up to which they are the same; `None` where they cannot
     /// be the same.
     pub fn distance(&self, other: &Self) -> Option<f64> {
-        let alike = self.kind == other.kind && self.keys == other.keys;
-        if !alike || self.values.len() != other.values.len() || self.values.is_empty() {
+        if self.kind != other.kind {
             return None;
         }
-        let pairs = self.values.iter().zip(&other.values);
         if self.kind == CaptureKind::Keystroke {
-            let sum: f64 = pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
-            return Some(sum / self.values.len() as f64 / SAME_MS);
+            return self.distance_of_keys(other);
+        }
+        if self.values.len() != other.values.len() || self.values.is_empty() {
+            return None;
         }
         if f64::from(self.duration.abs_diff(other.duration)) > SAME_DURATION_MS {
             return None;
@@ -90,14 +107,33 @@ impl Fingerprint {
             self.values.iter().map(|v| f64::from(v.unsigned_abs())).fold(0.0, f64::max) / UNITS;
         Some(mean / (SAME_SHARE * extent).max(SAME_PX))
     }
+
+    fn distance_of_keys(&self, other: &Self) -> Option<f64> {
+        let fewest = self.values.len().min(other.values.len());
+        // Where both go on after what is kept their lengths tell nothing.
+        let cut = fewest >= 2 * KEYS - 1;
+        if !cut && self.keys.abs_diff(other.keys) as usize > MAX_SHIFT {
+            return None;
+        }
+        let bound = SAME_MS * (fewest as f64 / MANY_VALUES as f64).min(1.0);
+        Some(mean_difference(&self.values, &other.values, bound)? / bound)
+    }
 }
 
 /// Units of a place in a pixel.
 const UNITS: f64 = 4.0;
 
-fn of_keys(keys: &[KeyEvent]) -> Option<Fingerprint> {
-    if keys.len() < MIN_KEYS {
-        return None;
+fn of_keys(capture: &Capture, keys: &[KeyEvent]) -> Result<Fingerprint, FindingReason> {
+    // Keys that do not count as text are free to add.
+    let keys = typed(keys, capture.device);
+    let (Some(first), Some(last), true) = (keys.first(), keys.last(), keys.len() >= MIN_KEYS)
+    else {
+        return Err(FindingReason::TooFewEvents);
+    };
+    let many = keys.len() >= KEYS_ON_COARSE;
+    let longest = if many { MAX_STEP_MS } else { MAX_STEP_FEW_MS };
+    if step_of(capture, MIN_TIMES).is_none_or(|step| step > longest) {
+        return Err(FindingReason::CoarseStep);
     }
     let mut values = Vec::with_capacity(2 * keys.len().min(KEYS));
     let mut before = None;
@@ -106,9 +142,8 @@ fn of_keys(keys: &[KeyEvent]) -> Option<Fingerprint> {
         values.extend(before.map(|before| rounded(key.down_ms - before)));
         before = Some(key.down_ms);
     }
-    let (first, last) = (keys.first()?, keys.last()?);
     let duration = (last.down_ms - first.down_ms).round() as u32;
-    Some(Fingerprint { kind: CaptureKind::Keystroke, keys: keys.len() as u32, duration, values })
+    Ok(Fingerprint { kind: CaptureKind::Keystroke, keys: keys.len() as u32, duration, values })
 }
 
 fn of_points(kind: CaptureKind, points: &[PointEvent]) -> Option<Fingerprint> {
@@ -143,8 +178,9 @@ fn rounded(value: f64) -> i16 {
 
 pub(super) fn find(capture: &Capture, seen: &[Fingerprint]) -> Finding {
     let cue = Cue::Replay;
-    let Some(own) = Fingerprint::of(capture) else {
-        return Finding::unknown(cue, FindingReason::TooFewEvents);
+    let own = match Fingerprint::made(capture) {
+        Ok(own) => own,
+        Err(why) => return Finding::unknown(cue, why),
     };
     if seen.is_empty() {
         return Finding::unknown(cue, FindingReason::NoHistory);

@@ -116,9 +116,83 @@ fn a_replay_is_known_through_shift_jitter_and_rounding() {
     assert_eq!(edit(&|_, t| (t / 8.0).round() * 8.0), same);
     assert_eq!(edit(&|i, t| t + 30.0 * noise(i as u64 + 9)).0, NotDetected);
     assert_eq!(of(&keys(typing(3, 12)), &history, Cue::Replay), (NotDetected, Why::Clear));
-    assert_eq!(of(&keys(typing(1, 11)), &history, Cue::Replay), (NotDetected, Why::Clear));
+    // Also a key less, and one of its pauses quite another.
+    assert_eq!(of(&keys(typing(1, 11)), &history, Cue::Replay), same);
+    assert_eq!(edit(&|i, t| t + if i < 10 { 0.0 } else { 700.0 }), same);
+    assert_eq!(of(&keys(typing(1, 9)), &history, Cue::Replay), (NotDetected, Why::Clear));
     assert_eq!(of(&keys(typing(1, 4)), &history, Cue::Replay), (Unknown, Why::TooFewEvents));
     assert_eq!(alone(&keys(original.clone()), Cue::Replay), (Unknown, Why::NoHistory));
+}
+
+#[test]
+fn keys_that_do_not_count_hide_no_replay() {
+    let original = typing(1, 12);
+    let seen = [Fingerprint::of(&keys(original.clone())).unwrap()];
+    let history = History { fingerprints: &seen, ..History::default() };
+    let same = (Detected, Why::SameIntervals);
+    for key in ["Shift", "Backspace", "Control", "x"] {
+        let first = original[0].1 - 333.3;
+        let more = [(key, first, 51.7)].into_iter().chain(original.clone());
+        assert_eq!(of(&keys(more), &history, Cue::Replay), same, "{key} first");
+    }
+    let between = (original[4].1 + original[5].1) / 2.0;
+    let mut shifted = original.clone();
+    shifted.insert(5, ("Shift", between, 260.0));
+    assert_eq!(of(&keys(shifted.clone()), &history, Cue::Replay), same);
+    // What an earlier version kept counts the modifier.
+    let mut old = serde_json::to_value(&seen[0]).unwrap();
+    let values = old["values"].as_array_mut().unwrap();
+    let interval = values[10].as_i64().unwrap();
+    let first = between - original[4].1;
+    let both = [260, first.round() as i64].map(serde_json::Value::from);
+    values[10] = (interval - first.round() as i64).into();
+    values.splice(9..9, both);
+    old["keys"] = 13.into();
+    let old: Fingerprint = serde_json::from_value(old).unwrap();
+    assert!(seen[0].distance(&old).is_some_and(|far| far < 0.5), "{:?}", seen[0].distance(&old));
+}
+
+#[test]
+fn on_a_coarse_clock_nobody_is_taken_for_a_copy_or_a_program() {
+    let on = |seed: u64, count: usize, step: f64| {
+        let round = move |t: f64| (t / step).floor() * step;
+        let typed = typing(seed, count).into_iter().map(move |(key, t, hold)| {
+            let (from, to) = (round(t), round(t + hold));
+            (key, from, to - from)
+        });
+        keys(typed)
+    };
+    for (count, step, known) in [
+        (12, 100.0, false),
+        (6, 100.0, false),
+        (12, 16.667, false),
+        (6, 10.0, false),
+        (12, 15.625, false),
+        (20, 16.0, true),
+        (12, 8.0, true),
+        (6, 8.0, true),
+    ] {
+        let own = on(1, count, step);
+        let seen: Vec<Fingerprint> = Fingerprint::of(&own).into_iter().collect();
+        let fine = Fingerprint::of(&keys(typing(2, 12))).unwrap();
+        let all: Vec<Fingerprint> = seen.into_iter().chain([fine]).collect();
+        let history = History { fingerprints: &all, ..History::default() };
+        let expected =
+            if known { (Detected, Why::SameIntervals) } else { (Unknown, Why::CoarseStep) };
+        assert_eq!(of(&own, &history, Cue::Replay), expected, "{count} keys, {step} ms");
+    }
+    // Held one step each, at uneven times: people on such a clock.
+    let held = |step: f64, count: usize| {
+        let typed = typing(3, count).into_iter();
+        let typed = typed.map(move |(key, t, _)| (key, (t / step).floor() * step, step));
+        alone(&keys(typed.collect::<Vec<_>>()), Cue::Scripted)
+    };
+    assert_eq!(held(100.0, 20), (Unknown, Why::CoarseStep));
+    assert_eq!(held(16.0, 20), (Detected, Why::ConstantHolds));
+    assert_eq!(held(16.0, 9), (Unknown, Why::WeakCue));
+    // Even in both is a program on any clock.
+    let even = keys((0..12).map(|i| ("a", 200.0 * f64::from(i), 100.0)));
+    assert_eq!(alone(&even, Cue::Scripted), (Detected, Why::ConstantIntervals));
 }
 
 #[test]

@@ -255,8 +255,8 @@ pub struct SessionPolicyFile {
     /// [`outside`](crate::policy::session::outside()).
     #[serde(default)]
     pub constant_answers: bool,
-    /// A number from which a session was accepted becomes one of the subject's. Off unless it is said: whoever was
-    /// accepted wrongly once would have a known number from then on.
+    /// A number from which a session was accepted, on evidence or another factor that speaks for the person, becomes one
+    /// of the subject's. Off unless it is said: whoever was accepted wrongly once would have a known number from then on.
     #[serde(default)]
     pub remember_numbers: bool,
     /// Prior.

@@ -1,7 +1,7 @@
 //! What a decision means for the counters of unsuccessful attempts. Attempts by voice and by behavior (typing,
 //! strokes, pointer, style) are counted apart, so a decision counts for the counters of what spoke.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::domain::{Decision, Modality, PadOutcome, SessionReason};
 use crate::policy::Outcome;
@@ -16,6 +16,13 @@ pub struct Attempted {
     pub voice: Option<Outcome>,
     /// For that of attempts by behavior, style included.
     pub behavior: Option<Outcome>,
+}
+
+impl Attempted {
+    /// With what was counted after it.
+    fn then(self, later: Self) -> Self {
+        Self { voice: later.voice.or(self.voice), behavior: later.behavior.or(self.behavior) }
+    }
 }
 
 /// What one counter's modalities said.
@@ -75,23 +82,31 @@ fn outcomes(assessment: &Assessment, earlier: &BTreeSet<Modality>) -> Attempted 
 /// person is a further attempt, or somebody could try one voice after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Counting {
-    /// Of the present person.
+    /// Of the present person, in records that are written.
     counted: Attempted,
     /// What the evidence about the present person came to, asked or not: estimates tell as much.
     seen: Attempted,
-    /// What was counted before each decision whose record is being written.
-    before: BTreeMap<Option<AskId>, Attempted>,
+    /// What each decision counts whose record is being written, in their order: one of each question at most.
+    writing: Vec<(Option<AskId>, Attempted)>,
 }
 
 impl Counting {
     /// A decision is taken: what of it counts.
     pub fn count(&mut self, assessment: &Assessment, earlier: &BTreeSet<Modality>) -> Attempted {
         let now = outcomes(assessment, earlier);
-        self.before.insert(assessment.ask.clone(), self.counted);
-        Attempted {
-            voice: again(&mut self.counted.voice, now.voice),
-            behavior: again(&mut self.counted.behavior, now.behavior),
-        }
+        self.not_recorded(&assessment.ask);
+        let mut counted = self.all();
+        let new = Attempted {
+            voice: again(&mut counted.voice, now.voice),
+            behavior: again(&mut counted.behavior, now.behavior),
+        };
+        self.writing.push((assessment.ask.clone(), new));
+        new
+    }
+
+    /// What is counted if all records that are being written will be.
+    fn all(&self) -> Attempted {
+        self.writing.iter().fold(self.counted, |counted, (_, new)| counted.then(*new))
     }
 
     /// An estimate is made.
@@ -105,7 +120,9 @@ impl Counting {
     /// was asked, is to be counted now; nobody passes unasked. A record of theirs that is being written and fails
     /// is decided anew on the evidence of who is there then.
     pub fn person_changed(&mut self) -> Attempted {
-        let Self { mut counted, seen, .. } = std::mem::take(self);
+        let Self { seen, .. } = *self;
+        let mut counted = self.all();
+        *self = Self::default();
         let unsuccessful = |outcome: &Outcome| *outcome != Outcome::Passed;
         Attempted {
             voice: again(&mut counted.voice, seen.voice).filter(unsuccessful),
@@ -115,14 +132,15 @@ impl Counting {
 
     /// Its record is written.
     pub fn recorded(&mut self, ask: &Option<AskId>) {
-        self.before.remove(ask);
+        if let Some((_, new)) = self.writing.iter().find(|(written, _)| written == ask) {
+            self.counted = self.counted.then(*new);
+        }
+        self.not_recorded(ask);
     }
 
     /// Its record was not written: it counts when it is.
     pub fn not_recorded(&mut self, ask: &Option<AskId>) {
-        if let Some(before) = self.before.remove(ask) {
-            self.counted = before;
-        }
+        self.writing.retain(|(written, _)| written != ask);
     }
 }
 
@@ -212,6 +230,36 @@ mod tests {
         assert_eq!(counting.count(&unsure, &all()), Attempted::default());
         let failed = assessed(&[(Modality::Touch, Some(-6.0))]);
         assert_eq!(counting.count(&failed, &all()).behavior, Some(Outcome::Failed));
+    }
+
+    #[test]
+    fn an_attempt_counts_though_the_records_of_several_decisions_fail() {
+        let asked = |name: &str| {
+            let ask = Some(AskId::parse(name).expect("a name"));
+            Assessment { ask, ..assessed(&[(Modality::Voice, Some(-6.0))]) }
+        };
+        let (first, second, last) = (asked("q1"), asked("q2"), asked("q3"));
+        let failed = Attempted { voice: Some(Outcome::Failed), behavior: None };
+        let none = Attempted::default();
+        // Which of the records of the first two are written, in that order, and what the third then counts.
+        for (written, counts) in [
+            ([false, false], failed),
+            ([true, false], none),
+            // The second one counted nothing, because the first one did.
+            ([false, true], failed),
+            ([true, true], none),
+        ] {
+            let mut counting = Counting::default();
+            assert_eq!(counting.count(&first, &all()), failed);
+            assert_eq!(counting.count(&second, &all()), none);
+            for (assessment, written) in [&first, &second].into_iter().zip(written) {
+                match written {
+                    true => counting.recorded(&assessment.ask),
+                    false => counting.not_recorded(&assessment.ask),
+                }
+            }
+            assert_eq!(counting.count(&last, &all()), counts, "{written:?}");
+        }
     }
 
     #[test]

@@ -249,6 +249,9 @@ fn read_up_to(path: &Path, limit: u64) -> Result<String, EvaluateBehaviorError> 
 }
 
 #[cfg(test)]
+mod replays;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -65,6 +65,12 @@ fn rests_on(record: &Record) -> Vec<Modality> {
     }
 }
 
+/// Whether what was measured, or another factor, speaks for the person: a question that asks for neither is
+/// accepted of anybody.
+fn speaks_for(record: &Record, kept: Kept<'_>) -> bool {
+    kept.vouched || record.assessment.verdict.fused.is_some_and(|llr| llr.0 > 0.0)
+}
+
 impl Inner {
     /// Binds a decision to its subject as of now; whether the caller's voice joins the voiceprint with it.
     pub(super) async fn bind_subject(
@@ -75,9 +81,12 @@ impl Inner {
         draft: &mut Draft,
     ) -> Result<bool, Unrecorded> {
         let Some((subject, _)) = &record.assessment.claim else { return Ok(false) };
-        let Some(snapshot) = self.snapshot(tenant, subject).await? else { return Ok(false) };
-        draft.subject = Some(target(&snapshot));
         let uses = rests_on(record);
+        let Some(snapshot) = self.snapshot(tenant, subject).await? else {
+            // Nothing that was heard of somebody who is gone by now may be used.
+            return if uses.is_empty() { Ok(false) } else { Err(Unrecorded::Unusable) };
+        };
+        draft.subject = Some(target(&snapshot));
         let attempted = [record.attempted.voice, record.attempted.behavior].into_iter().flatten();
         if let Some(outcome) = worst(attempted) {
             // A conclusion that was counted stands, also where it is what holds the source up.
@@ -94,7 +103,11 @@ impl Inner {
         let about = (tenant, subject);
         self.remember_captures(about, &snapshot, &uses, kept, draft).await?;
         let adapted = match record.assessment.verdict.decision {
-            Decision::Accept => self.keep_accepted(tenant, kept, &snapshot, draft)?,
+            Decision::Accept => {
+                let kept =
+                    Kept { number: kept.number.filter(|_| speaks_for(record, kept)), ..kept };
+                self.keep_accepted(tenant, kept, &snapshot, draft)?
+            }
             _ => false,
         };
         let style = uses.contains(&Modality::Text) || record.attempted.behavior.is_some();
@@ -141,6 +154,8 @@ impl Inner {
         Ok(session_standing(true, at.vouched, stands) == SubjectStanding::Enrolled)
     }
 
+    /// Counts the attempt by voice, beside which another factor was passed if `vouched`. A record in which no voice
+    /// weighs anew is none: beside a factor it would open what only another voice than the rejected one may.
     pub(super) fn count_voice_attempt(
         &self,
         draft: &mut Draft,
@@ -148,7 +163,7 @@ impl Inner {
         outcome: Option<Outcome>,
         vouched: bool,
     ) {
-        let outcome = outcome.unwrap_or(Outcome::Neutral);
+        let Some(outcome) = outcome else { return };
         let (before, at, rules) = (snapshot.attempts, draft.at, &self.parts.policy.attempts);
         let after = before.counted(outcome, vouched, at, rules);
         if after == snapshot.attempts {

@@ -36,7 +36,7 @@ pub trait SessionPolicy: Send + Sync {
         true
     }
 
-    /// Whether a number from which a session was accepted becomes one of the subject's.
+    /// Whether a number from which a session was accepted on evidence becomes one of the subject's.
     fn remembers_numbers(&self) -> bool {
         false
     }

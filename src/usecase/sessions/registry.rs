@@ -1,9 +1,9 @@
 //! The sessions that run, by id and by the idempotency key of their opening.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::crypto::sha256;
 use crate::domain::{SessionId, TenantId};
@@ -15,6 +15,15 @@ use crate::usecase::sessions::worker::Order;
 pub const MAX_SESSIONS: usize = 2_000;
 /// When to come back where there are too many, in milliseconds.
 const RETRY_AFTER_MS: u64 = 1_000;
+/// Part of all places that is kept for tenants that hold less than this part themselves: however much one opens, others
+/// find a place.
+const KEPT_PART: usize = 8;
+
+/// Whether `taken` of `places` are so many that whoever holds `own` of them gets no more.
+pub(super) fn is_full(taken: usize, places: usize, own: impl FnOnce() -> usize) -> bool {
+    let kept = places / KEPT_PART;
+    taken >= places || (taken >= places - kept && own() >= kept)
+}
 
 /// A session that runs.
 #[derive(Clone)]
@@ -26,6 +35,8 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) content: [u8; 32],
     pub(super) orders: mpsc::Sender<Order>,
+    /// Room for the payloads of orders that wait, in bytes.
+    pub(super) room: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -59,7 +70,8 @@ impl Registry {
             }
             return Ok(Some((first, found.clone())));
         }
-        if known.sessions.len() >= MAX_SESSIONS {
+        let own = || known.sessions.values().filter(|other| other.tenant == entry.tenant).count();
+        if is_full(known.sessions.len(), MAX_SESSIONS, own) {
             let queue = "the number of sessions of this server";
             return Err(UseCaseError::Busy { queue, retry_after_ms: RETRY_AFTER_MS });
         }
@@ -107,7 +119,8 @@ mod tests {
         let tenant = TenantId::parse(tenant).expect("an id");
         let orders = mpsc::channel(1).0;
         let token = sha256(b"secret");
-        Entry { tenant, token, key: key.to_owned(), content: [content; 32], orders }
+        let room = Arc::new(Semaphore::new(1));
+        Entry { tenant, token, key: key.to_owned(), content: [content; 32], orders, room }
     }
 
     fn id(n: u8) -> SessionId {
@@ -142,14 +155,22 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_bounded() {
+    fn sessions_are_bounded_and_one_tenant_leaves_room_for_others() {
         let registry = Registry::default();
-        for n in 0..MAX_SESSIONS {
+        let put = |tenant: &str, n: usize| {
             let bytes = [(n / 256) as u8, (n % 256) as u8, 0, 0, 0, 0, 0, 0, 0, 0];
             let id = SessionId::new(Timestamp::from_unix_ms(n as i64), bytes);
-            assert!(registry.put(&id, entry("a", &n.to_string(), 0)).is_ok());
+            registry.put(&id, entry(tenant, &n.to_string(), 0))
+        };
+        let kept = MAX_SESSIONS / KEPT_PART;
+        for n in 0..MAX_SESSIONS - kept {
+            assert!(put("a", n).is_ok(), "{n}");
         }
-        let full = registry.put(&id(1), entry("a", "more", 0));
-        assert!(matches!(full, Err(UseCaseError::Busy { .. })));
+        let busy = |tenant: &str, n| matches!(put(tenant, n), Err(UseCaseError::Busy { .. }));
+        assert!(busy("a", MAX_SESSIONS));
+        for n in MAX_SESSIONS - kept..MAX_SESSIONS {
+            assert!(put("b", n).is_ok(), "{n}");
+        }
+        assert!(busy("b", MAX_SESSIONS) && busy("c", MAX_SESSIONS));
     }
 }

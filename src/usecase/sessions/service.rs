@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::crypto::{random, sha256};
 use crate::domain::{PhoneNumber, SessionId, SubjectId};
@@ -31,7 +31,9 @@ use crate::usecase::sessions::words::{
     ClaimOrigin, ContextEvent, Ended, OpenSession, ResumeSession, SessionMessage, SessionOutput,
     SessionStatus,
 };
-use crate::usecase::sessions::worker::{MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker};
+use crate::usecase::sessions::worker::{
+    MAX_ORDER_BYTES, MAX_ORDERS, MAX_WAITING_RESPONSES, Order, Worker,
+};
 use crate::usecase::sources;
 
 /// RPC, for names of requests.
@@ -76,6 +78,7 @@ impl Sessions {
 struct Live {
     connection: u64,
     orders: mpsc::Sender<Order>,
+    room: Arc<Semaphore>,
     responses: Option<mpsc::Receiver<SessionOutput>>,
 }
 
@@ -160,7 +163,9 @@ impl Inner {
             key: c.key.as_str().to_owned(),
             content: content(&c),
             orders: orders.clone(),
+            room: Arc::new(Semaphore::new(MAX_ORDER_BYTES)),
         };
+        let room = Arc::clone(&entry.room);
         let earlier = self.sessions.registry.put(&id, entry)?;
         let session = earlier.as_ref().map_or(&id, |(session, _)| session);
         if !c.grant.as_ref().is_none_or(|g| self.sessions.tokens.spend(&g.digest, session)) {
@@ -171,11 +176,13 @@ impl Inner {
             return Err(UseCaseError::Unauthenticated);
         }
         if let Some((_, first)) = earlier {
-            return connect(first.orders, 0, (&by, c.grant.is_some())).await;
+            return connect(first, 0, (&by, c.grant.is_some())).await;
         }
         let (out, responses) = mpsc::channel(MAX_WAITING_RESPONSES);
         match Arc::clone(&self).start_session(by, &id, token, c, out, receiver).await {
-            Ok(()) => Ok(Box::new(Live { connection: 1, orders, responses: Some(responses) })),
+            Ok(()) => {
+                Ok(Box::new(Live { connection: 1, orders, room, responses: Some(responses) }))
+            }
             Err(error) => {
                 self.sessions.forget(&id);
                 Err(error)
@@ -308,7 +315,7 @@ impl Inner {
         if !c.grant.as_ref().is_none_or(|g| self.sessions.tokens.opened(&g.digest, &c.session)) {
             return Err(gone());
         }
-        connect(entry.orders, c.last_seen, (&by, c.grant.is_some())).await
+        connect(entry, c.last_seen, (&by, c.grant.is_some())).await
     }
 
     pub(in crate::usecase) async fn session_status(
@@ -339,7 +346,7 @@ impl Inner {
 
 /// Connects a client to a session that runs; `app`: it comes with a session token.
 async fn connect(
-    orders: mpsc::Sender<Order>,
+    Entry { orders, room, .. }: Entry,
     last_seen: u64,
     (by, app): (&Caller, bool),
 ) -> Result<Box<dyn LiveSession>, UseCaseError> {
@@ -348,14 +355,18 @@ async fn connect(
     let fine = sees_fine_scores(by.role);
     orders.send(Order::Connect { last_seen, fine, app, out, reply }).await.map_err(|_| gone())?;
     let connection = connection.await.map_err(|_| gone())?;
-    Ok(Box::new(Live { connection, orders, responses: Some(responses) }))
+    Ok(Box::new(Live { connection, orders, room, responses: Some(responses) }))
 }
 
 impl LiveSession for Live {
     fn push(&mut self, sequence: u64, message: SessionMessage) -> Reply<'_, ()> {
         let connection = self.connection;
         Box::pin(async move {
-            let order = Order::Message { connection, sequence, message };
+            let bytes = message.bytes().min(MAX_ORDER_BYTES);
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+            let room = room.map_err(|_| gone())?;
+            let order = Order::Message { connection, sequence, message, room };
             self.orders.send(order).await.map_err(|_| gone())
         })
     }

@@ -12,6 +12,7 @@ use crate::usecase::access::{Right, require};
 use crate::usecase::command::Caller;
 use crate::usecase::core::Inner;
 use crate::usecase::failure::invalid;
+use crate::usecase::sessions::registry::is_full;
 
 /// How every token begins, so that it is told from an API key.
 pub const SESSION_TOKEN_PREFIX: &str = "vs_";
@@ -76,10 +77,14 @@ impl Tokens {
 
     fn put(&self, minted: Minted, now: Timestamp) -> Result<(), UseCaseError> {
         let mut known = self.known();
-        if known.len() >= MAX_SESSION_TOKENS {
+        let full = |known: &HashMap<[u8; 32], Minted>| {
+            let own = || known.values().filter(|m| m.by.tenant == minted.by.tenant).count();
+            is_full(known.len(), MAX_SESSION_TOKENS, own)
+        };
+        if full(&known) {
             known.retain(|_, minted| now < minted.expires_at || minted.opened.is_some());
         }
-        if known.len() >= MAX_SESSION_TOKENS {
+        if full(&known) {
             let queue = "the number of session tokens of this server";
             return Err(UseCaseError::Busy { queue, retry_after_ms: RETRY_AFTER_MS });
         }
@@ -205,13 +210,25 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_bounded_and_expired_ones_make_room() {
+    fn tokens_are_bounded_by_tenant_and_expired_ones_make_room() {
         let tokens = Tokens::default();
-        for i in 0..MAX_SESSION_TOKENS {
-            tokens.put(minted(&format!("vs_{i}"), 100), at(0)).expect("room");
+        let put = |tenant: &str, i: usize, (expires_at, now): (i64, i64)| {
+            let mut new = minted(&format!("vs_{tenant}{i}"), expires_at);
+            new.by.tenant = TenantId::parse(tenant).expect("an id");
+            tokens.put(new, at(now))
+        };
+        let mut i = 0;
+        while put("a", i, (100, 0)).is_ok() {
+            i += 1;
         }
-        let full = tokens.put(minted("vs_more", 200), at(0));
-        assert!(matches!(full, Err(UseCaseError::Busy { .. })));
-        assert!(tokens.put(minted("vs_more", 200), at(100)).is_ok());
+        assert!(i < MAX_SESSION_TOKENS && i > MAX_SESSION_TOKENS / 2, "{i}");
+        for n in 0..MAX_SESSION_TOKENS - i {
+            put("b", n, (100, 0)).expect("room");
+        }
+        for tenant in ["a", "b", "c"] {
+            let full = put(tenant, MAX_SESSION_TOKENS, (200, 0));
+            assert!(matches!(full, Err(UseCaseError::Busy { .. })), "{tenant}");
+        }
+        assert!(put("a", MAX_SESSION_TOKENS, (200, 100)).is_ok());
     }
 }

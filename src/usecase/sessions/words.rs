@@ -79,6 +79,21 @@ pub enum SessionMessage {
 }
 
 impl SessionMessage {
+    /// Memory of its payload in bytes, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Audio { content, .. } => content.len(),
+            Self::Text { content, .. } => content.len(),
+            Self::Capture(raw) => match &raw.events {
+                RawEvents::Keystroke(keys) => std::mem::size_of_val(keys.as_slice()),
+                RawEvents::Touch(points) | RawEvents::Pointer(points) => {
+                    std::mem::size_of_val(points.as_slice())
+                }
+            },
+            Self::Plain(_) => 0,
+        }
+    }
+
     /// The message without its payload. `app`: it comes over a session token, on the word of an app.
     pub(super) fn plain(&self, app: bool) -> Message {
         match self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::crypto::random;
@@ -35,6 +35,8 @@ use crate::usecase::sessions::words::{
 
 /// Orders of one session that wait.
 pub(super) const MAX_ORDERS: usize = 16;
+/// Bytes of the messages among them: half a minute of 16-kHz audio. A longer message waits alone.
+pub(super) const MAX_ORDER_BYTES: usize = 1 << 20;
 /// Responses waiting for a client that reads slowly. Updates that find only the last few places free are
 /// dropped; a client for whom nothing else fits is disconnected and can resume.
 pub(super) const MAX_WAITING_RESPONSES: usize = 256;
@@ -44,7 +46,13 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// What a session's task is told.
 pub(super) enum Order {
     /// A message came.
-    Message { connection: u64, sequence: u64, message: SessionMessage },
+    Message {
+        connection: u64,
+        sequence: u64,
+        message: SessionMessage,
+        /// Held until it is done with.
+        room: OwnedSemaphorePermit,
+    },
     /// A client is there; it gets the number of its connection.
     Connect {
         last_seen: u64,
@@ -156,7 +164,7 @@ impl Worker {
 
     async fn take(&mut self, order: Order) {
         match order {
-            Order::Message { connection, sequence, message } => {
+            Order::Message { connection, sequence, message, room: _room } => {
                 let plain = message.plain(self.app);
                 if !matches!(message, SessionMessage::Audio { .. }) {
                     self.hear_gathered().await;

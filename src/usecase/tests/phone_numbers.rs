@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::sessions::{Client, TestPolicy, ask, opening};
 use super::world::*;
 use crate::domain::*;
+use crate::policy::session::{Counterfactual, DecisionFacts, SessionFacts, SessionVerdict};
+use crate::session::call::CallRules;
 use crate::store::AuditLog as _;
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
@@ -172,5 +174,53 @@ async fn an_accepted_number_is_remembered_only_where_the_policy_says_so() {
             assert_eq!(client.decision().await.assessment.decision, decision);
             assert_eq!(numbers().await, expected, "{remembers}");
         }
+    }
+}
+
+/// A policy that accepts whatever is asked.
+struct Careless(TestPolicy);
+
+impl SessionPolicy for Careless {
+    fn judge(&self, facts: &SessionFacts) -> SessionVerdict {
+        let (decision, next) = (Decision::Accept, NextStep::Proceed);
+        SessionVerdict { decision, next, ..self.0.judge(facts) }
+    }
+
+    fn rules(&self) -> CallRules {
+        self.0.rules()
+    }
+
+    fn would_change(&self, facts: &DecisionFacts, is: &SessionVerdict) -> Vec<Counterfactual> {
+        self.0.would_change(facts, is)
+    }
+
+    fn remembers_numbers(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_number_is_not_remembered_where_nothing_speaks_for_its_caller() {
+    let world = World::new().await;
+    world.vouch.hold_sessions_to(Arc::new(Careless(TestPolicy::default())));
+    world.enrolled("anna", ANNA).await;
+    let factor = FactorName::parse("otp").unwrap();
+    let passed = ContextEvent::Factor { factor, outcome: FactorOutcome::Passed };
+    for (voice, context, expected) in [
+        // Nobody spoke; another voice spoke; another factor was passed.
+        (None, vec![], 0),
+        (Some(BERT), vec![], 0),
+        (None, vec![passed], 1),
+    ] {
+        let call = OpenSession { context, ..world.call(Some("anna"), HOME) };
+        let mut client = Client::open(&world, call, Role::Admin).await;
+        if let Some(voice) = voice {
+            client.speak(&speak(voice, 20.0)).await;
+        }
+        client.send(ask("q1", 0)).await;
+        assert_eq!(client.decision().await.assessment.decision, Decision::Accept);
+        let by = world.by(Role::Client);
+        let subject = world.vouch.get_subject(&by, id("anna")).await.unwrap();
+        assert_eq!(subject.phone_numbers, expected, "{voice:?}");
     }
 }

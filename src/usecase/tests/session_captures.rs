@@ -178,6 +178,26 @@ async fn a_decision_is_not_recorded_on_what_was_withdrawn_just_before() {
 }
 
 #[tokio::test]
+async fn a_decision_is_not_recorded_on_somebody_erased_just_before() {
+    let world = world().await;
+    world.with_profile("anna", ANNA_MS).await;
+    let mut client = app(&world).await;
+    client.types(ANNA_MS, 20..21).await;
+    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
+    let evidence = |response: &SessionResponse| match response {
+        SessionResponse::Update(all) => all.iter().find_map(llr),
+        _ => None,
+    };
+    assert!(client.until(evidence).await > 4.6);
+    let c = OnSubject { subject: id("anna"), key: world.key() };
+    world.vouch.erase_subject(&world.by(Role::Privacy), c).await.unwrap();
+    let (last, _) = later(&world, client.close()).await;
+    assert_eq!(keys(&last.assessment), None);
+    assert_ne!(last.assessment.decision, Decision::Accept);
+    assert!(!details(&world, &last.decision).await.contains("keystroke"));
+}
+
+#[tokio::test]
 async fn voice_that_was_withdrawn_goes_and_behavior_stays() {
     let world = world().await;
     world.enrolled("anna", ANNA).await;

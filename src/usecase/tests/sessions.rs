@@ -1,5 +1,6 @@
 //! Sessions: opened, heard, decided, resumed, ended.
 
+mod attempts;
 mod texts;
 mod trouble;
 

@@ -9,6 +9,7 @@ use crate::session::call::Message;
 use crate::store::{AuditLog as _, StoreError};
 use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
+use crate::usecase::core::MAX_TRIES;
 use crate::usecase::port::Application;
 use crate::usecase::sessions::*;
 
@@ -148,7 +149,7 @@ async fn step_ups_without_end_lock_too() {
 }
 
 /// A world in which anna, whose one lock was her last before another factor, was rejected until it came.
-async fn locked_once_too_often() -> (World, AttemptRules) {
+pub(super) async fn locked_once_too_often() -> (World, AttemptRules) {
     let mut policy = VoicePolicy::default();
     policy.attempts.locks_before_factor = 1;
     let rules = policy.attempts.clone();
@@ -326,7 +327,7 @@ async fn a_conflict_is_decided_anew_and_a_full_store_is_told() {
     let c = world.verify_command("anna");
     let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::StoreUnavailable(_))));
-    world.store.refuse_next(vec![conflict; 8]);
+    world.store.refuse_next(vec![conflict; MAX_TRIES]);
     let c = world.verify_command("anna");
     let answer = world.vouch.verify(&by, c, recording(speak(ANNA, 12.0))).await;
     assert!(matches!(answer, Err(UseCaseError::Conflict)));

@@ -60,6 +60,23 @@ async fn audio_waits_for_a_busy_engine_and_is_lost_loudly_at_a_limit() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_busy_session_is_bounded_in_bytes() {
+    let world = world().await;
+    world.enrolled("anna", ANNA).await;
+    let mut client = Client::open(&world, opening(&world, Some("anna")), Role::Client).await;
+    let full = world.fill_engine().await;
+    let long = || SessionMessage::Audio { leg: Leg::Caller, content: vec![0; 1 << 20] };
+    client.send(long()).await;
+    // There is no room for it before the first is done with, which takes a second.
+    let push = client.live.push(client.next, long());
+    let waited = tokio::time::timeout(Duration::from_millis(300), push).await;
+    assert!(waited.is_err(), "two messages of a MiB wait");
+    drop(full);
+    client.send(long()).await;
+    client.close().await;
+}
+
+#[tokio::test]
 async fn who_was_found_is_known_after_a_restart() {
     let world = world().await;
     world.enrolled("anna", ANNA).await;
