@@ -34,6 +34,8 @@ pub mod reason {
     pub const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
     /// The idempotency key was used with another content.
     pub const IDEMPOTENCY_MISMATCH: &str = "IDEMPOTENCY_MISMATCH";
+    /// A live call under the same idempotency key is not over yet.
+    pub const IDEMPOTENCY_KEY_IN_USE: &str = "IDEMPOTENCY_KEY_IN_USE";
     /// No current consent.
     pub const CONSENT_MISSING: &str = "CONSENT_MISSING";
     /// The subject opted out.
@@ -212,6 +214,7 @@ pub fn status(error: &UseCaseError) -> Status {
             text.clone(),
             ErrorDetails::with_bad_request_violation("idempotency_key", text),
         ),
+        UseCaseError::KeyInUse => info(Code::Aborted, reason::IDEMPOTENCY_KEY_IN_USE, text),
         UseCaseError::ConsentMissing => {
             info(Code::FailedPrecondition, reason::CONSENT_MISSING, text)
         }
@@ -339,6 +342,7 @@ mod tests {
             (E::NotFound { what: "subject" }, Code::NotFound, reason::NOT_FOUND),
             (E::AlreadyExists { what: "subject" }, Code::AlreadyExists, reason::ALREADY_EXISTS),
             (E::IdempotencyMismatch, Code::InvalidArgument, reason::IDEMPOTENCY_MISMATCH),
+            (E::KeyInUse, Code::Aborted, reason::IDEMPOTENCY_KEY_IN_USE),
             (E::ConsentMissing, Code::FailedPrecondition, reason::CONSENT_MISSING),
             (E::OptedOut, Code::FailedPrecondition, reason::OPTED_OUT),
             (

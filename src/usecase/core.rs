@@ -16,6 +16,7 @@ use crate::store::{
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::gallery::Galleries;
+use crate::usecase::live_request::LiveKeys;
 use crate::usecase::parts::{Parts, VoiceParts};
 use crate::usecase::request::{REMEMBER_MS, Request};
 use crate::usecase::sessions::Sessions;
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) galleries: Galleries,
     pub(super) sessions: Sessions,
+    pub(super) live_keys: Arc<LiveKeys>,
     /// Models under calibrations of tenants' own.
     pub(super) calibrated: HashMap<TenantId, VoiceParts>,
 }

@@ -52,6 +52,9 @@ pub enum UseCaseError {
     /// The idempotency key was used with another content.
     #[error("this idempotency key was used with another request")]
     IdempotencyMismatch,
+    /// A live call under the same idempotency key is not over yet.
+    #[error("a live call under this idempotency key is not over yet")]
+    KeyInUse,
     /// The subject has no current consent for this.
     #[error("no current consent covers this use")]
     ConsentMissing,

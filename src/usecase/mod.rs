@@ -40,6 +40,7 @@ mod identify_live;
 pub mod install_model;
 pub mod item;
 mod listen;
+mod live_request;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
