@@ -93,6 +93,7 @@ impl SqliteStore {
             shared: Arc::clone(&shared),
             ledger: scanned.ledger,
             pending,
+            retry_at: None,
             poisoned: false,
             lock,
         };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::{Row as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Batch, write_row};
 use super::doc;
@@ -23,8 +24,8 @@ use crate::store::{ErasureState, Outcome, StoreError, Transaction};
 pub(super) const QUEUE: usize = 1_024;
 /// Most transactions in one commit.
 const GROUP: usize = 64;
-/// Pause between attempts to truncate the log while an erasure is pending, in milliseconds.
-const TRUNCATE_RETRY_MS: u64 = 500;
+/// Pause between attempts to truncate the log while an erasure is pending. An attempt may hold commits up for 50 ms.
+const TRUNCATE_RETRY: Duration = Duration::from_millis(500);
 /// Most expired requests, and as many sources, forgotten with one commit, in rows.
 const FORGET: i64 = 64;
 
@@ -45,6 +46,8 @@ pub(super) struct Writer {
     pub ledger: Ledger,
     /// Erasures whose old pages may still stand in the log.
     pub pending: Vec<Arc<ErasureEntry>>,
+    /// When to truncate the log again, however many commits come meanwhile.
+    pub retry_at: Option<Instant>,
     /// A commit ended in doubt: nothing more is written.
     pub poisoned: bool,
     /// Keeps other processes out.
@@ -56,18 +59,16 @@ pub(super) async fn serve(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
     let mut waiting = VecDeque::new();
     let mut closing = Vec::new();
     loop {
+        if writer.retry_at.is_some_and(|at| at <= Instant::now()) {
+            writer.finish_erasures().await;
+        }
         if waiting.is_empty() {
-            let job = if writer.pending.is_empty() {
-                jobs.recv().await
-            } else {
-                let pause = Duration::from_millis(TRUNCATE_RETRY_MS);
-                match tokio::time::timeout(pause, jobs.recv()).await {
+            let job = match writer.retry_at {
+                None => jobs.recv().await,
+                Some(at) => match timeout_at(at, jobs.recv()).await {
                     Ok(job) => job,
-                    Err(_) => {
-                        writer.finish_erasures().await;
-                        continue;
-                    }
-                }
+                    Err(_) => continue,
+                },
             };
             match job {
                 Some(job) => writer.sort(job, &mut waiting, &mut closing).await,
@@ -259,9 +260,17 @@ impl Writer {
     /// Truncates the log and marks pending erasures as done. When the log cannot be truncated because
     /// somebody reads an old state, it is tried again later.
     pub async fn finish_erasures(&mut self) {
+        self.retry_at = None;
         if self.pending.is_empty() || self.poisoned {
             return;
         }
+        self.try_to_finish().await;
+        if !self.pending.is_empty() {
+            self.retry_at = Some(Instant::now() + TRUNCATE_RETRY);
+        }
+    }
+
+    async fn try_to_finish(&mut self) {
         match self.truncate().await {
             Ok(true) => {}
             Ok(false) => return,

@@ -157,6 +157,28 @@ async fn an_erasure_is_pending_while_somebody_reads_an_old_state() {
     panic!("still pending");
 }
 
+#[tokio::test]
+async fn an_erasure_is_not_held_up_by_commits() {
+    let f = prepared().await;
+    let mut reader = raw(&f.path()).await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM subject").execute(&mut reader).await.unwrap();
+    let done = f.act(Some(ID), vec![erase()]).await.unwrap();
+    assert_eq!(done.applied.erasure.map(|e| e.state), Some(ErasureState::Pending));
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    reader.close().await.unwrap();
+    let receipt = ReceiptId::parse("r1").unwrap();
+    // The writer is never idle for as long as it waits between two attempts.
+    for _ in 0..100 {
+        f.commit(f.decision("other-1", Decision::Accept)).await.unwrap();
+        let now = f.store.erasure(&tenant(), &receipt).await.unwrap().unwrap();
+        if now.state == ErasureState::Done {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("still pending");
+}
+
 async fn done_at(f: &Fixture, id: &crate::domain::DecisionId) -> crate::domain::Timestamp {
     let record = f.store.decision(&tenant(), id).await.unwrap();
     record.map_or(at(0), |r| r.at)
