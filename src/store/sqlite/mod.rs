@@ -289,14 +289,7 @@ impl AuditLog for SqliteStore {
         filter: &'a DecisionFilter,
         page: PageRequest,
     ) -> StoreFuture<'a, Page<DecisionRecord>> {
-        Box::pin(async move {
-            let answer = decisions::list(&self.shared, tenant, filter, &page).await;
-            if !matches!(answer, Err(StoreError::Integrity { .. })) {
-                return answer;
-            }
-            let _gate = self.shared.gate.read().await;
-            decisions::list(&self.shared, tenant, filter, &page).await
-        })
+        Box::pin(async move { decisions::list(&self.shared, tenant, filter, &page).await })
     }
 
     fn decision<'a>(
