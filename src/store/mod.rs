@@ -52,6 +52,10 @@ pub trait Commits: Send + Sync {
     /// each effect says. Nothing is written in any of these cases.
     fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome>;
 
+    /// Whether commits are carried out: the last one could be written, the disk was not full, and none ended in
+    /// doubt. It becomes true again by itself once there is room.
+    fn writable(&self) -> bool;
+
     /// The remembered answer to an earlier request with this key, if it has not expired at `now`.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ impl Application for Vouch {
     }
 
     fn ready(&self) -> bool {
-        self.inner.parts.voice.is_some()
+        self.inner.parts.store.writable()
     }
 
     fn create_subject<'a>(

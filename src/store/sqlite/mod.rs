@@ -22,6 +22,7 @@ mod schema;
 mod shared;
 mod sources;
 mod table;
+mod upkeep;
 mod work;
 mod writer;
 
@@ -29,6 +30,7 @@ mod writer;
 pub(crate) mod tests;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -87,6 +89,7 @@ impl SqliteStore {
             versions: RwLock::new(scanned.versions.into_iter().collect()),
             gate: tokio::sync::RwLock::new(()),
             head: watch::Sender::new(scanned.ledger.head),
+            writable: AtomicBool::new(true),
         });
         let mut writer = Writer {
             conn,
@@ -94,6 +97,7 @@ impl SqliteStore {
             ledger: scanned.ledger,
             pending,
             retry_at: None,
+            probe_at: None,
             poisoned: false,
             lock,
         };
@@ -142,6 +146,10 @@ impl Commits for SqliteStore {
                 Err(mpsc::error::TrySendError::Closed(_)) => Err(StoreError::Closed),
             }
         })
+    }
+
+    fn writable(&self) -> bool {
+        self.shared.writable() && !self.jobs.is_closed()
     }
 
     fn replay<'a>(

@@ -2,6 +2,7 @@
 //! subject must be at.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sqlx::SqlitePool;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     /// Held for writing while a commit and its publication are under way.
     pub gate: tokio::sync::RwLock<()>,
     pub head: watch::Sender<AuditHead>,
+    pub writable: AtomicBool,
 }
 
 /// Tenants, API keys, erasures and which policies there are: few, read on every call, so held in memory.
@@ -88,6 +90,20 @@ impl Shared {
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, StoreError> {
         let found = self.directory().tenants.get(id).cloned();
         found.ok_or_else(|| StoreError::NoTenant(id.clone()))
+    }
+
+    /// The last group could be written, and no commit ended in doubt.
+    pub fn writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    pub fn set_writable(&self, writable: bool) {
+        let was = self.writable.swap(writable, Ordering::Relaxed);
+        match (was, writable) {
+            (true, false) => tracing::error!("the store cannot be written to"),
+            (false, true) => tracing::info!("the store can be written to again"),
+            _ => {}
+        }
     }
 
     pub fn version(&self, lookup: &Lookup) -> Option<u64> {

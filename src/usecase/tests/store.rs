@@ -82,6 +82,11 @@ impl TestStore {
         self.fails_after_commit.store(true, Ordering::SeqCst);
     }
 
+    /// Nothing can be written any more.
+    pub(super) async fn close(&self) {
+        self.inner.close().await;
+    }
+
     /// The next reading of profiles fails.
     pub(super) fn fail_next_behavior(&self) {
         self.fails_behavior.store(true, Ordering::SeqCst);
@@ -97,6 +102,10 @@ impl Commits for TestStore {
             Some(error) => Box::pin(async move { Err(error) }),
             None => self.inner.commit(transaction),
         }
+    }
+
+    fn writable(&self) -> bool {
+        self.inner.writable()
     }
 
     fn replay<'a>(
