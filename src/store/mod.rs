@@ -32,7 +32,7 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::domain::{ApiKeyId, DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
 use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 
@@ -147,6 +147,9 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// [`StoreError::NoPolicyFile`] when it was never kept or is kept no more.
     fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String>;
+
+    /// One API key of the tenant, without its secret, whether or not it is in force.
+    fn api_key(&self, tenant: &TenantId, key: &ApiKeyId) -> Option<ApiKeyInfo>;
 
     /// The tenant's API keys, without secrets, by creation.
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;

@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
-use crate::domain::{DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::domain::{ApiKeyId, DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
 use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 use crate::store::{
@@ -260,6 +260,11 @@ impl Directory for SqliteStore {
 
     fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
         Box::pin(policies::file(&self.shared, tenant, sha256))
+    }
+
+    fn api_key(&self, tenant: &TenantId, key: &ApiKeyId) -> Option<ApiKeyInfo> {
+        let directory = self.shared.directory();
+        directory.keys.get(key).filter(|k| k.tenant == *tenant).map(|k| k.info())
     }
 
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {

@@ -130,9 +130,7 @@ impl Shared {
         let message = api_message(presented.id(), presented.secret());
         let matches = self.root.api.verify(message.as_slice(), &expected);
         let entry = entry.filter(|_| matches)?;
-        let current = entry.doc.revoked_at.is_none_or(|at| at > now)
-            && entry.doc.expires_at.is_none_or(|at| at > now);
-        current.then(|| Caller {
+        entry.info().in_force(now).then(|| Caller {
             tenant: entry.tenant.clone(),
             key: entry.id.clone(),
             role: entry.doc.role,
