@@ -62,6 +62,8 @@ pub mod reason {
     pub const POLICY_LIMIT: &str = "POLICY_LIMIT";
     /// The policy in force cannot be used by this server.
     pub const POLICY_UNUSABLE: &str = "POLICY_UNUSABLE";
+    /// As much is kept of something as may be: phone numbers, consents, profiles, outcomes.
+    pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
     /// Another request changed the subject.
     pub const CONFLICT: &str = "CONFLICT";
     /// A queue or a limit on calls is full.
@@ -232,6 +234,10 @@ pub fn status(error: &UseCaseError) -> Status {
         UseCaseError::PolicyUnusable(_) => {
             info(Code::FailedPrecondition, reason::POLICY_UNUSABLE, text)
         }
+        // Not RESOURCE_EXHAUSTED: coming back later helps nothing.
+        UseCaseError::LimitReached { .. } => {
+            info(Code::FailedPrecondition, reason::LIMIT_REACHED, text)
+        }
         UseCaseError::Conflict => info(Code::Aborted, reason::CONFLICT, text),
         UseCaseError::Busy { retry_after_ms, .. } => retry(
             Code::ResourceExhausted,
@@ -370,6 +376,11 @@ mod tests {
                 E::PolicyUnusable(ArtifactRef::new("bank", 2)),
                 Code::FailedPrecondition,
                 reason::POLICY_UNUSABLE,
+            ),
+            (
+                E::LimitReached { problem: "phone numbers: at most 8".into() },
+                Code::FailedPrecondition,
+                reason::LIMIT_REACHED,
             ),
             (E::Conflict, Code::Aborted, reason::CONFLICT),
             (

@@ -91,6 +91,12 @@ pub enum UseCaseError {
         "the policy {0} in force for this tenant cannot be used by this server: put another one in force"
     )]
     PolicyUnusable(ArtifactRef),
+    /// As much is kept as may be: something must go before more can come.
+    #[error("a limit is reached: {problem}")]
+    LimitReached {
+        /// What is limited, with the limit and what it would be.
+        problem: String,
+    },
     /// Another request changed the subject at the same time; try again.
     #[error("another request changed the subject at the same time")]
     Conflict,

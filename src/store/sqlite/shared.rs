@@ -186,7 +186,7 @@ impl Tenant {
             return Ok(Arc::clone(rotation));
         }
         let seed = RotationSeed::from_bytes(self.doc.seed.0);
-        let rotation = Rotation::new(&seed, dim).ok_or(StoreError::Limit {
+        let rotation = Rotation::new(&seed, dim).ok_or(StoreError::TooLarge {
             what: "dimensions of an embedding",
             limit: crate::crypto::rotation::MAX_DIM,
             got: dim,
