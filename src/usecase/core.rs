@@ -105,13 +105,19 @@ impl Inner {
         }
     }
 
-    /// The answer to an earlier request with the same key, if there was one.
+    /// The answer to an earlier request with the same key, if there was one. What that request left undone, because
+    /// what it had changed could not be read again, is done first.
     pub(super) async fn remembered<T: DeserializeOwned>(
         &self,
         by: &Caller,
         request: &Request,
     ) -> Result<Option<T>, UseCaseError> {
         let found = self.parts.store.replay(&by.tenant, &request.0, self.now()).await?;
+        if found.is_some() {
+            for subject in self.galleries.of(&by.tenant)?.unread() {
+                self.refresh(by, &subject).await?;
+            }
+        }
         found.map(|bytes| read(&bytes)).transpose()
     }
 
