@@ -38,7 +38,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use decisions::{ChainReader, ChainRow, Inspection, inspect};
 
 use crate::crypto::{Entropy, MasterKey, Signer};
-use crate::domain::{ApiKeyId, DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::domain::{
+    ApiKeyId, DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp,
+};
 use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 use crate::store::{

@@ -4,10 +4,10 @@ use super::sessions::{Client, opening};
 use super::world::*;
 use crate::domain::*;
 use crate::session::call::Message;
-use crate::usecase::{Clock as _, UseCaseError};
 use crate::usecase::command::*;
 use crate::usecase::port::Application;
 use crate::usecase::sessions::*;
+use crate::usecase::{Clock as _, UseCaseError};
 
 /// A token for anna, as its app presents it.
 async fn token(world: &World) -> (Caller, SessionGrant) {
