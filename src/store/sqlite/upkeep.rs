@@ -69,7 +69,9 @@ impl Writer {
             return;
         }
         self.try_to_finish().await;
-        if !self.pending.is_empty() {
+        if self.poisoned {
+            self.note(&Err(StoreError::Closed));
+        } else if !self.pending.is_empty() {
             self.retry_at = Some(Instant::now() + TRUNCATE_RETRY);
         }
     }
