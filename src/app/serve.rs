@@ -147,11 +147,8 @@ fn threads(config: &Config) -> usize {
 
 fn has_api_key(store: &SqliteStore) -> bool {
     let now = clock::now();
-    let usable = |key: &crate::store::ApiKeyInfo| {
-        key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now)
-    };
     let tenants = store.tenants();
-    tenants.iter().any(|t| store.api_keys(&t.id).iter().any(usable))
+    tenants.iter().any(|t| store.api_keys(&t.id).iter().any(|key| key.in_force(now)))
 }
 
 /// On the first start on loopback: a tenant and a key for its administrator.

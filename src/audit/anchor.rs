@@ -134,9 +134,25 @@ async fn run(
         };
         if due {
             let head = *heads.borrow_and_update();
-            signing.sign(head, clock());
+            let Some(back) = sign(signing, head, clock()).await else { return };
+            signing = back;
         }
     }
     let head = *heads.borrow();
-    signing.sign(head, clock());
+    sign(signing, head, clock()).await;
+}
+
+/// Signs on a thread that may wait for the disk.
+async fn sign(mut signing: Signing, head: AuditHead, at: Timestamp) -> Option<Signing> {
+    let signed = tokio::task::spawn_blocking(move || {
+        signing.sign(head, at);
+        signing
+    });
+    match signed.await {
+        Ok(signing) => Some(signing),
+        Err(error) => {
+            tracing::error!(%error, "signing checkpoints ended badly");
+            None
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod clock;
 mod environment;
+mod place;
 
 use std::path::{Path, PathBuf};
 
@@ -353,29 +354,10 @@ impl Config {
         if self.models.fusion.is_empty() {
             return Err(empty("models.fusion"));
         }
-        self.apart("keys.master_key_file", &self.keys.master_key_file)?;
-        self.apart("audit.checkpoint_file", &audit.checkpoint_file)
+        let database = &self.store.path;
+        place::apart("keys.master_key_file", &self.keys.master_key_file, database)?;
+        place::apart("audit.checkpoint_file", &audit.checkpoint_file, database)
     }
-
-    /// Keys and checkpoints must not be stolen, lost or rolled back along with the database.
-    fn apart(&self, key: &'static str, path: &Path) -> Result<(), ConfigError> {
-        let data = folder(&self.store.path);
-        if folder(path).starts_with(&data) && !data.as_os_str().is_empty() {
-            let problem = format!(
-                "must lie outside the folder of the database ({}), got {}",
-                data.display(),
-                path.display()
-            );
-            return Err(ConfigError::Value { key, problem });
-        }
-        Ok(())
-    }
-}
-
-/// The folder a file lies in, without `.` parts.
-fn folder(path: &Path) -> PathBuf {
-    let parent = path.parent().unwrap_or(Path::new(""));
-    parent.components().filter(|c| !matches!(c, std::path::Component::CurDir)).collect()
 }
 
 fn range(key: &'static str, got: u64, low: u64, high: u64) -> Result<(), ConfigError> {

@@ -122,6 +122,37 @@ fn errors_name_the_key_and_what_came() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn no_way_of_writing_it_leads_a_key_into_the_folder_of_the_database() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, keys) = (root.path().join("data"), root.path().join("keys"));
+    for folder in [&data, &keys] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let link = root.path().join("link");
+    std::os::unix::fs::symlink(&data, &link).unwrap();
+    std::fs::write(data.join("master.key"), "").unwrap();
+    std::os::unix::fs::symlink(data.join("master.key"), keys.join("linked.key")).unwrap();
+    let with = |key: &Path| {
+        let (store, key) = (data.join("vouch.db"), key.display());
+        let store = store.display();
+        format!("[store]\npath = \"{store}\"\n[keys]\nmaster_key_file = \"{key}\"")
+    };
+    from(&with(&keys.join("master.key")), &[]).unwrap();
+    from(&with(&data.join("../keys/new/master.key")), &[]).unwrap();
+    for inside in [
+        data.join("new/master.key"),
+        keys.join("../data/master.key"),
+        keys.join("new/../../data/master.key"),
+        link.join("other.key"),
+        keys.join("linked.key"),
+    ] {
+        let error = error(&with(&inside), &[]);
+        assert!(error.contains("keys.master_key_file: must lie outside"), "{inside:?}: {error}");
+    }
+}
+
 #[test]
 fn wrong_variables_are_named() {
     let typo = error("", &[("VOUCH_SERVER_LISTN", "x")]);

@@ -19,6 +19,30 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
 }
 
+/// SHA-256 of bytes that come one after the other.
+#[derive(Clone)]
+pub struct RunningSha256(Context);
+
+impl Default for RunningSha256 {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl RunningSha256 {
+    /// Adds what came.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Of everything so far.
+    pub fn so_far(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.clone().finish().as_ref());
+        out
+    }
+}
+
 /// SHA-256 of everything `reader` gives, in lower-case hexadecimal.
 pub fn sha256_hex_of(mut reader: impl Read) -> io::Result<String> {
     let mut context = Context::new(&SHA256);
@@ -49,5 +73,11 @@ mod tests {
     fn a_stream_gives_what_the_whole_gives() {
         let bytes: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
         assert_eq!(sha256_hex_of(&bytes[..]).unwrap(), sha256_hex(&bytes));
+        let mut running = RunningSha256::default();
+        for (so_far, piece) in (1..).map(|n| n * 777).zip(bytes.chunks(777)) {
+            running.update(piece);
+            let all = &bytes[..bytes.len().min(so_far)];
+            assert_eq!(running.so_far(), sha256(all));
+        }
     }
 }

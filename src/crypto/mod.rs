@@ -13,7 +13,7 @@ pub mod sign;
 
 pub use api_key::{ApiKeyError, MintedKey, PresentedKey};
 pub use chain::{ChainEntry, Salt, commitment};
-pub use digest::{sha256, sha256_hex};
+pub use digest::{RunningSha256, sha256, sha256_hex};
 pub use encode::Encoder;
 pub use entropy::{Entropy, SystemEntropy, random};
 pub use keys::{Key256, KeyError, MasterKey};

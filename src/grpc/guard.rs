@@ -214,6 +214,9 @@ async fn answer<S>(guard: Arc<Guard>, inner: S, mut request: http::Request<Body>
 where
     S: Service<http::Request<Body>, Response = Answer, Error = Infallible>,
 {
+    if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+        connection.asks();
+    }
     let mut line = LogLine::new(guard.method(request.uri().path()));
     let id = line.id;
     let response = match admit(&guard, &mut request, &mut line).await {

@@ -1,5 +1,5 @@
 //! Health: what the application says, told to `grpc.health.v1`. The server as a whole (name "") and
-//! the voice services serve when models and store are ready; the others serve without a model.
+//! the voice services serve when there is a model and the store takes commits; the others serve without a model.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,12 +44,9 @@ const OTHERS: [&str; 4] = [
 
 /// Sets every name to what the application says now.
 pub async fn report(reporter: &HealthReporter, app: &Arc<dyn Application>) {
-    let model = app.versions(None).model.is_some();
     let ready = app.ready();
-    let voice = ready && model;
-    // Without a model the application is never ready, and the rest works all the same.
-    let others = ready || !model;
-    for (names, serving) in [(&VOICE[..], voice), (&OTHERS[..], others)] {
+    let voice = ready && app.versions(None).model.is_some();
+    for (names, serving) in [(&VOICE[..], voice), (&OTHERS[..], ready)] {
         let status = match serving {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,

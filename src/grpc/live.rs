@@ -171,8 +171,13 @@ async fn work<L: Live>(
                 Report { outcome, probe_ms, patience_ms: live.patience_ms() }
             }
         };
-        let last = !matches!(report.outcome, Ok(Step::Quiet | Step::Update(_)));
-        if reports.send(report).await.is_err() || last {
+        if !matches!(report.outcome, Ok(Step::Quiet | Step::Update(_))) {
+            // Its idempotency key is given back before the client can come with it again.
+            drop(live);
+            let _ = reports.send(report).await;
+            break;
+        }
+        if reports.send(report).await.is_err() {
             break;
         }
     }

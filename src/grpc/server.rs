@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::service::Routes;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-use crate::grpc::connection::Incoming;
+use crate::grpc::connection::{Incoming, Patience};
 use crate::grpc::guard::{Guard, GuardLayer};
 use crate::grpc::inbox::LiveSettings;
 use crate::grpc::proto::age_service_server::AgeServiceServer;
@@ -38,6 +38,11 @@ use crate::usecase::port::Application;
 const SPARE_STREAMS: u32 = 32;
 /// Longest TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time between a connection and its first request. Long enough for a client that connects ahead; one that
+/// is cut off connects again.
+const FIRST_REQUEST: Duration = Duration::from_secs(300);
+/// Beyond the time in which a client that speaks HTTP/2 must answer a ping.
+const SILENCE_MARGIN: Duration = Duration::from_secs(1);
 
 /// Why the server cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +162,13 @@ impl Server {
             builder = builder.tls_config(tls)?;
         }
         let connections = settings.max_connections;
-        let incoming = Incoming::new(self.listener, connections, settings.max_calls_per_connection);
+        let pinged = settings.keepalive_interval_ms + settings.keepalive_timeout_ms;
+        let patience = Patience {
+            silent: Duration::from_millis(pinged) + SILENCE_MARGIN,
+            first_request: FIRST_REQUEST,
+        };
+        let each = settings.max_calls_per_connection;
+        let incoming = Incoming::new(self.listener, connections, each, patience);
         let (accept_stop, accept_stopped) = tokio::sync::oneshot::channel::<()>();
         let mut serving = std::pin::pin!(
             builder

@@ -32,7 +32,8 @@ pub struct ServerSettings {
     pub max_backlog_ms: u64,
     /// HTTP/2 pings on a quiet connection, at this interval.
     pub keepalive_interval_ms: u64,
-    /// A ping without an answer for this long closes the connection.
+    /// A ping without an answer for this long closes the connection. One that never begins HTTP/2 is closed after
+    /// interval and timeout together.
     pub keepalive_timeout_ms: u64,
     /// HTTP/2 flow-control window of one stream.
     pub stream_window_bytes: u32,

@@ -34,6 +34,8 @@ pub mod reason {
     pub const ALREADY_EXISTS: &str = "ALREADY_EXISTS";
     /// The idempotency key was used with another content.
     pub const IDEMPOTENCY_MISMATCH: &str = "IDEMPOTENCY_MISMATCH";
+    /// A live call under the same idempotency key is not over yet.
+    pub const IDEMPOTENCY_KEY_IN_USE: &str = "IDEMPOTENCY_KEY_IN_USE";
     /// No current consent.
     pub const CONSENT_MISSING: &str = "CONSENT_MISSING";
     /// The subject opted out.
@@ -60,6 +62,8 @@ pub mod reason {
     pub const POLICY_LIMIT: &str = "POLICY_LIMIT";
     /// The policy in force cannot be used by this server.
     pub const POLICY_UNUSABLE: &str = "POLICY_UNUSABLE";
+    /// As much is kept of something as may be: phone numbers, consents, profiles, outcomes.
+    pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
     /// Another request changed the subject.
     pub const CONFLICT: &str = "CONFLICT";
     /// A queue or a limit on calls is full.
@@ -212,6 +216,7 @@ pub fn status(error: &UseCaseError) -> Status {
             text.clone(),
             ErrorDetails::with_bad_request_violation("idempotency_key", text),
         ),
+        UseCaseError::KeyInUse => info(Code::Aborted, reason::IDEMPOTENCY_KEY_IN_USE, text),
         UseCaseError::ConsentMissing => {
             info(Code::FailedPrecondition, reason::CONSENT_MISSING, text)
         }
@@ -228,6 +233,10 @@ pub fn status(error: &UseCaseError) -> Status {
         UseCaseError::PolicyChange(refused) => policy_change(refused, text),
         UseCaseError::PolicyUnusable(_) => {
             info(Code::FailedPrecondition, reason::POLICY_UNUSABLE, text)
+        }
+        // Not RESOURCE_EXHAUSTED: coming back later helps nothing.
+        UseCaseError::LimitReached { .. } => {
+            info(Code::FailedPrecondition, reason::LIMIT_REACHED, text)
         }
         UseCaseError::Conflict => info(Code::Aborted, reason::CONFLICT, text),
         UseCaseError::Busy { retry_after_ms, .. } => retry(
@@ -339,6 +348,7 @@ mod tests {
             (E::NotFound { what: "subject" }, Code::NotFound, reason::NOT_FOUND),
             (E::AlreadyExists { what: "subject" }, Code::AlreadyExists, reason::ALREADY_EXISTS),
             (E::IdempotencyMismatch, Code::InvalidArgument, reason::IDEMPOTENCY_MISMATCH),
+            (E::KeyInUse, Code::Aborted, reason::IDEMPOTENCY_KEY_IN_USE),
             (E::ConsentMissing, Code::FailedPrecondition, reason::CONSENT_MISSING),
             (E::OptedOut, Code::FailedPrecondition, reason::OPTED_OUT),
             (
@@ -366,6 +376,11 @@ mod tests {
                 E::PolicyUnusable(ArtifactRef::new("bank", 2)),
                 Code::FailedPrecondition,
                 reason::POLICY_UNUSABLE,
+            ),
+            (
+                E::LimitReached { problem: "phone numbers: at most 8".into() },
+                Code::FailedPrecondition,
+                reason::LIMIT_REACHED,
             ),
             (E::Conflict, Code::Aborted, reason::CONFLICT),
             (

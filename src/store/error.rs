@@ -90,7 +90,7 @@ pub enum StoreError {
         /// What came.
         found: ArtifactRef,
     },
-    /// A named limit.
+    /// There would be too many or too much of what is kept.
     #[error("{what}: at most {limit}, this would be {got}")]
     Limit {
         /// What is limited.
@@ -98,6 +98,16 @@ pub enum StoreError {
         /// How many.
         limit: usize,
         /// How many it would be.
+        got: usize,
+    },
+    /// What came is too large, whatever is kept already.
+    #[error("{what}: at most {limit}, got {got}")]
+    TooLarge {
+        /// What is limited.
+        what: &'static str,
+        /// How large it may be.
+        limit: usize,
+        /// How large it is.
         got: usize,
     },
     /// A transaction that makes no sense, such as an effect on a subject without naming one.

@@ -32,7 +32,9 @@ pub use transaction::{
     NewUtterance, Outcome, Response, SubjectTarget, Transaction,
 };
 
-use crate::domain::{DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp};
+use crate::domain::{
+    ApiKeyId, DecisionId, PhoneNumber, ReceiptId, Source, SubjectId, TenantId, Timestamp,
+};
 use crate::policy::SourceAttempts;
 use crate::policy::session::PolicyLedger;
 
@@ -51,6 +53,10 @@ pub trait Commits: Send + Sync {
     /// [`StoreError::Busy`] when the queue is full, [`StoreError::Full`] when the disk is, and what
     /// each effect says. Nothing is written in any of these cases.
     fn commit(&self, transaction: Transaction) -> StoreFuture<'_, Outcome>;
+
+    /// Whether commits are carried out: the last one could be written, the disk was not full, and none ended in
+    /// doubt. It becomes true again by itself once there is room.
+    fn writable(&self) -> bool;
 
     /// The remembered answer to an earlier request with this key, if it has not expired at `now`.
     ///
@@ -143,6 +149,9 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// [`StoreError::NoPolicyFile`] when it was never kept or is kept no more.
     fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String>;
+
+    /// One API key of the tenant, without its secret, whether or not it is in force.
+    fn api_key(&self, tenant: &TenantId, key: &ApiKeyId) -> Option<ApiKeyInfo>;
 
     /// The tenant's API keys, without secrets, by creation.
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo>;

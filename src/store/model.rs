@@ -208,6 +208,13 @@ pub struct ApiKeyInfo {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl ApiKeyInfo {
+    /// Neither revoked nor expired.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        [self.revoked_at, self.expires_at].into_iter().flatten().all(|end| now < end)
+    }
+}
+
 /// The rotation of a tenant's embeddings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationInfo {

@@ -16,6 +16,7 @@ use crate::store::{
 use crate::usecase::UseCaseError;
 use crate::usecase::command::Caller;
 use crate::usecase::gallery::Galleries;
+use crate::usecase::live_request::LiveKeys;
 use crate::usecase::parts::{Parts, VoiceParts};
 use crate::usecase::request::{REMEMBER_MS, Request};
 use crate::usecase::sessions::Sessions;
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) galleries: Galleries,
     pub(super) sessions: Sessions,
+    pub(super) live_keys: Arc<LiveKeys>,
     /// Models under calibrations of tenants' own.
     pub(super) calibrated: HashMap<TenantId, VoiceParts>,
 }
@@ -105,13 +107,19 @@ impl Inner {
         }
     }
 
-    /// The answer to an earlier request with the same key, if there was one.
+    /// The answer to an earlier request with the same key, if there was one. What that request left undone, because
+    /// what it had changed could not be read again, is done first.
     pub(super) async fn remembered<T: DeserializeOwned>(
         &self,
         by: &Caller,
         request: &Request,
     ) -> Result<Option<T>, UseCaseError> {
         let found = self.parts.store.replay(&by.tenant, &request.0, self.now()).await?;
+        if found.is_some() {
+            for subject in self.galleries.of(&by.tenant)?.unread() {
+                self.refresh(by, &subject).await?;
+            }
+        }
         found.map(|bytes| read(&bytes)).transpose()
     }
 

@@ -12,6 +12,7 @@ use crate::usecase::UseCaseError;
 use crate::usecase::access::{Right, require};
 use crate::usecase::command::{Caller, Enroll, Recording};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
+use crate::usecase::live_request::{HeardAudio, Remembered};
 use crate::usecase::output::{Enrollment, EnrollmentState, Progress};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
@@ -159,7 +160,7 @@ impl Inner {
         let method = "vouch.v1.EnrollmentService/EnrollUtterance";
         let content = Self::enroll_content(&c);
         let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
-        if let Some(answer) = self.remembered(&by, &request).await? {
+        if let Some(Remembered { answer, .. }) = self.remembered(&by, &request).await? {
             return Ok(answer);
         }
         let voice = self.voice(&by.tenant)?;
@@ -174,25 +175,27 @@ impl Inner {
             })
             .await?;
         let contribution = Contribution { by, request, command: c, voice, captured_at };
-        self.conclude_enrollment(&contribution, heard).await
+        self.conclude_enrollment(&contribution, heard, None).await
     }
 
     /// Judges an utterance against what is collected now, keeps or refuses it, audits. Taken anew
-    /// when the subject changes in between.
+    /// when the subject changes in between. `audio` names what a live call heard.
     pub(super) async fn conclude_enrollment(
         &self,
         contribution: &Contribution,
         heard: HeardUtterance,
+        audio: Option<HeardAudio>,
     ) -> Result<Enrollment, UseCaseError> {
         let Contribution { by, command, .. } = contribution;
         for _ in 0..MAX_TRIES {
             let basis = self.basis(by, command).await?;
             let (draft, answer) = self.weigh(contribution, &heard, basis)?;
             let complete = answer.voiceprint.is_some();
-            match self.commit(by, &contribution.request, draft, answer).await {
+            let remembered = Remembered { answer, heard: audio.clone() };
+            match self.commit(by, &contribution.request, draft, remembered).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
-                Ok((answer, _)) => {
+                Ok((Remembered { answer, .. }, _)) => {
                     if complete {
                         self.refresh(by, &command.subject).await?;
                     }

@@ -11,6 +11,7 @@ use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::enroll::{Contribution, count, net_speech};
 use crate::usecase::hear::Keep;
 use crate::usecase::listen::LiveAudio;
+use crate::usecase::live_request::{Hearing, Remembered, Repeat, Reserved};
 use crate::usecase::output::{Enrollment, EnrollmentUpdate, Progress};
 use crate::usecase::port::{LiveEnrollment, Reply};
 use crate::usecase::tape::Tape;
@@ -25,10 +26,12 @@ struct Live {
     before: Progress,
     /// Net speech so far, in milliseconds.
     heard_ms: u32,
+    hearing: Hearing,
+    _reserved: Reserved,
 }
 
 /// A repeated request: the answer is known.
-struct Known(Enrollment);
+struct Known(Repeat<Enrollment>);
 
 impl Inner {
     pub(super) async fn enroll_stream(
@@ -39,10 +42,11 @@ impl Inner {
     ) -> Result<Box<dyn LiveEnrollment>, UseCaseError> {
         self.check_enroll(&by, &c)?;
         let method = "vouch.v1.EnrollmentService/EnrollStream";
-        // The audio is not known yet: a live request is named by its configuration.
+        // The audio is not known yet: a live request is named by its configuration, and then by what it hears.
         let request = Self::enroll_content(&c).text(&format!("{format:?}")).request(method, &c.key);
-        if let Some(answer) = self.remembered(&by, &request).await? {
-            return Ok(Box::new(Known(answer)));
+        let reserved = self.live_keys.reserve(&by.tenant, &request)?;
+        if let Some(Remembered { answer, heard }) = self.remembered(&by, &request).await? {
+            return Ok(Box::new(Known(Repeat::new(answer, heard))));
         }
         let voice = self.voice(&by.tenant)?;
         let basis = self.basis(&by, &c).await?;
@@ -61,6 +65,8 @@ impl Inner {
             contribution: Arc::new(Contribution { by, request, command: c, voice, captured_at }),
             before,
             heard_ms: 0,
+            hearing: Hearing::default(),
+            _reserved: reserved,
             inner: self,
         }))
     }
@@ -69,6 +75,7 @@ impl Inner {
 impl LiveEnrollment for Live {
     fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
         Box::pin(async move {
+            self.hearing.hear(&chunks);
             let (quality, full) = self.inner.hear_chunks(&self.audio, chunks).await?;
             self.heard_ms = quality.net_speech_ms;
             let event = if full {
@@ -97,6 +104,7 @@ impl LiveEnrollment for Live {
 
     fn finish(mut self: Box<Self>) -> Reply<'static, Enrollment> {
         Box::pin(to_the_end(async move {
+            self.hearing.end();
             let quality = self.inner.hear_end(&self.audio).await?;
             self.session.step(EnrollmentEvent::AudioEnded);
             let voice = self.contribution.voice.clone();
@@ -109,14 +117,16 @@ impl LiveEnrollment for Live {
                     voice.utterance(capture.frames(), tape, quality, &rules)
                 })
                 .await?;
-            self.inner.conclude_enrollment(&self.contribution, heard).await
+            let audio = Some(self.hearing.heard());
+            self.inner.conclude_enrollment(&self.contribution, heard, audio).await
         }))
     }
 }
 
 impl LiveEnrollment for Known {
-    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
-        Box::pin(async { Ok(None) })
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, Option<EnrollmentUpdate>> {
+        let heard = self.0.hear(&chunks);
+        Box::pin(async move { heard.map(|_| None) })
     }
 
     fn patience_ms(&self) -> u64 {
@@ -128,6 +138,6 @@ impl LiveEnrollment for Known {
     }
 
     fn finish(self: Box<Self>) -> Reply<'static, Enrollment> {
-        Box::pin(async move { Ok(self.0) })
+        Box::pin(async move { self.0.checked() })
     }
 }

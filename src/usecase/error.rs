@@ -52,6 +52,9 @@ pub enum UseCaseError {
     /// The idempotency key was used with another content.
     #[error("this idempotency key was used with another request")]
     IdempotencyMismatch,
+    /// A live call under the same idempotency key is not over yet.
+    #[error("a live call under this idempotency key is not over yet")]
+    KeyInUse,
     /// The subject has no current consent for this.
     #[error("no current consent covers this use")]
     ConsentMissing,
@@ -88,6 +91,12 @@ pub enum UseCaseError {
         "the policy {0} in force for this tenant cannot be used by this server: put another one in force"
     )]
     PolicyUnusable(ArtifactRef),
+    /// As much is kept as may be: something must go before more can come.
+    #[error("a limit is reached: {problem}")]
+    LimitReached {
+        /// What is limited, with the limit and what it would be.
+        problem: String,
+    },
     /// Another request changed the subject at the same time; try again.
     #[error("another request changed the subject at the same time")]
     Conflict,

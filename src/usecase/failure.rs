@@ -45,7 +45,8 @@ impl From<StoreError> for UseCaseError {
             StoreError::BadPageToken => {
                 Self::InvalidArgument { field: "page_token", problem: error.to_string() }
             }
-            StoreError::Limit { what, .. } => {
+            StoreError::Limit { .. } => Self::LimitReached { problem: error.to_string() },
+            StoreError::TooLarge { what, .. } => {
                 Self::InvalidArgument { field: what, problem: error.to_string() }
             }
             StoreError::Busy { .. } => {

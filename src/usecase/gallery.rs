@@ -1,6 +1,6 @@
 //! Who can be found: the prepared sides of each tenant in memory, kept in step with the store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::{ConsentRecord, Purpose, SubjectId, TenantId, Timestamp};
@@ -48,6 +48,8 @@ struct State {
     next_number: u32,
     /// When the clock next changes who may be found.
     sweep_at: Option<Timestamp>,
+    /// Subjects that could not be read again after a change.
+    unread: HashSet<SubjectId>,
 }
 
 /// The sides of one tenant.
@@ -180,6 +182,7 @@ impl Gallery {
             index: SearchIndex::new(dim)?,
             next_number: 0,
             sweep_at: None,
+            unread: HashSet::new(),
         };
         Ok(Self { refreshing: tokio::sync::Mutex::default(), state: RwLock::new(state) })
     }
@@ -201,13 +204,24 @@ impl Gallery {
             }
         };
         match read.await {
-            Ok(entry) => Ok(self.write().put(subject.clone(), entry, now)?),
+            Ok(entry) => {
+                let mut state = self.write();
+                state.unread.remove(subject);
+                Ok(state.put(subject.clone(), entry, now)?)
+            }
             Err(error) => {
                 // What cannot be read cannot be found: an old side must not stay.
-                self.write().put(subject.clone(), None, now)?;
+                let mut state = self.write();
+                state.unread.insert(subject.clone());
+                state.put(subject.clone(), None, now)?;
                 Err(error)
             }
         }
+    }
+
+    /// Subjects that could not be read again after a change.
+    pub(super) fn unread(&self) -> Vec<SubjectId> {
+        self.read().unread.iter().cloned().collect()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {

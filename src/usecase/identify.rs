@@ -16,6 +16,7 @@ use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
 use crate::usecase::failure::invalid;
 use crate::usecase::gallery::{Gallery, RERANK};
 use crate::usecase::hear::Speech;
+use crate::usecase::live_request::{HeardAudio, Remembered};
 use crate::usecase::output::{Identification, RankedCandidate};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::request::{Content, Request};
@@ -71,7 +72,7 @@ impl Inner {
         let method = "vouch.v1.IdentificationService/Identify";
         let content = content(&c, list.as_deref());
         let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
-        if let Some(answer) = self.remembered::<Identification>(&by, &request).await? {
+        if let Some(Remembered { answer, .. }) = self.remembered(&by, &request).await? {
             return self.still_known(for_role(answer, &by), &by);
         }
         let voice = self.voice(&by.tenant)?;
@@ -88,7 +89,7 @@ impl Inner {
             })
             .await?;
         let question = Question { by, request, max_results: c.max_results, voice };
-        self.answer(&question, search).await
+        self.answer(&question, search, None).await
     }
 
     /// A checked list without repetitions; `None` for everybody.
@@ -122,11 +123,12 @@ impl Inner {
     }
 
     /// Decides and audits. Whoever would be named is read from the store first, and the commit holds
-    /// that nothing changed since.
+    /// that nothing changed since. `heard` names what a live call heard.
     pub(super) async fn answer(
         &self,
         question: &Question,
         mut search: Search,
+        heard: Option<HeardAudio>,
     ) -> Result<Identification, UseCaseError> {
         let threshold = self.threshold(question, &search)?;
         let held = self.source_held(&question.by.tenant, &sources::of(&question.by)).await?;
@@ -153,10 +155,11 @@ impl Inner {
             }
             let (draft, answer) =
                 self.identification(question, &search, threshold, verdict, winner);
-            match self.commit(&question.by, &question.request, draft, answer).await {
+            let remembered = Remembered { answer, heard: heard.clone() };
+            match self.commit(&question.by, &question.request, draft, remembered).await {
                 Err(UseCaseError::Conflict) => tries += 1,
                 Err(error) => return Err(error),
-                Ok((answer, _)) => return Ok(for_role(answer, &question.by)),
+                Ok((Remembered { answer, .. }, _)) => return Ok(for_role(answer, &question.by)),
             }
         }
         Err(UseCaseError::Conflict)

@@ -1,6 +1,7 @@
 //! Identification by live audio: who it might be while the caller speaks, a final decision as soon as
 //! somebody is found beyond doubt, or when the audio ends.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::{AudioFormat, Llr, PadStatus, Quality, SubjectId};
@@ -14,6 +15,7 @@ use crate::usecase::gallery::Gallery;
 use crate::usecase::hear::Keep;
 use crate::usecase::identify::{Question, Search, content, for_role, look, ranked};
 use crate::usecase::listen::{LiveAudio, nothing_heard, streamed};
+use crate::usecase::live_request::{Hearing, Remembered, Repeat, Reserved};
 use crate::usecase::output::{Identification, IdentificationUpdate, RankedCandidate};
 use crate::usecase::port::{IdentificationStep, LiveIdentification, Reply};
 use crate::usecase::verify::shown;
@@ -30,12 +32,15 @@ struct Live {
     /// The last search.
     last: Option<Search>,
     quality: Quality,
+    hearing: Hearing,
+    /// Until the decision is taken.
+    reserved: Option<Reserved>,
     /// The decision was taken or is being taken.
     concluded: bool,
 }
 
 /// A repeated request: the answer is known.
-struct Known(Identification);
+struct Known(Repeat<Identification>);
 
 /// When to search and when the evidence suffices: as for a claim, with evidence counted from the
 /// threshold for as many as were searched. That nobody was found is known at the end alone.
@@ -52,14 +57,15 @@ impl Inner {
     ) -> Result<Box<dyn LiveIdentification>, UseCaseError> {
         require(&by, Right::Compare)?;
         let list = self.candidates(&c)?;
-        // The audio is not known yet: a live request is named by its configuration.
+        // The audio is not known yet: a live request is named by its configuration, and then by what it hears.
         let request = content(&c, list.as_deref())
             .flag(c.no_early_decision)
             .text(&format!("{format:?}"))
             .request("vouch.v1.IdentificationService/IdentifyStream", &c.key);
-        if let Some(answer) = self.remembered::<Identification>(&by, &request).await? {
+        let reserved = self.live_keys.reserve(&by.tenant, &request)?;
+        if let Some(Remembered { answer, heard }) = self.remembered(&by, &request).await? {
             let answer = self.still_known(for_role(answer, &by), &by)?;
-            return Ok(Box::new(Known(answer)));
+            return Ok(Box::new(Known(Repeat::new(answer, heard))));
         }
         let voice = self.voice(&by.tenant)?;
         let gallery = self.galleries.of(&by.tenant)?;
@@ -77,6 +83,8 @@ impl Inner {
             session,
             last: None,
             quality: nothing_heard(),
+            hearing: Hearing::default(),
+            reserved: Some(reserved),
             concluded: false,
         }))
     }
@@ -85,10 +93,20 @@ impl Inner {
 impl Live {
     /// Takes the decision in a task of its own: from here on hanging up changes nothing.
     async fn conclude(&mut self) -> Result<Identification, UseCaseError> {
-        let search = self.found();
         self.concluded = true;
+        to_the_end(self.decided()).await
+    }
+
+    /// The decision, and then the key is free: what is remembered speaks for it from here on.
+    fn decided(&mut self) -> impl Future<Output = Result<Identification, UseCaseError>> + use<> {
         let (inner, question) = (Arc::clone(&self.inner), Arc::clone(&self.question));
-        to_the_end(async move { inner.answer(&question, search).await }).await
+        let (search, heard) = (self.found(), self.hearing.heard());
+        let reserved = self.reserved.take();
+        async move {
+            let answer = inner.answer(&question, search, Some(heard)).await;
+            drop(reserved);
+            answer
+        }
     }
 
     /// What is known so far.
@@ -146,6 +164,7 @@ impl Live {
         if self.concluded {
             return Ok(IdentificationStep::Quiet);
         }
+        self.hearing.hear(&chunks);
         self.quality = self.inner.hear_chunks(&self.audio, chunks).await?.0;
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
@@ -162,6 +181,7 @@ impl Live {
     }
 
     async fn end(&mut self) -> Result<Identification, UseCaseError> {
+        self.hearing.end();
         self.quality = self.inner.hear_end(&self.audio).await?;
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         // The end asks for its own search, so that one is not made twice.
@@ -198,10 +218,9 @@ impl Drop for Live {
     fn drop(&mut self) {
         let searched = self.last.is_some() && !self.concluded;
         if let (true, Ok(runtime)) = (searched, tokio::runtime::Handle::try_current()) {
-            let (inner, question) = (Arc::clone(&self.inner), Arc::clone(&self.question));
-            let search = self.found();
+            let decided = self.decided();
             runtime.spawn(async move {
-                if let Err(error) = inner.answer(&question, search).await {
+                if let Err(error) = decided.await {
                     tracing::error!(%error, "an abandoned identification was not recorded");
                 }
             });
@@ -210,9 +229,10 @@ impl Drop for Live {
 }
 
 impl LiveIdentification for Known {
-    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, IdentificationStep> {
-        let answer = self.0.clone();
-        Box::pin(async move { Ok(IdentificationStep::Final(answer)) })
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, IdentificationStep> {
+        let answer = self.0.hear(&chunks);
+        let step = answer.map(|a| a.map_or(IdentificationStep::Quiet, IdentificationStep::Final));
+        Box::pin(async move { step })
     }
 
     fn patience_ms(&self) -> u64 {
@@ -224,6 +244,6 @@ impl LiveIdentification for Known {
     }
 
     fn finish(self: Box<Self>) -> Reply<'static, Identification> {
-        Box::pin(async move { Ok(self.0) })
+        Box::pin(async move { self.0.checked() })
     }
 }

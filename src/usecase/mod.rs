@@ -40,6 +40,7 @@ mod identify_live;
 pub mod install_model;
 pub mod item;
 mod listen;
+mod live_request;
 pub mod model_dir;
 pub mod output;
 pub mod parts;
@@ -99,7 +100,7 @@ pub mod port {
         fn authenticate<'a>(&'a self, presented: &'a str) -> Reply<'a, Caller>;
         /// Fitted things in force for a tenant; without one, for a new tenant.
         fn versions(&self, tenant: Option<&TenantId>) -> Versions;
-        /// Models and store are ready.
+        /// The store takes what is decided. Whether there is a model is said by [`Application::versions`].
         fn ready(&self) -> bool;
 
         /// Registers a subject.

@@ -17,6 +17,7 @@ use crate::usecase::command::{Caller, Recording, Verify};
 use crate::usecase::core::{Draft, Inner, MAX_TRIES, Shared, target};
 use crate::usecase::failure::invalid;
 use crate::usecase::listen::nothing_heard;
+use crate::usecase::live_request::{HeardAudio, Remembered};
 use crate::usecase::output::{ShownScore, Verification};
 use crate::usecase::parts::VoiceParts;
 use crate::usecase::recalibrate::CONDITIONS;
@@ -159,7 +160,7 @@ impl Inner {
         let content = other_content(Content::new().subject(&c.subject), &c);
         let wanted = c.wants_adaptation();
         let request = self.audio_request(content, &audio, method, c.key.clone()).await?;
-        if let Some(answer) = self.remembered(&by, &request).await? {
+        if let Some(Remembered { answer, .. }) = self.remembered(&by, &request).await? {
             return Ok(for_role(answer, &by));
         }
         let voice = self.voice(&by.tenant)?;
@@ -179,7 +180,7 @@ impl Inner {
             })
             .await?
         };
-        self.conclude(&claim, evidence).await
+        self.conclude(&claim, evidence, None).await
     }
 
     /// Why the claim would be refused now without a comparison.
@@ -192,20 +193,23 @@ impl Inner {
         Ok(admit(claim.command.beside(standing(snapshot.as_ref(), &model, self.now()).0)))
     }
 
-    /// Decides, counts the attempt, audits; taken anew when the subject changes in between.
+    /// Decides, counts the attempt, audits; taken anew when the subject changes in between. `heard` names what a
+    /// live call heard.
     pub(super) async fn conclude(
         &self,
         claim: &Claim,
         evidence: Evidence,
+        heard: Option<HeardAudio>,
     ) -> Result<Verification, UseCaseError> {
         for _ in 0..MAX_TRIES {
             let snapshot = self.snapshot(&claim.by.tenant, &claim.command.subject).await?;
             let held = self.source_held(&claim.by.tenant, &sources::of(&claim.by)).await?;
             let (draft, answer) = self.decide(claim, &evidence, snapshot.as_ref(), held)?;
-            match self.commit(&claim.by, &claim.request, draft, answer).await {
+            let remembered = Remembered { answer, heard: heard.clone() };
+            match self.commit(&claim.by, &claim.request, draft, remembered).await {
                 Err(UseCaseError::Conflict) => {}
                 Err(error) => return Err(error),
-                Ok((answer, _)) => {
+                Ok((Remembered { answer, .. }, _)) => {
                     if answer.adapted {
                         self.refresh(&claim.by, &claim.command.subject).await?;
                     }

@@ -1,6 +1,7 @@
 //! Verification by live audio: estimates while the caller speaks, a final decision as soon as the
 //! evidence suffices.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::{AudioFormat, PadStatus, Quality};
@@ -13,6 +14,7 @@ use crate::usecase::command::{Caller, Chunk, Verify};
 use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::hear::Keep;
 use crate::usecase::listen::{LiveAudio, nothing_heard, streamed};
+use crate::usecase::live_request::{Hearing, Remembered, Repeat, Reserved};
 use crate::usecase::output::{Verification, VerificationUpdate};
 use crate::usecase::port::{LiveVerification, Reply, VerificationStep};
 use crate::usecase::request::Content;
@@ -32,12 +34,15 @@ struct Live {
     /// Its probe, for a claim that may be adapted.
     probe: Option<Probe>,
     quality: Quality,
+    hearing: Hearing,
+    /// Until the decision is taken.
+    reserved: Option<Reserved>,
     /// The decision was taken or is being taken.
     concluded: bool,
 }
 
 /// A repeated request: the answer is known.
-struct Known(Verification);
+struct Known(Repeat<Verification>);
 
 impl Inner {
     pub(super) async fn verify_stream(
@@ -48,15 +53,16 @@ impl Inner {
     ) -> Result<Box<dyn LiveVerification>, UseCaseError> {
         require(&by, Right::Compare)?;
         check_other(&by, &c)?;
-        // The audio is not known yet: a live request is named by its configuration.
+        // The audio is not known yet: a live request is named by its configuration, and then by what it hears.
         let content = Content::new()
             .subject(&c.subject)
             .flag(c.no_early_decision)
             .text(&format!("{format:?}"));
         let request =
             other_content(content, &c).request("vouch.v1.VerificationService/VerifyStream", &c.key);
-        if let Some(answer) = self.remembered(&by, &request).await? {
-            return Ok(Box::new(Known(for_role(answer, &by))));
+        let reserved = self.live_keys.reserve(&by.tenant, &request)?;
+        if let Some(Remembered { answer, heard }) = self.remembered(&by, &request).await? {
+            return Ok(Box::new(Known(Repeat::new(for_role(answer, &by), heard))));
         }
         let voice = self.voice(&by.tenant)?;
         let rules = self.parts.policy.verification.clone();
@@ -78,6 +84,8 @@ impl Inner {
             last: None,
             probe: None,
             quality: nothing_heard(),
+            hearing: Hearing::default(),
+            reserved: Some(reserved),
             concluded: false,
         }))
     }
@@ -95,8 +103,21 @@ impl Live {
     async fn conclude(&mut self, ended: bool) -> Result<Verification, UseCaseError> {
         let evidence = self.evidence(ended);
         self.concluded = true;
+        to_the_end(self.decided(evidence)).await
+    }
+
+    /// The decision, and then the key is free: what is remembered speaks for it from here on.
+    fn decided(
+        &mut self,
+        evidence: Evidence,
+    ) -> impl Future<Output = Result<Verification, UseCaseError>> + use<> {
         let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-        to_the_end(async move { inner.conclude(&claim, evidence).await }).await
+        let (heard, reserved) = (self.hearing.heard(), self.reserved.take());
+        async move {
+            let answer = inner.conclude(&claim, evidence, Some(heard)).await;
+            drop(reserved);
+            answer
+        }
     }
 
     fn evidence(&self, ended: bool) -> Evidence {
@@ -163,6 +184,7 @@ impl Live {
         if self.template.is_none() {
             return Ok(VerificationStep::Final(self.conclude(false).await?));
         }
+        self.hearing.hear(&chunks);
         self.quality = self.inner.hear_chunks(&self.audio, chunks).await?.0;
         let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
         let mut effect = self.session.step(heard);
@@ -185,6 +207,7 @@ impl Live {
 
     async fn end(&mut self) -> Result<Verification, UseCaseError> {
         if self.template.is_some() {
+            self.hearing.end();
             self.quality = self.inner.hear_end(&self.audio).await?;
             let heard = VerificationEvent::Heard { net_speech_ms: self.quality.net_speech_ms };
             // The end asks for its own comparison, so that one is not made twice.
@@ -226,10 +249,9 @@ impl Drop for Live {
     fn drop(&mut self) {
         let compared = self.last.is_some() && !self.concluded;
         if let (true, Ok(runtime)) = (compared, tokio::runtime::Handle::try_current()) {
-            let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-            let evidence = self.evidence(true);
+            let decided = self.decided(self.evidence(true));
             runtime.spawn(async move {
-                if let Err(error) = inner.conclude(&claim, evidence).await {
+                if let Err(error) = decided.await {
                     tracing::error!(%error, "an abandoned verification was not recorded");
                 }
             });
@@ -238,9 +260,10 @@ impl Drop for Live {
 }
 
 impl LiveVerification for Known {
-    fn push(&mut self, _: Vec<Chunk>) -> Reply<'_, VerificationStep> {
-        let answer = self.0.clone();
-        Box::pin(async move { Ok(VerificationStep::Final(answer)) })
+    fn push(&mut self, chunks: Vec<Chunk>) -> Reply<'_, VerificationStep> {
+        let answer = self.0.hear(&chunks);
+        let step = answer.map(|a| a.map_or(VerificationStep::Quiet, VerificationStep::Final));
+        Box::pin(async move { step })
     }
 
     fn patience_ms(&self) -> u64 {
@@ -252,6 +275,6 @@ impl LiveVerification for Known {
     }
 
     fn finish(self: Box<Self>) -> Reply<'static, Verification> {
-        Box::pin(async move { Ok(self.0) })
+        Box::pin(async move { self.0.checked() })
     }
 }

@@ -40,7 +40,8 @@ impl Vouch {
         let galleries = Galleries::load(&parts).await?;
         let sessions = Sessions::new(Policies::new(&parts.session_policy, &parts.fusion)?);
         let calibrated = parts.calibrated();
-        let inner = Inner { parts, galleries, sessions, calibrated };
+        let live_keys = Arc::default();
+        let inner = Inner { parts, galleries, sessions, live_keys, calibrated };
         let open = inner.end_open_sessions(inner.sessions.longest_ms()).await?;
         if open > 0 {
             tracing::warn!(open, "sessions were open when the server stopped: ended as incomplete");
@@ -89,7 +90,7 @@ impl Application for Vouch {
     }
 
     fn ready(&self) -> bool {
-        self.inner.parts.voice.is_some()
+        self.inner.parts.store.writable()
     }
 
     fn create_subject<'a>(

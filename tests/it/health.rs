@@ -39,8 +39,11 @@ async fn health_needs_no_key_and_follows_the_application() {
         becomes(&mut client, service, NotServing).await;
     }
 
-    // Without a model the rest still serves.
+    // Without a model the rest serves, if the store is ready.
     server.app.model.store(false, Ordering::SeqCst);
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(status(&mut client, "vouch.v1.AuditService").await, NotServing);
+    server.app.ready.store(true, Ordering::SeqCst);
     becomes(&mut client, "vouch.v1.AuditService", Serving).await;
     for service in ["", "vouch.v1.VerificationService", "vouch.v1.IdentificationService"] {
         becomes(&mut client, service, NotServing).await;

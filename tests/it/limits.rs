@@ -102,6 +102,33 @@ async fn connections_over_the_limit_are_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_says_nothing_gives_its_place_back() {
+    let short = ServerSettings {
+        max_connections: 1,
+        keepalive_interval_ms: 1_000,
+        keepalive_timeout_ms: 1_000,
+        ..settings()
+    };
+    let server = server::start(short).await;
+    let _silent = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let uri = format!("http://{}", server.address);
+    let connect = || tonic::transport::Channel::from_shared(uri.clone()).unwrap().connect_lazy();
+    let call = async || {
+        let mut client =
+            vouch::grpc::proto::verification_service_client::VerificationServiceClient::new(
+                connect(),
+            );
+        client.verify(keyed(verify("s-1", 1))).await.is_ok()
+    };
+    assert!(!call().await, "its place is taken");
+    let begun = Instant::now();
+    while !call().await {
+        assert!(begun.elapsed() < Duration::from_secs(10), "its place is taken for ever");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_deadline_ends_the_call_but_not_the_use_case() {
     let server = server::start(ServerSettings { request_timeout_ms: 200, ..settings() }).await;
     let mut client = server.verification().await;

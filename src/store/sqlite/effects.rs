@@ -195,7 +195,7 @@ async fn put_api_key(
     expires_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     if label.len() > MAX_LABEL_BYTES {
-        return Err(StoreError::Limit {
+        return Err(StoreError::TooLarge {
             what: "bytes of an API key's label",
             limit: MAX_LABEL_BYTES,
             got: label.len(),

@@ -7,11 +7,10 @@ use sqlx::SqliteConnection;
 
 use super::audit_rows::word;
 use super::batch::{self, Batch};
-use super::doc;
-use super::effects::open_subject;
+use super::doc::{self, OpenSubject};
 use super::errors;
-use super::read::{doubtful, filtered, list_binds, next_token, position};
-use super::shared::{Lookup, Shared, Tenant};
+use super::read::{current, current_at, doubtful, filtered, list_binds, next_token, position};
+use super::shared::{Lookup, Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
 use crate::crypto::{Encoder, SealKey, sha256};
@@ -36,7 +35,7 @@ pub(super) fn lookup(row: &Row) -> Result<Lookup, StoreError> {
 
 fn lookup_of(decision: &str) -> Lookup {
     let name = sha256(Encoder::new("vouch.feedback.v1").text(decision).as_slice());
-    super::shared::short(&name)
+    short(&name)
 }
 
 /// Associated data names decision and subject.
@@ -58,7 +57,11 @@ pub(super) async fn put(
     let batch = &mut *work.batch;
     let handle = decided_about(batch, &tenant, decision).await?;
     let owner = match &handle {
-        Some(handle) => Some(owner(batch.conn, batch.shared, &tenant, handle).await?),
+        Some(handle) => {
+            let row = owner(batch.conn, batch.shared, handle).await?;
+            let version = batch.version(&short(&row.array(3)?));
+            Some(id_and_key(current_at(version, &tenant, row)?))
+        }
         None => None,
     };
     let sql = select!(feedback "WHERE decision_id = ?");
@@ -123,22 +126,23 @@ async fn decided_about(
     handle_of(&row, 9)
 }
 
-/// Id and key of the subject behind a handle.
+/// The row of the subject behind a handle.
 async fn owner(
     conn: &mut SqliteConnection,
     shared: &Shared,
-    tenant: &Tenant,
     handle: &[u8; 16],
-) -> Result<(SubjectId, SealKey), StoreError> {
+) -> Result<Row, StoreError> {
     let sql = select!(subject "WHERE handle = ?");
     let binds = vec![Value::Blob(handle.to_vec())];
     let row = batch::one(conn, shared, Table::Subject, sql, binds).await?;
-    let row = row.ok_or_else(|| {
+    row.ok_or_else(|| {
         Table::Subject
             .broken(hex::encode(&handle[..8]), "the row is missing: its feedback is there")
-    })?;
-    let subject = open_subject(tenant, row)?;
-    Ok((subject.doc.id, subject.key))
+    })
+}
+
+fn id_and_key(subject: OpenSubject) -> (SubjectId, SealKey) {
+    (subject.doc.id, subject.key)
 }
 
 fn open(row: &Row, tenant: &Tenant, key: Option<&SealKey>) -> Result<FeedbackDoc, StoreError> {
@@ -254,7 +258,10 @@ async fn stored(
         return Err(put_back(&decision));
     }
     let owner = match handle_of(row, 5)? {
-        Some(handle) => Some(owner(conn, shared, tenant, &handle).await?),
+        Some(handle) => {
+            let row = owner(conn, shared, &handle).await?;
+            Some(id_and_key(current(shared, tenant, row)?))
+        }
         None => None,
     };
     let doc = open(row, tenant, owner.as_ref().map(|(_, key)| key))?;

@@ -113,7 +113,7 @@ async fn put_file(
 ) -> Result<(), StoreError> {
     if text.len() > MAX_POLICY_BYTES {
         let (limit, got) = (MAX_POLICY_BYTES, text.len());
-        return Err(StoreError::Limit { what: "bytes of a policy", limit, got });
+        return Err(StoreError::TooLarge { what: "bytes of a policy", limit, got });
     }
     let id = file_id(&tenant.id, sha256);
     let place = (Table::PolicyFile, id.as_bytes(), 1);

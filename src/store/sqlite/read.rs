@@ -87,7 +87,7 @@ pub(super) fn list_binds(
     binds
 }
 
-/// A subject's row, opened, if it is at the version last committed.
+/// A subject by its id, if it is at the version last committed.
 pub(super) async fn find(
     conn: &mut SqliteConnection,
     shared: &Shared,
@@ -107,12 +107,23 @@ pub(super) async fn find(
     }
 }
 
+/// A subject's row, opened, if it is at the version last committed.
 pub(super) fn current(
     shared: &Shared,
     tenant: &Tenant,
     row: Row,
 ) -> Result<OpenSubject, StoreError> {
-    if shared.version(&short(&row.array(3)?)) != Some(row.version) {
+    let version = shared.version(&short(&row.array(3)?));
+    current_at(version, tenant, row)
+}
+
+/// A subject's row, opened, if it is at this version.
+pub(super) fn current_at(
+    version: Option<u64>,
+    tenant: &Tenant,
+    row: Row,
+) -> Result<OpenSubject, StoreError> {
+    if version != Some(row.version) {
         return Err(row.broken("it is not at the version last committed: put back"));
     }
     open_subject(tenant, row)

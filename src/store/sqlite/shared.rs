@@ -2,6 +2,7 @@
 //! subject must be at.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sqlx::SqlitePool;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     /// Held for writing while a commit and its publication are under way.
     pub gate: tokio::sync::RwLock<()>,
     pub head: watch::Sender<AuditHead>,
+    pub writable: AtomicBool,
 }
 
 /// Tenants, API keys, erasures and which policies there are: few, read on every call, so held in memory.
@@ -90,6 +92,20 @@ impl Shared {
         found.ok_or_else(|| StoreError::NoTenant(id.clone()))
     }
 
+    /// The last group could be written, and no commit ended in doubt.
+    pub fn writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    pub fn set_writable(&self, writable: bool) {
+        let was = self.writable.swap(writable, Ordering::Relaxed);
+        match (was, writable) {
+            (true, false) => tracing::error!("the store cannot be written to"),
+            (false, true) => tracing::info!("the store can be written to again"),
+            _ => {}
+        }
+    }
+
     pub fn version(&self, lookup: &Lookup) -> Option<u64> {
         let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
         versions.get(lookup).copied()
@@ -114,9 +130,7 @@ impl Shared {
         let message = api_message(presented.id(), presented.secret());
         let matches = self.root.api.verify(message.as_slice(), &expected);
         let entry = entry.filter(|_| matches)?;
-        let current = entry.doc.revoked_at.is_none_or(|at| at > now)
-            && entry.doc.expires_at.is_none_or(|at| at > now);
-        current.then(|| Caller {
+        entry.info().in_force(now).then(|| Caller {
             tenant: entry.tenant.clone(),
             key: entry.id.clone(),
             role: entry.doc.role,
@@ -172,7 +186,7 @@ impl Tenant {
             return Ok(Arc::clone(rotation));
         }
         let seed = RotationSeed::from_bytes(self.doc.seed.0);
-        let rotation = Rotation::new(&seed, dim).ok_or(StoreError::Limit {
+        let rotation = Rotation::new(&seed, dim).ok_or(StoreError::TooLarge {
             what: "dimensions of an embedding",
             limit: crate::crypto::rotation::MAX_DIM,
             got: dim,

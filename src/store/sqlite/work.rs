@@ -65,7 +65,7 @@ pub(super) async fn run(
                 Response::Build(build) => build(&work.applied),
             };
             if response.len() > Response::MAX_BYTES {
-                return Err(StoreError::Limit {
+                return Err(StoreError::TooLarge {
                     what: "bytes of a remembered answer",
                     limit: Response::MAX_BYTES,
                     got: response.len(),

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Batch, write_row};
-use super::doc;
 use super::errors;
 use super::ledger::Ledger;
 use super::schema::run as run_sql;
@@ -17,14 +16,12 @@ use super::shared::{Change, ErasureEntry, Shared};
 use super::table::{Row, Table, Value, select};
 use super::work;
 use crate::domain::Timestamp;
-use crate::store::{ErasureState, Outcome, StoreError, Transaction};
+use crate::store::{Outcome, StoreError, Transaction};
 
 /// Longest queue, in transactions.
 pub(super) const QUEUE: usize = 1_024;
 /// Most transactions in one commit.
 const GROUP: usize = 64;
-/// Pause between attempts to truncate the log while an erasure is pending, in milliseconds.
-const TRUNCATE_RETRY_MS: u64 = 500;
 /// Most expired requests, and as many sources, forgotten with one commit, in rows.
 const FORGET: i64 = 64;
 
@@ -45,6 +42,10 @@ pub(super) struct Writer {
     pub ledger: Ledger,
     /// Erasures whose old pages may still stand in the log.
     pub pending: Vec<Arc<ErasureEntry>>,
+    /// When to truncate the log again, however many commits come meanwhile.
+    pub retry_at: Option<Instant>,
+    /// When to try to write again, after a group could not be written.
+    pub probe_at: Option<Instant>,
     /// A commit ended in doubt: nothing more is written.
     pub poisoned: bool,
     /// Keeps other processes out.
@@ -56,18 +57,14 @@ pub(super) async fn serve(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
     let mut waiting = VecDeque::new();
     let mut closing = Vec::new();
     loop {
+        writer.keep_up().await;
         if waiting.is_empty() {
-            let job = if writer.pending.is_empty() {
-                jobs.recv().await
-            } else {
-                let pause = Duration::from_millis(TRUNCATE_RETRY_MS);
-                match tokio::time::timeout(pause, jobs.recv()).await {
+            let job = match writer.wakes_at() {
+                None => jobs.recv().await,
+                Some(at) => match timeout_at(at, jobs.recv()).await {
                     Ok(job) => job,
-                    Err(_) => {
-                        writer.finish_erasures().await;
-                        continue;
-                    }
-                }
+                    Err(_) => continue,
+                },
             };
             match job {
                 Some(job) => writer.sort(job, &mut waiting, &mut closing).await,
@@ -91,6 +88,7 @@ pub(super) async fn serve(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         tracing::warn!(%error, "closing the database failed");
     }
     drop(lock);
+    jobs.close();
     for done in closing {
         done.send(()).ok();
     }
@@ -125,16 +123,11 @@ impl Writer {
             return;
         }
         if let Err(error) = run_sql(&mut self.conn, "BEGIN IMMEDIATE").await {
+            self.note(&Err(error.clone()));
             answer_all(waiting, &error);
             return;
         }
-        let mut batch = Batch {
-            conn: &mut self.conn,
-            shared: &self.shared,
-            ledger: self.ledger,
-            versions: Vec::new(),
-            changes: Vec::new(),
-        };
+        let mut batch = self.batch();
         let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
         let mut latest = None;
         let mut failure = None;
@@ -162,6 +155,7 @@ impl Writer {
             (None, None) => Ok(None),
             (None, Some(at)) => seal_group(&mut batch, at).await.map(Some),
         };
+        let wrote = matches!(written, Ok(Some(_)));
         let Batch { versions, changes, .. } = batch;
         let result = match written {
             Ok(Some(ledger)) => self.commit(ledger, &versions, &changes).await,
@@ -172,6 +166,9 @@ impl Writer {
                 Err(error)
             }
         };
+        if wrote || result.is_err() {
+            self.note(&result);
+        }
         self.after(&result, &changes, &mut answers).await;
         for (sender, answer) in answers {
             let answer = match &result {
@@ -216,7 +213,7 @@ impl Writer {
     }
 
     /// Commits the open transaction and publishes it. Readers who doubt what they read wait here.
-    async fn commit(
+    pub async fn commit(
         &mut self,
         ledger: Ledger,
         versions: &[(super::shared::Lookup, Option<u64>)],
@@ -255,65 +252,6 @@ impl Writer {
         let row = Row::read(&self.shared.root.integrity, Table::State, &row)?;
         Ok(row.version)
     }
-
-    /// Truncates the log and marks pending erasures as done. When the log cannot be truncated because
-    /// somebody reads an old state, it is tried again later.
-    pub async fn finish_erasures(&mut self) {
-        if self.pending.is_empty() || self.poisoned {
-            return;
-        }
-        match self.truncate().await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => {
-                tracing::warn!(%error, "the log could not be truncated");
-                return;
-            }
-        }
-        if let Err(error) = self.mark_done().await {
-            run_sql(&mut self.conn, "ROLLBACK").await.ok();
-            tracing::warn!(%error, "an erasure could not be marked as done");
-        }
-    }
-
-    async fn truncate(&mut self) -> Result<bool, StoreError> {
-        run_sql(&mut self.conn, "PRAGMA busy_timeout = 50").await?;
-        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut self.conn)
-            .await
-            .map_err(errors::sql);
-        run_sql(&mut self.conn, "PRAGMA busy_timeout = 2000").await?;
-        let busy: i64 = row?.try_get(0).map_err(errors::sql)?;
-        Ok(busy == 0)
-    }
-
-    async fn mark_done(&mut self) -> Result<(), StoreError> {
-        run_sql(&mut self.conn, "BEGIN IMMEDIATE").await?;
-        let mut batch = Batch {
-            conn: &mut self.conn,
-            shared: &self.shared,
-            ledger: self.ledger,
-            versions: Vec::new(),
-            changes: Vec::new(),
-        };
-        for entry in &self.pending {
-            let mut doc = entry.doc();
-            doc.state = ErasureState::Done;
-            let tenant = batch.shared.tenant(&entry.tenant)?;
-            let id = entry.erasure.receipt.as_str();
-            let place = (Table::Erasure, id.as_bytes(), entry.row.version + 1);
-            let mut values = entry.row.values.clone();
-            values[2] = doc::seal(&doc, &tenant.keys.data, place, &*batch.shared.entropy)?;
-            let row = batch.update(&entry.row, values).await?;
-            let done = ErasureEntry::open(&tenant, row)?;
-            batch.changes.push(Change::Erasure(Arc::new(done)));
-        }
-        let ledger = write_state(&mut batch).await?;
-        let changes = std::mem::take(&mut batch.changes);
-        self.commit(ledger, &[], &changes).await?;
-        self.pending.clear();
-        Ok(())
-    }
 }
 
 /// One transaction in a savepoint of its own.
@@ -345,7 +283,7 @@ async fn seal_group(batch: &mut Batch<'_>, now: Timestamp) -> Result<Ledger, Sto
     write_state(batch).await
 }
 
-async fn write_state(batch: &mut Batch<'_>) -> Result<Ledger, StoreError> {
+pub(super) async fn write_state(batch: &mut Batch<'_>) -> Result<Ledger, StoreError> {
     batch.ledger.commits += 1;
     let row = batch.ledger.row(&batch.shared.root, &*batch.shared.entropy);
     write_row(batch.conn, Table::State.spec().update, &row, true).await?;

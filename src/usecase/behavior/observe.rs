@@ -1,5 +1,6 @@
 //! Verification while captures come in: running evidence after each, one decision at the end.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use crate::behavior::RawCapture;
@@ -13,6 +14,7 @@ use crate::usecase::behavior::{MAX_OBSERVED, OBSERVED_EVENTS, OBSERVED_WINDOW};
 use crate::usecase::command::{Caller, ObserveBehavior};
 use crate::usecase::core::{Inner, Shared, to_the_end};
 use crate::usecase::failure::invalid;
+use crate::usecase::live_request::Reserved;
 use crate::usecase::output::{BehaviorUpdate, BehaviorVerification};
 use crate::usecase::port::{LiveBehavior, Reply};
 
@@ -30,6 +32,8 @@ struct Live {
     marks: Marks,
     /// A comparison was answered and no decision was begun.
     owed: bool,
+    /// Until the decision is taken.
+    reserved: Option<Reserved>,
 }
 
 /// A repeated request: the answer is known, and goes to the same captures only.
@@ -70,6 +74,7 @@ impl Inner {
         check_claim(&by, c.other.as_ref())?;
         // The captures are not known yet: a stream is named by its configuration.
         let request = claim_content(&c.subject, c.other.as_ref()).request(METHOD, &c.key);
+        let reserved = self.live_keys.reserve(&by.tenant, &request)?;
         if let Some(Recorded { answer, marks }) = self.remembered(&by, &request).await? {
             let (answer, recorded) = (for_role(answer, &by), marks);
             return Ok(Box::new(Known { answer, recorded, marks: Marks::default() }));
@@ -83,6 +88,7 @@ impl Inner {
             count: 0,
             marks: Marks::default(),
             owed: false,
+            reserved: Some(reserved),
         }))
     }
 }
@@ -118,6 +124,21 @@ impl Live {
         Ok(())
     }
 
+    /// The decision, and then the key is free: what is remembered speaks for it from here on.
+    fn decided(
+        &mut self,
+    ) -> impl Future<Output = Result<BehaviorVerification, UseCaseError>> + use<> {
+        self.owed = false;
+        let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
+        let (probe, marks) = (self.probe.take(), std::mem::take(&mut self.marks.all));
+        let reserved = self.reserved.take();
+        async move {
+            let answer = inner.conclude_behavior(&claim, probe, &marks).await;
+            drop(reserved);
+            answer
+        }
+    }
+
     fn update(&self, weighed: &Weighed) -> BehaviorUpdate {
         let probe = self.probe.as_deref();
         let (captures, units) = weighed.amount(probe);
@@ -151,10 +172,7 @@ impl LiveBehavior for Live {
     }
 
     fn finish(mut self: Box<Self>) -> Reply<'static, BehaviorVerification> {
-        self.owed = false;
-        let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-        let (probe, marks) = (self.probe.take(), std::mem::take(&mut self.marks.all));
-        Box::pin(to_the_end(async move { inner.conclude_behavior(&claim, probe, &marks).await }))
+        Box::pin(to_the_end(self.decided()))
     }
 }
 
@@ -163,10 +181,9 @@ impl Drop for Live {
     /// what came, or comparisons could be had without limit.
     fn drop(&mut self) {
         if let (true, Ok(runtime)) = (self.owed, tokio::runtime::Handle::try_current()) {
-            let (inner, claim) = (Arc::clone(&self.inner), Arc::clone(&self.claim));
-            let (probe, marks) = (self.probe.take(), std::mem::take(&mut self.marks.all));
+            let decided = self.decided();
             runtime.spawn(async move {
-                if let Err(error) = inner.conclude_behavior(&claim, probe, &marks).await {
+                if let Err(error) = decided.await {
                     tracing::error!(%error, "an abandoned verification was not recorded");
                 }
             });

@@ -1,6 +1,6 @@
 //! Tokens of app sessions. A back end mints one with its API key and hands it to its app, which opens one
-//! session with it and can resume that one; it is good for nothing else. Tokens live in memory: after a restart
-//! a back end mints new ones.
+//! session with it and can resume that one; it is good for nothing else, and for nothing at all once that API key has
+//! ended. Tokens live in memory: after a restart a back end mints new ones.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -139,7 +139,10 @@ impl Inner {
         let secret = hex::encode(random::<TOKEN_BYTES>(self.parts.entropy.as_ref()));
         let token = format!("{SESSION_TOKEN_PREFIX}{secret}");
         let now = self.now();
-        let expires_at = now.plus_ms(c.lifetime_ms);
+        let key = self.parts.store.api_key(&by.tenant, &by.key);
+        let key_ends = key.ok_or(UseCaseError::Unauthenticated)?.expires_at;
+        let own_end = now.plus_ms(c.lifetime_ms);
+        let expires_at = key_ends.map_or(own_end, |end| end.min(own_end));
         let digest = sha256(token.as_bytes());
         let minted = Minted {
             // An app sees what a client sees, whoever mints for it.
@@ -157,8 +160,14 @@ impl Inner {
         &self,
         presented: &str,
     ) -> Result<(Caller, SessionGrant), UseCaseError> {
-        let found = self.sessions.tokens.find(presented, self.now());
-        found.ok_or(UseCaseError::Unauthenticated)
+        let now = self.now();
+        let found = self.sessions.tokens.find(presented, now);
+        // What its API key may do no more, a token made with it may not either: also one that opened a session.
+        let in_force = |by: &Caller| {
+            let key = self.parts.store.api_key(&by.tenant, &by.key);
+            key.is_some_and(|key| key.in_force(now))
+        };
+        found.filter(|(by, _)| in_force(by)).ok_or(UseCaseError::Unauthenticated)
     }
 }
 

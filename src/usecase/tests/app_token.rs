@@ -4,10 +4,10 @@ use super::sessions::{Client, opening};
 use super::world::*;
 use crate::domain::*;
 use crate::session::call::Message;
-use crate::usecase::UseCaseError;
 use crate::usecase::command::*;
 use crate::usecase::port::Application;
 use crate::usecase::sessions::*;
+use crate::usecase::{Clock as _, UseCaseError};
 
 /// A token for anna, as its app presents it.
 async fn token(world: &World) -> (Caller, SessionGrant) {
@@ -194,4 +194,37 @@ async fn a_report_needs_a_session_that_runs_and_has_bounds() {
     client.close().await;
     let late = report(&world, &client, many(1), &world.key()).await;
     assert!(matches!(late, Err(UseCaseError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_key_it_was_minted_with() {
+    let world = World::new().await;
+    let (subject, channel) = (None, SessionChannel::App);
+    let mint = MintSessionToken { subject, channel, lifetime_ms: 60_000 };
+    let unknown = |result: Result<(Caller, SessionGrant), UseCaseError>| {
+        assert!(matches!(result, Err(UseCaseError::Unauthenticated)));
+    };
+    let end = world.clock.now().plus_ms(30_000);
+    let short = world.store.key_until(&tenant(), Role::Agent, Some(end)).await;
+    let by = world.vouch.authenticate(&short).await.unwrap();
+    let minted = world.vouch.mint_session_token(&by, mint.clone()).await.unwrap();
+    assert_eq!(minted.expires_at, end);
+    let (caller, grant) = world.vouch.authenticate_session(&minted.token).await.unwrap();
+    let opened = OpenSession {
+        channel: SessionChannel::App,
+        audio: None,
+        grant: Some(grant),
+        ..opening(&world, None)
+    };
+    let _live = world.vouch.open_session(&caller, opened).await.unwrap();
+    world.vouch.authenticate_session(&minted.token).await.unwrap();
+    // It could resume its session for longer, if its key had not ended.
+    world.clock.forward(30_000);
+    unknown(world.vouch.authenticate_session(&minted.token).await);
+    let key = world.store.new_key(&tenant(), Role::Agent).await;
+    let by = world.vouch.authenticate(&key).await.unwrap();
+    let minted = world.vouch.mint_session_token(&by, mint).await.unwrap();
+    world.vouch.authenticate_session(&minted.token).await.unwrap();
+    world.store.revoke(&tenant(), &by.key).await;
+    unknown(world.vouch.authenticate_session(&minted.token).await);
 }

@@ -239,3 +239,20 @@ async fn a_tenant_keeps_its_model_when_another_is_configured() {
     assert_eq!(again.vouch.versions(None).model, Some(ArtifactRef::new("tint", 1)));
     assert_eq!(again.asked(), 0, "the configured model is not this tenant's");
 }
+
+#[tokio::test]
+async fn a_repeat_mends_what_could_not_be_read_again() {
+    let world = World::new().await;
+    world.enrolled("anna", ANNA).await;
+    let by = world.by(Role::Admin);
+    let opt = |opted_out| SetOptOut { subject: id("anna"), opted_out, key: world.key() };
+    world.vouch.set_opt_out(&by, opt(true)).await.unwrap();
+    let back = opt(false);
+    world.store.fail_subject_after_commit();
+    world.vouch.set_opt_out(&by, back.clone()).await.unwrap_err();
+    let everybody = || world.identify(Candidates::WholeTenant, speak(ANNA, 12.0));
+    assert_eq!(everybody().await.searched, 0);
+    world.vouch.set_opt_out(&by, back).await.unwrap();
+    let found = everybody().await;
+    assert_eq!((found.searched, &found.candidates[0].subject), (1, &id("anna")));
+}

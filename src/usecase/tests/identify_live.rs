@@ -124,9 +124,27 @@ async fn a_repeated_live_search_gets_the_first_answer() {
     let answer = live.finish().await.unwrap();
     assert_eq!(answer.candidates[0].subject, id("cara"));
     let asked = world.asked();
-    let mut again = open(&world, c).await;
-    assert_eq!(push_all(&mut again, &content).await.1.unwrap(), answer);
+    let mut again = open(&world, c.clone()).await;
+    assert!(push_all(&mut again, &content).await.1.is_none());
+    assert_eq!(again.finish().await.unwrap(), answer);
+    // Other audio is another request.
+    let mut other = open(&world, c).await;
+    let content = speak(ANNA, 12.0);
+    let refused = other.push(vec![Chunk { sequence: None, content }]).await;
+    assert!(matches!(refused, Err(UseCaseError::IdempotencyMismatch)));
     assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test]
+async fn a_key_has_one_live_search_at_a_time() {
+    let world = three().await;
+    let by = world.by(Role::Admin);
+    let c = command(&world, Candidates::WholeTenant);
+    let first = open(&world, c.clone()).await;
+    let beside = world.vouch.identify_stream(&by, c.clone(), format()).await;
+    assert!(matches!(beside, Err(UseCaseError::KeyInUse)));
+    drop(first);
+    open(&world, c).await;
 }
 
 #[tokio::test]

@@ -94,13 +94,72 @@ async fn without_early_decisions_it_listens_to_the_end() {
     let answer = live.finish().await.unwrap();
     assert_eq!(answer.decision, Decision::Accept);
     assert_eq!(answer.quality.total_ms, 12_000);
-    // A repeated stream gets the first answer at once.
+    // A repeated stream gets the first answer, for the same audio and no other.
     let asked = world.asked();
-    let mut again = open(&world, c).await;
-    let (_, early) = push_all(&mut again, &content).await;
-    assert_eq!(early.unwrap().1, answer);
-    assert_eq!(world.asked(), asked);
+    let mut again = open(&world, c.clone()).await;
+    assert_eq!(push_all(&mut again, &content).await, (0, None));
     assert_eq!(again.finish().await.unwrap(), answer);
+    for other in [speak(BERT, 12.0), speak(ANNA, 11.0)] {
+        let mut again = open(&world, c.clone()).await;
+        let pushed = again.push(vec![Chunk { sequence: None, content: other }]).await;
+        let refused = pushed.err().or(again.finish().await.err());
+        assert!(matches!(refused, Some(UseCaseError::IdempotencyMismatch)), "{refused:?}");
+    }
+    let mut longer = open(&world, c).await;
+    push_all(&mut longer, &content).await;
+    let refused = longer.push(vec![Chunk { sequence: None, content: vec![0; 2] }]).await;
+    assert!(matches!(refused, Err(UseCaseError::IdempotencyMismatch)));
+    assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test]
+async fn an_early_decision_is_repeated_for_what_it_was_made_of() {
+    let world = World::new().await;
+    world.enrolled("anna", ANNA).await;
+    let c = world.verify_command("anna");
+    let content = speak(ANNA, 30.0);
+    let mut live = open(&world, c.clone()).await;
+    let (_, early) = push_all(&mut live, &content).await;
+    let asked = world.asked();
+    // What came after the decision was not heard and is not compared. The first call need not be gone.
+    let mut again = open(&world, c.clone()).await;
+    assert_eq!(push_all(&mut again, &content).await, (0, early));
+    let mut other = open(&world, c).await;
+    let refused = other.push(chunks(&speak(BERT, 30.0)).collect()).await;
+    assert!(matches!(refused, Err(UseCaseError::IdempotencyMismatch)));
+    assert_eq!(world.asked(), asked);
+}
+
+#[tokio::test]
+async fn a_key_has_one_live_call_at_a_time() {
+    let world = World::new().await;
+    world.enrolled("anna", ANNA).await;
+    let by = world.by(Role::Admin);
+    let c = Verify { no_early_decision: true, ..world.verify_command("anna") };
+    let mut first = open(&world, c.clone()).await;
+    let beside = world.vouch.verify_stream(&by, c.clone(), format()).await;
+    assert!(matches!(beside, Err(UseCaseError::KeyInUse)));
+    let content = speak(BERT, 9.0);
+    push_all(&mut first, &content).await;
+    let before = world.store.head().sequence;
+    drop(first);
+    // It is taken until the attempt that was used is on record, and then it is known.
+    let mut again = loop {
+        match world.vouch.verify_stream(&by, c.clone(), format()).await {
+            Ok(live) => break live,
+            Err(UseCaseError::KeyInUse) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(world.store.head().sequence, before + 1);
+    let asked = world.asked();
+    let (_, answer) = push_all(&mut again, &content).await;
+    assert_eq!(answer.unwrap().1.decision, Decision::Reject);
+    assert_eq!(world.asked(), asked);
+    // A call that compared nothing leaves nothing behind.
+    let c = world.verify_command("anna");
+    drop(open(&world, c.clone()).await);
+    drop(open(&world, c).await);
 }
 
 #[tokio::test]
@@ -263,6 +322,8 @@ async fn a_live_enrollment_tells_its_progress_and_is_kept_when_finished() {
     let by = world.by(Role::Client);
     let c = world.enroll_command("anna");
     let mut live = world.vouch.enroll_stream(&by, c.clone(), format()).await.unwrap();
+    let beside = world.vouch.enroll_stream(&by, c.clone(), format()).await;
+    assert!(matches!(beside, Err(UseCaseError::KeyInUse)));
     let mut told = Vec::new();
     for chunk in chunks(&speak(ANNA, 10.0)) {
         if let Some(update) = live.push(vec![chunk]).await.unwrap() {
@@ -275,11 +336,14 @@ async fn a_live_enrollment_tells_its_progress_and_is_kept_when_finished() {
     assert_eq!(answer.state, EnrollmentState::InProgress);
     assert_eq!(answer.progress.utterances, 1);
     // Repeated: the same answer, nothing added.
-    let mut again = world.vouch.enroll_stream(&by, c, format()).await.unwrap();
-    for chunk in chunks(&speak(ANNA, 1.0)) {
+    let mut again = world.vouch.enroll_stream(&by, c.clone(), format()).await.unwrap();
+    for chunk in chunks(&speak(ANNA, 10.0)) {
         assert!(again.push(vec![chunk]).await.unwrap().is_none());
     }
     assert_eq!(again.finish().await.unwrap(), answer);
+    let mut other = world.vouch.enroll_stream(&by, c, format()).await.unwrap();
+    let refused = other.push(chunks(&speak(BERT, 10.0)).collect()).await;
+    assert!(matches!(refused, Err(UseCaseError::IdempotencyMismatch)));
     let status = world.vouch.enrollment(&by, id("anna")).await.unwrap();
     assert_eq!(status.progress.utterances, 1);
 }

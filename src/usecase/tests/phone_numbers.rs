@@ -69,6 +69,12 @@ async fn numbers_are_added_and_removed_once_and_audited_without_the_number() {
     let c = world.subject_number("anna", HOME);
     let missing = world.vouch.remove_phone_number(&by, c).await;
     assert!(matches!(missing, Err(UseCaseError::NotFound { what: "phone number" })));
+    for n in 0..8 {
+        world.calls_from("anna", &format!("+49309876540{n}")).await;
+    }
+    let over = world.vouch.add_phone_number(&by, world.subject_number("anna", HOME)).await;
+    let Err(UseCaseError::LimitReached { problem }) = over else { panic!("{over:?}") };
+    assert_eq!(problem, "phone numbers of a subject: at most 8, this would be 9");
     let c = world.subject_number("nobody", HOME);
     let missing = world.vouch.add_phone_number(&by, c).await;
     assert!(matches!(missing, Err(UseCaseError::NotFound { what: "subject" })));

@@ -62,12 +62,27 @@ impl TestStore {
     }
 
     /// A new API key as a client presents it.
-    pub(super) async fn api_key(&self, tenant: &TenantId, role: Role) -> String {
+    pub(super) async fn new_key(&self, tenant: &TenantId, role: Role) -> String {
+        self.key_until(tenant, role, None).await
+    }
+
+    /// The same, with an end.
+    pub(super) async fn key_until(
+        &self,
+        tenant: &TenantId,
+        role: Role,
+        expires_at: Option<Timestamp>,
+    ) -> String {
         let key = MintedKey::mint(&SystemEntropy);
         let text = key.text().to_string();
-        let put = Effect::PutApiKey { key, role, label: "test".into(), expires_at: None };
+        let put = Effect::PutApiKey { key, role, label: "test".into(), expires_at };
         self.act(tenant, vec![put]).await;
         text
+    }
+
+    /// Ends a key at once, as of the time at which everything here is prepared.
+    pub(super) async fn revoke(&self, tenant: &TenantId, key: &ApiKeyId) {
+        self.act(tenant, vec![Effect::RevokeApiKey { key: key.clone() }]).await;
     }
 
     /// The next commits are refused with these, last first.
@@ -80,6 +95,11 @@ impl TestStore {
     /// After the next commit the next reading of a subject fails.
     pub(super) fn fail_subject_after_commit(&self) {
         self.fails_after_commit.store(true, Ordering::SeqCst);
+    }
+
+    /// Nothing can be written any more.
+    pub(super) async fn close(&self) {
+        self.inner.close().await;
     }
 
     /// The next reading of profiles fails.
@@ -97,6 +117,10 @@ impl Commits for TestStore {
             Some(error) => Box::pin(async move { Err(error) }),
             None => self.inner.commit(transaction),
         }
+    }
+
+    fn writable(&self) -> bool {
+        self.inner.writable()
     }
 
     fn replay<'a>(
@@ -197,6 +221,19 @@ impl Directory for TestStore {
 
     fn policy_file<'a>(&'a self, tenant: &'a TenantId, sha256: &'a str) -> StoreFuture<'a, String> {
         self.inner.policy_file(tenant, sha256)
+    }
+
+    /// The callers of the tests have keys that were never made; those that were are as they are.
+    fn api_key(&self, tenant: &TenantId, key: &ApiKeyId) -> Option<ApiKeyInfo> {
+        let made_up = ApiKeyInfo {
+            id: key.clone(),
+            role: Role::Admin,
+            label: "made up".into(),
+            created_at: Timestamp::from_unix_ms(0),
+            expires_at: None,
+            revoked_at: None,
+        };
+        self.inner.api_key(tenant, key).or(Some(made_up))
     }
 
     fn api_keys(&self, tenant: &TenantId) -> Vec<ApiKeyInfo> {

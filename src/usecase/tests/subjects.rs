@@ -128,7 +128,7 @@ async fn decisions_are_listed_by_kind_and_reason() {
 #[tokio::test]
 async fn callers_are_known_by_their_keys() {
     let world = World::new().await;
-    let text = world.store.api_key(&tenant(), Role::Agent).await;
+    let text = world.store.new_key(&tenant(), Role::Agent).await;
     let known = world.vouch.authenticate(&text).await.unwrap();
     assert_eq!((known.tenant, known.role), (tenant(), Role::Agent));
     let unknown = world.vouch.authenticate("guess").await;

@@ -303,7 +303,7 @@ async fn bad_audio_is_an_error_and_leaves_no_record() {
 #[tokio::test]
 async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
     let world = World::with(Setting { installed: false, ..Setting::default() }).await;
-    assert!(!world.vouch.ready());
+    assert!(world.vouch.ready() && world.vouch.versions(None).model.is_none());
     world.subject("anna").await;
     world.consent("anna", None).await;
     let by = world.by(Role::Client);
@@ -312,6 +312,14 @@ async fn without_a_model_voice_calls_say_so_and_the_rest_works() {
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { model }) if model == "color"));
     let answer = world.utterance("anna", speak(ANNA, 12.0)).await;
     assert!(matches!(answer, Err(UseCaseError::ModelMissing { .. })));
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_commits_is_not_ready() {
+    let world = World::new().await;
+    assert!(world.vouch.ready());
+    world.store.close().await;
+    assert!(!world.vouch.ready());
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use sqlx::{Connection as _, Row as _};
 
-use super::fixture::{Fixture, at, raw, subject, tenant};
-use crate::domain::{Decision, ReceiptId};
+use super::fixture::{Fixture, at, raw, subject, tamper, tenant};
+use crate::domain::{Decision, FeedbackKind, ReceiptId};
 use crate::store::{
     AuditLog as _, Commits as _, DecisionFilter, Effect, ErasureState, Idempotency, IdempotencyKey,
-    PageRequest, Response, Subjects as _,
+    PageRequest, Response, StoreError, Subjects as _,
 };
 
 const ID: &str = "anna-who-wants-to-be-forgotten";
@@ -155,6 +155,54 @@ async fn an_erasure_is_pending_while_somebody_reads_an_old_state() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     panic!("still pending");
+}
+
+#[tokio::test]
+async fn an_erasure_is_not_held_up_by_commits() {
+    let f = prepared().await;
+    let mut reader = raw(&f.path()).await;
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM subject").execute(&mut reader).await.unwrap();
+    let done = f.act(Some(ID), vec![erase()]).await.unwrap();
+    assert_eq!(done.applied.erasure.map(|e| e.state), Some(ErasureState::Pending));
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    reader.close().await.unwrap();
+    let receipt = ReceiptId::parse("r1").unwrap();
+    // The writer is never idle for as long as it waits between two attempts.
+    for _ in 0..100 {
+        f.commit(f.decision("other-1", Decision::Accept)).await.unwrap();
+        let now = f.store.erasure(&tenant(), &receipt).await.unwrap().unwrap();
+        if now.state == ErasureState::Done {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("still pending");
+}
+
+/// Rows of the subject and of what is on record about it, from before the erasure, stand where they stood.
+#[tokio::test]
+async fn what_is_put_back_together_after_an_erasure_stays_shut_while_running() {
+    let f = Fixture::new().await;
+    f.enroll(ID, 5).await;
+    let decided = f.commit(f.decision(ID, Decision::Accept)).await.unwrap().applied.decision;
+    let copies = "CREATE TABLE old_subject AS SELECT * FROM subject; \
+                  CREATE TABLE old_audit AS SELECT * FROM audit";
+    tamper(&f.path(), copies).await;
+    f.act(Some(ID), vec![erase()]).await.unwrap();
+    assert!(f.store.decision(&tenant(), &decided).await.unwrap().unwrap().event.is_none());
+    let back = "INSERT INTO subject SELECT * FROM old_subject; \
+                DELETE FROM audit WHERE seq IN (SELECT seq FROM old_audit); \
+                INSERT INTO audit SELECT * FROM old_audit";
+    tamper(&f.path(), back).await;
+    let shut = |error: StoreError| {
+        assert!(matches!(error, StoreError::Integrity { table: "subject", .. }), "{error}");
+    };
+    shut(f.store.decision(&tenant(), &decided).await.unwrap_err());
+    let (all, page) = (DecisionFilter::default(), PageRequest { size: 10, token: None });
+    shut(f.store.decisions(&tenant(), &all, page).await.unwrap_err());
+    let feedback = Box::new(super::feedback::entry(FeedbackKind::FalseAlarm));
+    let put = Effect::PutFeedback { decision: decided, feedback };
+    shut(f.act(None, vec![put]).await.unwrap_err());
 }
 
 async fn done_at(f: &Fixture, id: &crate::domain::DecisionId) -> crate::domain::Timestamp {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::fixture::{Fixture, at, raw, subject};
 use crate::domain::Decision;
 use crate::store::sqlite::inspect;
-use crate::store::{Attempts, AuditLog as _, Effect, StoreError, SubjectTarget};
+use crate::store::{Attempts, AuditLog as _, Commits as _, Effect, StoreError, SubjectTarget};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_writers_make_one_chain() {
@@ -71,7 +71,6 @@ async fn count_up(f: &Fixture, id: &str) -> u64 {
 
 #[tokio::test]
 async fn a_dropped_caller_still_commits() {
-    use crate::store::Commits as _;
     let f = Fixture::new().await;
     f.enroll("anna", 5).await;
     let before = f.store.head().sequence;
@@ -98,20 +97,33 @@ async fn a_full_database_is_a_typed_error_and_nothing_is_half_written() {
     f.store.limit_pages(pages + 8).await;
     let mut acknowledged = f.store.head().sequence;
     let mut full = 0;
+    assert!(f.store.writable());
     for i in 0..200 {
         let id = format!("more-{i}");
         let before = f.store.head();
         match f.act(Some(&id), vec![Effect::CreateSubject]).await {
-            Ok(done) => acknowledged = done.applied.sequence,
+            Ok(done) => {
+                acknowledged = done.applied.sequence;
+                assert!(f.store.writable());
+            }
             Err(StoreError::Full) => {
                 full += 1;
                 assert_eq!(f.store.head(), before);
+                assert!(!f.store.writable());
             }
             Err(other) => panic!("{other}"),
         }
     }
     assert!(full > 0, "the limit was reached");
     f.snapshot("anna").await;
+    // It finds out by itself that there is room again.
+    f.act(Some("one-more"), vec![Effect::CreateSubject]).await.unwrap_err();
+    f.store.limit_pages(pages + 1_000).await;
+    let begun = std::time::Instant::now();
+    while !f.store.writable() {
+        assert!(begun.elapsed().as_secs() < 20, "it does not try again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     f.reopen().await.unwrap();
     assert_eq!(f.store.head().sequence, acknowledged);
     f.act(Some("later"), vec![Effect::CreateSubject]).await.unwrap();

@@ -86,7 +86,7 @@ async fn what_is_proposed_is_bounded_and_is_what_it_is_named() {
     let sha256 = sha256_hex(long.as_bytes());
     let policy = PolicyBytes { sha256, ..bytes(1) };
     let refused = act(&f, PolicyAct::Propose(policy), "ann", Some(long)).await;
-    assert!(matches!(refused, Err(StoreError::Limit { limit: MAX_POLICY_BYTES, .. })));
+    assert!(matches!(refused, Err(StoreError::TooLarge { limit: MAX_POLICY_BYTES, .. })));
     let other = act(&f, PolicyAct::Propose(bytes(1)), "ann", Some(text(2))).await;
     assert!(matches!(other, Err(StoreError::Invalid(_))));
     assert_eq!(f.store.policies(&tenant()).versions, []);
