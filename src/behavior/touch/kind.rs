@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn company_decides_where_a_stroke_alone_does_not() {
         let (word, swipe) = (row(1.2, 90.0, 0.2), row(0.15, 15.0, 0.99));
-        assert!(lean(&word) >= 1.0 && lean(&swipe) < -1.0);
+        assert!(lean(&word) > 1.0 && lean(&swipe) <= -1.0);
         assert_eq!(kind(&swipe, 1.5), Kind::Word);
         assert_eq!(kind(&swipe, 0.0), Kind::Swipe);
         assert_eq!(kind(&word, 0.0), Kind::Word);
