@@ -263,8 +263,8 @@ mod tests {
         };
         let row = |i: u64| {
             let mut x: Vec<f64> = (0..WHOLE as u64 + 4).map(|j| noise(i * 50 + j)).collect();
-            x[tells] += if i % 2 == 0 { 0.7 } else { -0.7 };
-            LogisticRow { x, target: i % 2 == 0, weight: 1.0 }
+            x[tells] += if i.is_multiple_of(2) { 0.7 } else { -0.7 };
+            LogisticRow { x, target: i.is_multiple_of(2), weight: 1.0 }
         };
         (0..60).map(row).collect()
     }
