@@ -261,6 +261,9 @@ mod tests {
         let models = Fitted::new(Backgrounds::default(), named);
         assert_eq!(models.background(SampleKind::Touch).to_string(), "behavior-touch@3");
         assert_eq!(models.background(SampleKind::Pointer).to_string(), "pointer-fallback@1");
+        // Rows of strokes changed: who enrolled before enrolls anew.
+        let none = Fitted::new(Backgrounds::default(), Vec::new());
+        assert_eq!(none.background(SampleKind::Touch).to_string(), "touch-fallback@2");
     }
 
     #[test]
