@@ -21,8 +21,8 @@ pub fn id(kind: SampleKind) -> &'static str {
 /// Counts up with each new file of the kind.
 fn version(kind: SampleKind) -> u32 {
     match kind {
-        SampleKind::FixedText => 2,
-        SampleKind::FreeText | SampleKind::Touch | SampleKind::Pointer => 1,
+        SampleKind::FixedText | SampleKind::Touch => 2,
+        SampleKind::FreeText | SampleKind::Pointer => 1,
     }
 }
 

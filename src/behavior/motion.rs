@@ -1,54 +1,14 @@
-//! How a device is held: tilt, steadiness and turning from its motion sensors, where a client sends them.
+//! How a device is held: its tilt from its motion sensors, where a client sends them.
 //!
 //! The tilt of a phone or tablet is a part of its own in a sample ([`Held`]) and in a comparison ([`Holding`]). It says little:
 //! people hold a device differently from one sitting to the next, and no set at hand has motion of phones with strokes or typing.
 //! So its constants are coarse, its LLR ends near 0, and it counts only with the weight that the policy gives it, by default none.
 
-use crate::behavior::event::{Capture, Device, MotionEvent};
+use crate::behavior::event::{Capture, Device};
 use crate::behavior::{Evidence, Habit, Sample};
 
-/// Values of [`row`].
-pub const VALUES: usize = 6;
-/// What they are, as habits are called. The first says whether there were readings.
-pub const NAMES: [&str; VALUES] = [
-    "motion known",
-    "tilt to the side",
-    "tilt forward",
-    "facing up",
-    "unsteadiness of the hand",
-    "turning of the hand",
-];
 /// Fewest readings of acceleration that say how a device is held.
 const LEAST_READINGS: usize = 4;
-
-/// Whether readings were given, direction of gravity (a unit vector), logarithm of the RMS of the rest of the
-/// acceleration (m/s²) and of the turn rate (rad/s). Zeros without readings.
-pub fn row(motion: &[MotionEvent]) -> [f32; VALUES] {
-    let accel: Vec<[f32; 3]> = motion.iter().filter_map(|m| m.accel).collect();
-    if accel.len() < LEAST_READINGS {
-        return [0.0; VALUES];
-    }
-    let n = accel.len() as f64;
-    let mut mean = [0.0; 3];
-    for reading in &accel {
-        for (sum, x) in mean.iter_mut().zip(reading) {
-            *sum += f64::from(*x) / n;
-        }
-    }
-    let gravity = mean.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-6);
-    let off = |a: &[f32; 3]| -> f64 {
-        a.iter().zip(&mean).map(|(x, m)| (f64::from(*x) - m).powi(2)).sum()
-    };
-    let shake = (accel.iter().map(off).sum::<f64>() / n).sqrt();
-    let gyro: Vec<f64> = motion
-        .iter()
-        .filter_map(|m| m.gyro)
-        .map(|g| g.iter().map(|x| f64::from(*x).powi(2)).sum())
-        .collect();
-    let turning = (gyro.iter().sum::<f64>() / gyro.len().max(1) as f64).sqrt();
-    let unit = mean.map(|x| (x / gravity) as f32);
-    [1.0, unit[0], unit[1], unit[2], (0.01 + shake).ln() as f32, (0.01 + turning).ln() as f32]
-}
 
 /// Direction of gravity in the device's axes, as its tilt to the side and forward in degrees, 0 lying on a table. No
 /// other trace of the readings is kept.
@@ -84,7 +44,7 @@ pub fn held(capture: &Capture) -> Option<Held> {
 /// Less than this in m/s² is no gravity: a device that falls, or sends acceleration without it.
 const LEAST_GRAVITY: f64 = 5.0;
 /// What the tilts are called.
-const TILTS: [&str; 2] = [NAMES[1], NAMES[2]];
+const TILTS: [&str; 2] = ["tilt to the side", "tilt forward"];
 /// Standard deviations in degrees of tilt to the side and forward: between people, between a person's sittings, and
 /// between captures of a sitting. Rounded from 32 people with 3 to 9 sittings on a tablet (Antal et al., three passwords).
 const BETWEEN_PEOPLE: [f64; 2] = [4.0, 14.0];
@@ -225,26 +185,5 @@ mod tests {
         assert_eq!(line("desktop", "[0,4.9,8.5]"), None);
         assert_eq!(line("tablet", "[0.1,0.2,0.1]"), None, "gravity was taken off");
         assert!(line("tablet", "[-9.8,0,0]").is_some_and(|h| (h.0[0] + 90.0).abs() < 0.1));
-    }
-
-    #[test]
-    fn a_device_on_a_table_faces_up_and_is_still() {
-        let still = |i: u32| MotionEvent {
-            t_ms: f64::from(i),
-            accel: Some([0.0, 0.0, 9.81]),
-            gyro: Some([0.0; 3]),
-        };
-        let row = row(&(0..10).map(still).collect::<Vec<_>>());
-        assert_eq!(&row[..4], &[1.0, 0.0, 0.0, 1.0]);
-        assert!((f64::from(row[4]) - 0.01f64.ln()).abs() < 1e-4);
-    }
-
-    #[test]
-    fn few_or_no_readings_say_nothing() {
-        assert_eq!(row(&[]), [0.0; VALUES]);
-        let gyro = MotionEvent { t_ms: 0.0, accel: None, gyro: Some([1.0; 3]) };
-        assert_eq!(row(&vec![gyro; 9]), [0.0; VALUES]);
-        let fall = MotionEvent { t_ms: 0.0, accel: Some([0.0; 3]), gyro: None };
-        assert!(row(&vec![fall; 9]).iter().all(|x| x.is_finite()));
     }
 }

@@ -8,7 +8,6 @@
 
 use crate::behavior::BehaviorError;
 use crate::behavior::event::Device;
-use crate::behavior::motion;
 use crate::behavior::sample::{Sample, SampleKind};
 use crate::behavior::touch::features::{DIM, at, axis, bounded, group, wrap};
 
@@ -103,8 +102,8 @@ fn stroke(line: &str, number: usize) -> Result<Stroke, BehaviorError> {
     row[at::MEAN_DIRECTION] = bounded(wrap(value(24) - axis(own)));
     row[at::HAS_PRESSURE] = f32::from(u8::from(value(29).is_finite()));
     row[at::HAS_SIZE] = f32::from(u8::from(value(30).is_finite()));
-    let mut rows = row.to_vec();
-    rows.extend([0.0; motion::VALUES]);
+    row[at::HAS_PLACE] = 1.0;
+    let rows = row.to_vec();
     Ok(Stroke {
         subject: cells[0].to_owned(),
         document: whole(1, "doc is no number")?,

@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::behavior::touch::calibrate::{MAX_LLR, VALUES, quality};
+use crate::behavior::touch::calibrate::{MAX_LLR, quality, widths};
 use crate::behavior::touch::cohort::Cohort;
 use crate::behavior::touch::features::DIM;
 use crate::behavior::touch::kind::Kind;
-use crate::behavior::touch::model::{GroupModel, KindModel, SCORES};
+use crate::behavior::touch::model::{GroupModel, KindModel, Scores};
 use crate::behavior::touch::quantile::Quantiles;
-use crate::behavior::{BehaviorError, Sample, SampleKind, motion};
+use crate::behavior::{BehaviorError, Sample, SampleKind};
 use crate::scoring::ScoringError;
 use crate::scoring::logistic::Logistic;
 use crate::scoring::plda::Plda;
 
 /// Layout of the file and of rows.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Most strokes of a group's cohort.
 const MAX_COHORT: usize = 8_192;
 
@@ -67,9 +67,9 @@ impl Background {
 }
 
 impl Calibrated {
-    /// The LLR of scores from `used` strokes against `enrolled`, not cut.
-    pub fn llr(&self, scores: &[f64; SCORES], used: usize, enrolled: usize) -> f64 {
-        self.calibration.llr(&quality(scores, used, enrolled)).clamp(-4.0 * MAX_LLR, 4.0 * MAX_LLR)
+    /// The LLR of scores against so many enrolled strokes, not cut.
+    pub fn llr(&self, scores: &Scores, enrolled: usize) -> f64 {
+        self.calibration.llr(&quality(scores, enrolled)).clamp(-4.0 * MAX_LLR, 4.0 * MAX_LLR)
     }
 
     fn check(&self) -> Result<(), BehaviorError> {
@@ -77,12 +77,15 @@ impl Calibrated {
         let (model, d) = (&self.model, self.model.kind.values().len());
         self.calibration.check()?;
         model.plda.check()?;
-        if self.calibration.mean.len() != VALUES || model.plda.input() != d {
+        if model.plda.input() != d {
             return Err(ScoringError::Dimension { expected: d, got: model.plda.input() }.into());
         }
         let positive = |x: &f32| x.is_finite() && (0.0..1e3).contains(x);
         if model.weights.len() != d || !model.weights.iter().all(positive) {
             return Err(damaged("a weight"));
+        }
+        if !widths(model).contains(&self.calibration.mean.len()) {
+            return Err(damaged("a calibration"));
         }
         let variance = |x: f64| x.is_finite() && (0.0..1e6).contains(&x);
         if !variance(model.session) || !variance(model.stroke) || model.stroke == 0.0 {
@@ -106,7 +109,7 @@ impl Calibrated {
 pub(super) fn check_sample(sample: &Sample) -> Result<(), BehaviorError> {
     let why = if sample.kind != SampleKind::Touch {
         "not strokes"
-    } else if sample.dim != DIM + motion::VALUES || !sample.rows.len().is_multiple_of(sample.dim) {
+    } else if sample.dim != DIM || !sample.rows.len().is_multiple_of(sample.dim) {
         "rows of another length"
     } else if !sample.rows.iter().all(|x| x.is_finite()) {
         "a number that is not finite"

@@ -3,10 +3,10 @@
 
 use crate::behavior::event::PointEvent;
 use crate::behavior::touch::extract::Point;
-use crate::behavior::touch::features::{COURSE, DIM, bounded, quantiles, wrap};
+use crate::behavior::touch::features::{COURSE, COURSE_END, bounded, quantiles, wrap};
 
 /// Values of a course.
-pub(super) const VALUES: usize = DIM - COURSE;
+pub(super) const VALUES: usize = COURSE_END - COURSE;
 /// Step of the grid. Most screens send 60 points a second, some 30: on this grid both look alike.
 const STEP_S: f64 = 1.0 / 30.0;
 /// Most steps of the grid: longer strokes get a coarser one.
@@ -20,7 +20,7 @@ const PIECE_MM: f64 = 2.0;
 /// A turn of more than this between pieces is a corner, radians.
 const CORNER: f64 = 0.6;
 
-/// The values of [`super::features::NAMES`] from [`COURSE`] on.
+/// The values of [`super::features::NAMES`] from [`COURSE`] to [`COURSE_END`].
 pub(super) fn values(points: &[Point], events: &[PointEvent]) -> [f32; VALUES] {
     let grid = Grid::of(points);
     let mut out = Vec::with_capacity(VALUES);

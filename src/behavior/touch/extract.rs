@@ -4,8 +4,9 @@ use crate::behavior::event::{Capture, Device, Events, PointEvent, Screen};
 use crate::behavior::touch::background::Background;
 use crate::behavior::touch::course;
 use crate::behavior::touch::features::{
-    COURSE, DIM, at, axis, bounded, group, quantile, quantiles, wrap,
+    COURSE, COURSE_END, DIM, PLACE, at, axis, bounded, group, quantile, quantiles, wrap,
 };
+use crate::behavior::touch::kind::looks;
 use crate::behavior::{BehaviorError, Sample, SampleKind, motion};
 
 /// A CSS pixel or an Android dp: an inch has 160 of them by convention.
@@ -24,7 +25,15 @@ pub(super) struct Point {
     pub y: f64,
 }
 
-/// The features of a capture: one stroke, one row.
+/// Share of the screen from its top below which a keyboard can lie: it covers up to half of it.
+const KEYBOARD: f32 = 0.5;
+
+/// Where a keyboard may lie, a place is kept to so many millimetres: as wide as one and a half keys of a phone, and higher
+/// than one.
+const COARSE_MM: f32 = 10.0;
+
+/// The features of a capture: one stroke, one row. A stroke that looks like a word comes without its [`PLACE`], another one
+/// that lies where a keyboard may with a coarse one: profiles keep samples, and the letters of words would be content.
 ///
 /// # Errors
 /// A capture of another kind.
@@ -39,8 +48,13 @@ pub fn extract(
             got: capture.events.kind().as_str().to_owned(),
         });
     };
-    let mut rows = row(events, mm_per_pixel(capture.screen, capture.device)).to_vec();
-    rows.extend(motion::row(&capture.motion));
+    let mut row = row(events, mm_per_pixel(capture.screen, capture.device));
+    if row[at::LEAN] > 0.0 {
+        drop_place(&mut row);
+    } else if over_keyboard(events, capture.screen) {
+        coarsen_place(&mut row);
+    }
+    let rows = row.to_vec();
     Ok(Sample {
         kind: SampleKind::Touch,
         device: capture.device,
@@ -50,6 +64,23 @@ pub fn extract(
         units: 1,
         held: motion::held(capture),
     })
+}
+
+fn drop_place(row: &mut [f32; DIM]) {
+    PLACE.into_iter().chain([at::HAS_PLACE]).for_each(|i| row[i] = 0.0);
+}
+
+fn coarsen_place(row: &mut [f32; DIM]) {
+    for i in [at::START_X, at::START_Y, at::END_X, at::END_Y] {
+        row[i] = (row[i] / COARSE_MM).round() * COARSE_MM;
+    }
+}
+
+/// Whether a stroke starts and ends where a keyboard may be; without a screen that is anywhere.
+fn over_keyboard(events: &[PointEvent], screen: Option<Screen>) -> bool {
+    let Some(screen) = screen else { return true };
+    let low = |e: &PointEvent| e.y >= KEYBOARD * screen.height_px;
+    events.first().is_some_and(low) && events.last().is_some_and(low)
 }
 
 /// Millimetres of a pixel: by `dpi` where the client knows it, else by the usual size of the device.
@@ -117,7 +148,9 @@ pub(super) fn row(events: &[PointEvent], mm: f64) -> [f32; DIM] {
         set(at::HAS_SIZE, 1.0);
     }
     set(at::HAS_COURSE, 1.0);
-    out[COURSE..].copy_from_slice(&course::values(&points, events));
+    set(at::HAS_PLACE, 1.0);
+    out[COURSE..COURSE_END].copy_from_slice(&course::values(&points, events));
+    out[at::LEAN] = looks(&out) as f32;
     out
 }
 

@@ -1,7 +1,7 @@
 //! Comparison without a background: the distance to the enrolled strokes of the same direction, in their own robust
 //! spread (scaled Manhattan).
 
-use crate::behavior::touch::features::at;
+use crate::behavior::touch::features::known;
 use crate::behavior::touch::kind::Kind;
 use crate::behavior::touch::quantile::median;
 
@@ -26,15 +26,6 @@ pub struct Robust {
 /// Lengths, speeds and times spread by factors, so they are compared on a logarithmic scale; signs stay.
 fn scale(x: f32) -> f64 {
     f64::from(x).asinh()
-}
-
-fn known(row: &[f32], value: usize) -> bool {
-    let has = |flag: usize| row.get(flag).is_some_and(|x| *x != 0.0);
-    match value {
-        at::PRESSURE => has(at::HAS_PRESSURE),
-        at::SIZE => has(at::HAS_SIZE),
-        _ => true,
-    }
 }
 
 /// The statistics of all groups with enough strokes.
@@ -100,7 +91,7 @@ pub fn llr(kind: Kind, deviation: f64, strokes: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::behavior::touch::features::DIM;
+    use crate::behavior::touch::features::{DIM, at};
 
     #[test]
     fn the_same_is_nearer_than_another() {

@@ -13,6 +13,8 @@ pub const DIM: usize = NAMES.len();
 pub const SHARED: usize = 30;
 /// First of the values that raw points alone give.
 pub const COURSE: usize = SHARED;
+/// Behind the last of them.
+pub const COURSE_END: usize = at::HAS_PLACE;
 
 /// Position of a value in a row.
 pub mod at {
@@ -64,10 +66,41 @@ pub mod at {
     pub const HAS_SIZE: usize = 28;
     /// 1 where the course was computed from raw points.
     pub const HAS_COURSE: usize = 29;
+    /// 1 where the values of [`super::PLACE`] were kept.
+    pub const HAS_PLACE: usize = 66;
+    /// How much the stroke looks like a word, see [`mod@super::super::kind`].
+    pub const LEAN: usize = 67;
+}
+
+/// Where a stroke starts and ends and what leads from one to the other. Over a keyboard these are the first and last
+/// letter of a word, so they are dropped from strokes that may be words, see [`super::extract`].
+pub const PLACE: [usize; 12] = [
+    at::START_X,
+    at::START_Y,
+    at::END_X,
+    at::END_Y,
+    at::DISTANCE,
+    at::RESULTANT,
+    at::LARGEST_DEVIATION,
+    at::DEVIATIONS,
+    at::DEVIATIONS + 1,
+    at::DEVIATIONS + 2,
+    at::DIRECTION,
+    at::MEAN_DIRECTION,
+];
+
+/// Whether a row has value `i`: what the device does not give, or what was dropped, is 0 without meaning it.
+pub fn known(row: &[f32], i: usize) -> bool {
+    let has = |flag: usize| row.get(flag).is_some_and(|x| *x != 0.0);
+    match i {
+        at::PRESSURE => has(at::HAS_PRESSURE),
+        at::SIZE => has(at::HAS_SIZE),
+        _ => has(at::HAS_PLACE) || !PLACE.contains(&i),
+    }
 }
 
 /// What each value is, as a habit is called; the course of a stroke stands in [`super::course`].
-pub const NAMES: [&str; 66] = [
+pub const NAMES: [&str; 68] = [
     "duration of strokes",
     "horizontal start of strokes",
     "vertical start of strokes",
@@ -134,6 +167,8 @@ pub const NAMES: [&str; 66] = [
     "growth of pressure",
     "length along the way",
     "time along the way",
+    "place known",
+    "likeness to words",
 ];
 
 /// Axis of a direction group in radians, y upwards.

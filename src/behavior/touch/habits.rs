@@ -1,7 +1,7 @@
 //! Which habits spoke for and against.
 
 use crate::behavior::touch::features::NAMES;
-use crate::behavior::touch::model::{GroupSide, KindModel, MIN_ENROLLED, mean};
+use crate::behavior::touch::model::{GroupSide, KindModel, MIN_ENROLLED};
 use crate::behavior::{Evidence, Habit};
 use crate::scoring::plda::Plda;
 
@@ -23,12 +23,10 @@ pub(super) fn between(
     else {
         return Vec::new();
     };
-    let d = model.dim();
-    let (a, b) = (mean(&own.rows, d), mean(&seen.rows, d));
     let spread: Vec<f64> = own.spread.iter().map(|(_, s)| s * DEVIATION).collect();
     let scaled =
         |x: &[f32]| -> Vec<f64> { x.iter().zip(&spread).map(|(x, s)| f64::from(*x) / s).collect() };
-    let (a, b) = (scaled(&a), scaled(&b));
+    let (a, b) = (scaled(&own.mean), scaled(&seen.mean));
     let variance = |n: usize| model.session + model.stroke / n as f64;
     let one_by_one = Plda {
         mean: Vec::new(),

@@ -2,8 +2,10 @@
 //! keyboard with each other; each kind has its own model and calibration.
 
 #[cfg(test)]
+use crate::behavior::touch::features::DIM;
+#[cfg(test)]
 use crate::behavior::touch::features::NAMES;
-use crate::behavior::touch::features::{COURSE, DIM, at};
+use crate::behavior::touch::features::{COURSE, COURSE_END, at};
 
 /// A kind of stroke.
 #[derive(
@@ -30,7 +32,7 @@ const SWIPE: [usize; 24] =
 const WORD: [usize; 32] = {
     let mut values = [at::STRAIGHTNESS; 32];
     let (mut i, mut next) = (COURSE, 1);
-    while i < DIM {
+    while i < COURSE_END {
         if i != UNSTEADINESS && (i < CONTACT || i >= CONTACT + 4) {
             values[next] = i;
             next += 1;
@@ -57,8 +59,15 @@ const COMPANY: f64 = 4.0;
 pub fn lean(row: &[f32]) -> f64 {
     let value = |i: usize| row.get(i).map_or(0.0, |x| f64::from(*x));
     if value(at::HAS_COURSE) == 0.0 {
-        return -MAX_LEAN;
+        -MAX_LEAN
+    } else {
+        value(at::LEAN).clamp(-MAX_LEAN, MAX_LEAN)
     }
+}
+
+/// The same from the values of a row that still has its place.
+pub(super) fn looks(row: &[f32]) -> f64 {
+    let value = |i: usize| row.get(i).map_or(0.0, |x| f64::from(*x));
     let height = (value(at::END_Y) - value(at::START_Y)).abs();
     let terms = [
         1.0,
@@ -68,7 +77,8 @@ pub fn lean(row: &[f32]) -> f64 {
         (1.0 + height).ln(),
     ];
     let sum: f64 = terms.iter().zip(WORD_WEIGHTS).map(|(x, w)| x * w).sum();
-    sum.clamp(-MAX_LEAN, MAX_LEAN)
+    // In halves: finer, it would tell the height that is not kept.
+    (2.0 * sum.clamp(-MAX_LEAN, MAX_LEAN)).round() / 2.0
 }
 
 /// Mean lean of strokes that belong together.
@@ -140,6 +150,7 @@ mod tests {
         row[at::LENGTH] = length;
         row[at::STRAIGHTNESS] = straightness;
         row[at::HAS_COURSE] = 1.0;
+        row[at::LEAN] = looks(&row) as f32;
         row
     }
 
@@ -159,7 +170,7 @@ mod tests {
     #[test]
     fn company_decides_where_a_stroke_alone_does_not() {
         let (word, swipe) = (row(1.2, 90.0, 0.2), row(0.15, 15.0, 0.99));
-        assert!(lean(&word) > 1.0 && lean(&swipe) < -1.0);
+        assert!(lean(&word) > 1.0 && lean(&swipe) <= -1.0);
         assert_eq!(kind(&swipe, 1.5), Kind::Word);
         assert_eq!(kind(&swipe, 0.0), Kind::Swipe);
         assert_eq!(kind(&word, 0.0), Kind::Word);

@@ -2,19 +2,27 @@
 //! and a sample of their strokes to compare nearness with.
 
 use crate::behavior::touch::cohort::{Cohort, squared};
-use crate::behavior::touch::features::at;
+use crate::behavior::touch::features::known;
 use crate::behavior::touch::kind::Kind;
 use crate::behavior::touch::quantile::{Quantiles, median};
 use crate::scoring::plda::Plda;
 
-/// Scores of a comparison before they are combined, each a mean over the strokes of the probe except `plda`.
-pub const SCORES: usize = 3;
-/// Positions in the scores.
-pub const NEAREST: usize = 0;
-/// See [`KindModel::scores`].
-pub const MANHATTAN: usize = 1;
-/// See [`KindModel::scores`].
-pub const PLDA: usize = 2;
+/// What a comparison found, before it is combined; see [`KindModel::scores`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// Nearness to the enrolled strokes against nearness to those of background people, mean over the strokes.
+    pub nearest: f64,
+    /// Minus the mean deviation in the person's own spread.
+    pub manhattan: f64,
+    /// LLR of the two-covariance model.
+    pub plda: f64,
+    /// For each value, minus the distance of the means of both sides in the person's own spread.
+    pub apart: Vec<f64>,
+    /// What each dimension of the two-covariance model adds to its LLR.
+    pub terms: Vec<f64>,
+    /// Strokes of the probe that were compared.
+    pub used: usize,
+}
 
 /// Neighbors of a probe stroke among the enrolled.
 const ENROLLED_NEIGHBORS: usize = 1;
@@ -60,6 +68,8 @@ pub struct GroupSide {
     pub scaled: Vec<f32>,
     /// Strokes.
     pub count: usize,
+    /// Mean of the rows.
+    pub mean: Vec<f32>,
     /// Median of each normal number and its mean absolute deviation, shrunk to the usual one.
     pub spread: Vec<(f64, f64)>,
     /// Mean and deviation over background people of the nearest-stroke score against these strokes.
@@ -105,7 +115,8 @@ impl KindModel {
                 (middle, (off + 5.0 * 0.6) / (n + 5.0))
             })
             .collect();
-        let mut side = GroupSide { rows: z, scaled, count: rows.len(), spread, norm: (0.0, 1.0) };
+        let (count, mean, norm) = (rows.len(), mean(&z, d), (0.0, 1.0));
+        let mut side = GroupSide { rows: z, scaled, count, mean, spread, norm };
         if normalize && side.count >= MIN_ENROLLED {
             side.norm = self.norm(g, &side);
         }
@@ -119,9 +130,11 @@ impl KindModel {
         row: &'a [f32],
     ) -> impl Iterator<Item = f32> + 'a {
         self.kind.values().iter().enumerate().map(move |(i, at)| {
-            let missing = (*at == at::PRESSURE && row[at::HAS_PRESSURE] == 0.0)
-                || (*at == at::SIZE && row[at::HAS_SIZE] == 0.0);
-            if missing { 0.0 } else { group.quantiles.normal(i, row[*at]) as f32 - group.mean[i] }
+            if known(row, *at) {
+                group.quantiles.normal(i, row[*at]) as f32 - group.mean[i]
+            } else {
+                0.0
+            }
         })
     }
 
@@ -139,42 +152,50 @@ impl KindModel {
 
     /// Compares: nearness to the enrolled strokes against nearness to background people's (log ratio of distances, in
     /// deviations of what background people score), minus the mean deviation in the person's own spread, and the PLDA's
-    /// LLR. Also how many strokes of the probe were compared.
-    pub fn scores(&self, enrolled: &[GroupSide], probe: &[GroupSide]) -> ([f64; SCORES], usize) {
-        let (mut scores, mut used, d) = ([0.0; SCORES], 0, self.dim());
+    /// LLR; then value by value and dimension by dimension what the last two rest on.
+    pub fn scores(&self, enrolled: &[GroupSide], probe: &[GroupSide]) -> Scores {
+        let d = self.dim();
+        let (apart, terms) = (vec![0.0; d], vec![0.0; self.plda.dim()]);
+        let mut all = Scores { nearest: 0.0, manhattan: 0.0, plda: 0.0, apart, terms, used: 0 };
         for (g, (own, seen)) in enrolled.iter().zip(probe).enumerate() {
             if own.count < MIN_ENROLLED || seen.count == 0 {
                 continue;
             }
-            used += seen.count;
+            all.used += seen.count;
             let cohort = &self.groups[g].cohort;
             for (row, scaled) in seen.rows.chunks_exact(d).zip(seen.scaled.chunks_exact(d)) {
                 let near = nearest(scaled, &own.scaled, d);
                 let (mean, deviation) = own.norm;
-                scores[NEAREST] += (cohort.nearest(scaled, d, None) - near - mean) / deviation;
+                all.nearest += (cohort.nearest(scaled, d, None) - near - mean) / deviation;
                 let off = row.iter().zip(&own.spread);
                 let off: f64 =
                     off.map(|(x, (m, s))| ((f64::from(*x) - m).abs() / s).min(CUT)).sum();
-                scores[MANHATTAN] -= off / d as f64;
+                all.manhattan -= off / d as f64;
             }
-            scores[PLDA] += self.plda_llr(own, seen);
+            self.add_terms(own, seen, &mut all.terms);
+            for (i, apart) in all.apart.iter_mut().enumerate() {
+                let off = f64::from((own.mean[i] - seen.mean[i]).abs()) / own.spread[i].1;
+                *apart -= seen.count as f64 * off;
+            }
         }
-        for score in &mut scores[..PLDA] {
-            *score /= used.max(1) as f64;
-        }
-        (scores, used)
+        let strokes = all.used.max(1) as f64;
+        all.nearest /= strokes;
+        all.manhattan /= strokes;
+        all.apart.iter_mut().for_each(|x| *x /= strokes);
+        all.plda = all.terms.iter().sum();
+        all
     }
 
-    fn plda_llr(&self, own: &GroupSide, seen: &GroupSide) -> f64 {
+    fn add_terms(&self, own: &GroupSide, seen: &GroupSide, terms: &mut [f64]) {
         let (mut a, mut b) = (Vec::new(), Vec::new());
-        let d = self.dim();
-        let projected = self.plda.project(&mean(&own.rows, d), &mut a).is_ok()
-            && self.plda.project(&mean(&seen.rows, d), &mut b).is_ok();
+        let projected = self.plda.project(&own.mean, &mut a).is_ok()
+            && self.plda.project(&seen.mean, &mut b).is_ok();
         if !projected {
-            return 0.0;
+            return;
         }
         let variance = |n: usize| self.session + self.stroke / n.max(1) as f64;
-        self.plda.llr((&a, variance(own.count)), (&b, variance(seen.count)))
+        let new = self.plda.terms((&a, variance(own.count)), (&b, variance(seen.count)));
+        terms.iter_mut().zip(new).for_each(|(sum, term)| *sum += term);
     }
 }
 
@@ -184,7 +205,7 @@ impl KindModel {
 pub fn strangeness(side: &[GroupSide], d: usize) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for group in side.iter().filter(|g| g.count > 0) {
-        let square: f32 = mean(&group.rows, d).iter().map(|x| x * x).sum();
+        let square: f32 = group.mean.iter().map(|x| x * x).sum();
         sum += group.count as f64 * f64::from(square) / d.max(1) as f64;
         count += group.count as f64;
     }
@@ -192,7 +213,7 @@ pub fn strangeness(side: &[GroupSide], d: usize) -> f64 {
 }
 
 /// Mean of the rows.
-pub fn mean(rows: &[f32], d: usize) -> Vec<f32> {
+fn mean(rows: &[f32], d: usize) -> Vec<f32> {
     let mut mean = vec![0.0; d];
     for row in rows.chunks_exact(d.max(1)) {
         for (m, x) in mean.iter_mut().zip(row) {

@@ -128,13 +128,13 @@ impl Enrolled<'_> {
     fn compare(&self, probe: &[&[f32]], all: &mut Compared, habits: &mut Vec<Habit>) {
         let model = &self.known.model;
         let side = model.side(probe, false);
-        let (scores, used) = model.scores(&self.side, &side);
-        if used > 0 {
-            let llr = self.known.llr(&scores, used, self.strokes);
+        let scores = model.scores(&self.side, &side);
+        if scores.used > 0 {
+            let llr = self.known.llr(&scores, self.strokes);
             habits.extend(habits::between(model, &self.side, &side, llr));
             all.raw += llr;
             all.llr += llr;
-            all.used += used;
+            all.used += scores.used;
         }
     }
 }

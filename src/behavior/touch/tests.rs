@@ -1,12 +1,12 @@
 //! From points to an LLR, on people made up by formula.
 
 use crate::behavior::event::{Capture, Device, Phase, RawCapture, RawEvents, RawPoint, Screen};
-use crate::behavior::touch::features::{DIM, at};
+use crate::behavior::touch::features::{DIM, PLACE, at};
 use crate::behavior::touch::kind::Kind;
 use crate::behavior::touch::{
     Background, LeaveOut, Person, Protocol, Template, TrainingSample, extract, run,
 };
-use crate::behavior::{BehaviorError, Sample, motion};
+use crate::behavior::{BehaviorError, Sample};
 
 /// Deterministic, even in −1..1.
 fn noise(seed: u64) -> f64 {
@@ -81,7 +81,7 @@ fn a_straight_stroke_has_the_values_of_its_geometry() {
         point(phase, f64::from(i) * 1_000.0 / 60.0, 100.0, 1_200.0 - f64::from(i) * 1_000.0 / 60.0)
     });
     let sample = extract(&capture(points.collect()), None).unwrap();
-    assert_eq!((sample.dim, sample.units), (DIM + motion::VALUES, 1));
+    assert_eq!((sample.dim, sample.units), (DIM, 1));
     let expected = [
         (at::DURATION, 1.0),
         (at::START_X, 10.0),
@@ -107,6 +107,100 @@ fn a_straight_stroke_has_the_values_of_its_geometry() {
             "{i}: {}",
             sample.rows[i]
         );
+    }
+}
+
+/// The row of a stroke through these points, 20 ms apart.
+fn row_through(at: &[(f64, f64)], screen: Option<Screen>) -> Vec<f32> {
+    let places = (0u32..).zip(at);
+    let points = places.map(|(i, (x, y))| {
+        point(if i == 0 { Phase::Down } else { Phase::Move }, f64::from(i) * 20.0, *x, *y)
+    });
+    let whole = capture(points.collect());
+    extract(&Capture { screen, ..whole }, None).unwrap().rows
+}
+
+#[test]
+fn what_may_be_a_word_keeps_no_place() {
+    let screen = Some(Screen { width_px: 400.0, height_px: 800.0, dpi: Some(254.0) });
+    // Back and forth over the keyboard; and short and straight over it, as words of two letters are.
+    let mut word = Vec::new();
+    for (from, to) in [(40.0, 320.0), (320.0, 90.0), (90.0, 360.0), (360.0, 200.0)] {
+        word.extend(
+            (0..12).map(|i| (from + (to - from) * f64::from(i) / 12.0, 600.0 + from / 4.0)),
+        );
+    }
+    let short: Vec<(f64, f64)> =
+        (0..9).map(|i| (100.0 + 5.0 * f64::from(i), 650.0 + 4.0 * f64::from(i))).collect();
+    let up: Vec<(f64, f64)> = (0..9).map(|i| (200.0, 600.0 - 45.0 * f64::from(i))).collect();
+    let moved = |at: &[(f64, f64)], by: f64| -> Vec<(f64, f64)> {
+        at.iter().map(|(x, y)| (x - by, y - by)).collect()
+    };
+    for (at, screen) in [(&word, screen), (&word, None)] {
+        let row = row_through(at, screen);
+        assert_eq!((row[at::HAS_PLACE], row[at::HAS_COURSE]), (0.0, 1.0));
+        assert!(PLACE.iter().all(|i| row[*i] == 0.0));
+        // Nothing else says where: the same stroke beside it has the same row.
+        for (a, b) in row.iter().zip(&row_through(&moved(at, 30.0), screen)) {
+            assert!((a - b).abs() <= 0.01 * a.abs().max(1.0), "{a} {b}");
+        }
+    }
+    for (at, screen) in [(&short, screen), (&short, None), (&up, None)] {
+        let row = row_through(at, screen);
+        assert_eq!(row[at::HAS_PLACE], 1.0);
+        for i in [at::START_X, at::START_Y, at::END_X, at::END_Y] {
+            assert_eq!(row[i] % 10.0, 0.0, "{i}: {}", row[i]);
+        }
+    }
+    // A word is known by its looks wherever it lies; a scroll through the middle keeps its place.
+    let high = row_through(&moved(&word, 400.0), screen);
+    assert_eq!(high[at::HAS_PLACE], 0.0);
+    let scroll = row_through(&up, screen);
+    assert_eq!(
+        (scroll[at::HAS_PLACE], scroll[at::START_Y], scroll[at::DISTANCE]),
+        (1.0, -60.0, 36.0)
+    );
+}
+
+#[test]
+fn strokes_with_and_without_a_place_are_compared_by_what_both_have() {
+    let known = background(0..14);
+    let mut low = strokes(20, 20..31);
+    for sample in &mut low {
+        PLACE.into_iter().chain([at::HAS_PLACE]).for_each(|i| sample.rows[i] = 0.0);
+    }
+    for background in [Some(&known), None] {
+        let template = Template::new(&strokes(20, 0..20), background).unwrap();
+        let (with, without) = (
+            template.score(&strokes(20, 20..31)).unwrap().llr.0,
+            template.score(&low).unwrap().llr.0,
+        );
+        assert!(without.is_finite() && without > with - 4.0, "{with} {without}");
+    }
+}
+
+#[test]
+fn of_motion_only_the_tilt_is_kept() {
+    let line = |motion: &str| {
+        let line = format!(
+            r#"{{"subject":"s","capture":"c","device":"phone","kind":"touch","events":[{{"phase":"down","t_ms":0,"x":9,"y":9}},{{"phase":"up","t_ms":90,"x":90,"y":9}}],"motion":[{motion}]}}"#
+        );
+        extract(&crate::behavior::parse::capture(&line, 1).unwrap(), None).unwrap()
+    };
+    let reading = |t: u32| format!(r#"{{"t_ms":{t},"accel":[0,4.9,8.5],"gyro":[1,2,3]}}"#);
+    let (without, with) = (line(""), line(&(0..6).map(reading).collect::<Vec<_>>().join(",")));
+    assert_eq!(without.rows, with.rows);
+    assert!(without.held.is_none() && with.held.is_some());
+}
+
+#[test]
+fn rows_of_an_older_layout_are_refused() {
+    let mut old = scroll(20, 1);
+    old.rows = vec![0.0; 72];
+    old.dim = 72;
+    for background in [None, Some(&background(0..14))] {
+        let refused = Template::new(std::slice::from_ref(&old), background);
+        assert!(matches!(refused, Err(BehaviorError::Sample { .. })));
     }
 }
 
@@ -203,7 +297,7 @@ fn a_background_survives_its_file_and_damage_is_refused() {
     let score = |b| Template::new(&enrolled, Some(b)).unwrap().score(&probe).unwrap().llr.0;
     assert!((score(&known) - score(&read)).abs() < 0.05);
     for (from, to) in [
-        ("\"version\":1", "\"version\":2"),
+        ("\"version\":2", "\"version\":1"),
         ("\"session\":", "\"session\":-"),
         ("\"cohort\":\"", "\"cohort\":\"zz"),
         ("\"weights\":[", "\"weights\":[1.0,"),

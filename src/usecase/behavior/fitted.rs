@@ -14,8 +14,13 @@ use crate::usecase::behavior::compare::ours;
 use crate::usecase::behavior::models::{BehaviorHistory, BehaviorModels, BehaviorTemplate};
 use crate::usecase::output::{BehaviorFinding, ShownFinding};
 
-/// Version of the fallbacks, which need no background; counts up when features change.
-const FALLBACK_VERSION: u32 = 1;
+/// Version of the fallback of a kind, which needs no background; counts up when its features change.
+fn fallback_version(kind: SampleKind) -> u32 {
+    match kind {
+        SampleKind::Touch => 2,
+        SampleKind::FixedText | SampleKind::FreeText | SampleKind::Pointer => 1,
+    }
+}
 
 /// Backgrounds with their names, or the fallbacks where there are none.
 pub struct Fitted {
@@ -91,7 +96,7 @@ impl BehaviorModels for Fitted {
     fn background(&self, kind: SampleKind) -> ArtifactRef {
         let named = self.names.iter().find(|(of, _)| *of == kind);
         named.map_or_else(
-            || ArtifactRef::new(format!("{}-fallback", kind.as_str()), FALLBACK_VERSION),
+            || ArtifactRef::new(format!("{}-fallback", kind.as_str()), fallback_version(kind)),
             |(_, name)| name.clone(),
         )
     }
@@ -256,6 +261,9 @@ mod tests {
         let models = Fitted::new(Backgrounds::default(), named);
         assert_eq!(models.background(SampleKind::Touch).to_string(), "behavior-touch@3");
         assert_eq!(models.background(SampleKind::Pointer).to_string(), "pointer-fallback@1");
+        // Rows of strokes changed: who enrolled before enrolls anew.
+        let none = Fitted::new(Backgrounds::default(), Vec::new());
+        assert_eq!(none.background(SampleKind::Touch).to_string(), "touch-fallback@2");
     }
 
     #[test]
