@@ -215,8 +215,10 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { silent: Duration::from_millis(300), first_request: Duration::from_millis(900) };
+    const PATIENCE: Patience = Patience {
+        silent: Duration::from_millis(300),
+        first_request: Duration::from_millis(2_000),
+    };
 
     /// A connection and its client.
     async fn pair() -> (Connection, TcpStream) {
@@ -240,9 +242,9 @@ mod tests {
         }
     }
 
-    /// Sends a byte now and then for 1.5 s, then closes.
+    /// Sends a byte now and then for 3 s, then closes.
     async fn drip(mut client: TcpStream) {
-        for _ in 0..15 {
+        for _ in 0..30 {
             client.write_all(b"P").await.ok();
             sleep(Duration::from_millis(100)).await;
         }

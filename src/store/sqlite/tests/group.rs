@@ -119,7 +119,7 @@ async fn a_full_database_is_a_typed_error_and_nothing_is_half_written() {
     // It finds out by itself that there is room again.
     f.act(Some("one-more"), vec![Effect::CreateSubject]).await.unwrap_err();
     f.store.limit_pages(pages + 1_000).await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     while !f.store.writable() {
         assert!(begun.elapsed().as_secs() < 20, "it does not try again");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
