@@ -114,8 +114,11 @@ mod tests {
         all
     }
 
+    type Keys = Vec<(i16, i16)>;
+    type Change<'a> = &'a dyn Fn(&mut Keys);
+
     /// Twelve keys.
-    fn typing() -> Vec<(i16, i16)> {
+    fn typing() -> Keys {
         (0..12).map(|i| (70 + (i * 37) % 60, 90 + (i * 53) % 140)).collect()
     }
 
@@ -123,13 +126,12 @@ mod tests {
     fn a_copy_is_near_though_keys_are_more_and_some_times_are_others() {
         let own = typing();
         let keys = own.len();
-        let with = |change: &dyn Fn(&mut Vec<(i16, i16)>)| {
+        let with = |change: &dyn Fn(&mut Keys)| {
             let mut copy = own.clone();
             change(&mut copy);
             mean_difference(&values(&own), &values(&copy), BOUND_MS).map(|ms| (ms * 23.0).round())
         };
         let extra = (300, 400);
-        type Change<'a> = &'a dyn Fn(&mut Vec<(i16, i16)>);
         let cases: [(&str, Change<'_>, Option<f64>); 11] = [
             ("the same", &|_| {}, Some(0.0)),
             ("each hold 2 ms longer", &|c| c.iter_mut().for_each(|k| k.0 += 2), Some(24.0)),
