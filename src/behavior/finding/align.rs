@@ -114,11 +114,11 @@ mod tests {
         all
     }
 
-    /// Another typing made of one.
-    type Change<'a> = &'a dyn Fn(&mut Vec<(i16, i16)>);
+    type Keys = Vec<(i16, i16)>;
+    type Change<'a> = &'a dyn Fn(&mut Keys);
 
     /// Twelve keys.
-    fn typing() -> Vec<(i16, i16)> {
+    fn typing() -> Keys {
         (0..12).map(|i| (70 + (i * 37) % 60, 90 + (i * 53) % 140)).collect()
     }
 
@@ -126,7 +126,7 @@ mod tests {
     fn a_copy_is_near_though_keys_are_more_and_some_times_are_others() {
         let own = typing();
         let keys = own.len();
-        let with = |change: Change<'_>| {
+        let with = |change: &dyn Fn(&mut Keys)| {
             let mut copy = own.clone();
             change(&mut copy);
             mean_difference(&values(&own), &values(&copy), BOUND_MS).map(|ms| (ms * 23.0).round())
