@@ -249,6 +249,7 @@ fn read_up_to(path: &Path, limit: u64) -> Result<String, EvaluateBehaviorError> 
 }
 
 #[cfg(test)]
+#[path = "tests/replays.rs"]
 mod replays;
 
 #[cfg(test)]
