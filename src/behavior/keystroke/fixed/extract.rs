@@ -21,6 +21,31 @@ pub fn extract(
     capture: &Capture,
     background: Option<&Background>,
 ) -> Result<Sample, BehaviorError> {
+    made(capture, background, Places::OfPublicTexts)
+}
+
+/// The same of a text that a background is being fitted on, which makes it public: the places of its keys are kept.
+///
+/// # Errors
+/// As [`extract`].
+pub(super) fn extract_to_fit(capture: &Capture) -> Result<Sample, BehaviorError> {
+    made(capture, None, Places::All)
+}
+
+/// Whether a sample says where on the screen its keys lie. In the order of typing places are the text, to whoever knows the
+/// keyboard.
+#[derive(PartialEq)]
+enum Places {
+    /// If a background knows the text.
+    OfPublicTexts,
+    All,
+}
+
+fn made(
+    capture: &Capture,
+    background: Option<&Background>,
+    places: Places,
+) -> Result<Sample, BehaviorError> {
     let Events::Keystroke(events) = &capture.events else {
         let (enrolled, got) = ("keystroke".to_owned(), capture.events.kind().as_str().to_owned());
         return Err(BehaviorError::Mismatch { what: "kinds of events", enrolled, got });
@@ -57,8 +82,8 @@ pub fn extract(
         keys: got,
         pressure: keys.iter().all(|k| k.pressure.is_some()),
         size: keys.iter().all(|k| k.size.is_some()),
-        // Places in the order of typing are the text, to whoever knows the keyboard; a text of the background is public.
-        place: text.is_some() && keys.iter().all(|k| k.x.is_some() && k.y.is_some()),
+        place: (text.is_some() || places == Places::All)
+            && keys.iter().all(|k| k.x.is_some() && k.y.is_some()),
     };
     Ok(Sample {
         kind: SampleKind::FixedText,

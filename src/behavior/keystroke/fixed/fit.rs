@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::behavior::event::Device;
 use crate::behavior::keystroke::fixed::background::{Background, Kind, KindCombiner, VERSION};
 use crate::behavior::keystroke::fixed::combine::{Combiner, STAGES, Stage};
-use crate::behavior::keystroke::fixed::extract::extract;
+use crate::behavior::keystroke::fixed::extract::extract_to_fit;
 use crate::behavior::keystroke::fixed::fallback;
 use crate::behavior::keystroke::fixed::keys::{KeySequence, typed};
 use crate::behavior::keystroke::fixed::layout::{Layout, TIMING, TOUCH};
@@ -126,7 +126,7 @@ fn group(captures: &[(u32, u32, &Capture)]) -> Result<Vec<Group>, BehaviorError>
     for ((device, known, classes), captures) in sorted {
         let mut shapes: BTreeMap<String, (Layout, BTreeMap<u32, Person>)> = BTreeMap::new();
         for (subject, session, capture) in &captures {
-            let Ok(sample) = extract(capture, None) else { continue };
+            let Ok(sample) = extract_to_fit(capture) else { continue };
             let layout = Layout::of(&sample)?;
             let (_, people) =
                 shapes.entry(format!("{layout:?}")).or_insert_with(|| (layout, BTreeMap::new()));

@@ -322,3 +322,13 @@ fn where_the_keys_of_a_secret_text_are_is_not_kept() {
     let public = extract(&capture, Some(&known)).unwrap();
     assert!(public.text.is_some() && public.rows.contains(&300.0));
 }
+
+#[test]
+fn a_background_is_fitted_on_where_the_keys_are() {
+    let crowd: Vec<_> = crowd().into_iter().map(|(p, s, c)| (p, s, touched(c))).collect();
+    let captures: Vec<_> = crowd.iter().map(|(p, s, c)| (*p, *s, c)).collect();
+    let known = Background::train(&captures, &options()).unwrap();
+    assert!(known.texts.iter().all(|text| text.layout.place), "places are lost");
+    let sample = extract(&touched(Typist::new(8).types(&KEYS, 0)), Some(&known)).unwrap();
+    assert!(sample.text.is_some() && sample.rows.contains(&300.0));
+}
