@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::doc::{self, OpenSubject, ProfileRef};
 use super::enrollment::check_consent;
 use super::errors;
-use super::read::{doubtful, find};
+use super::read::{find, settled};
 use super::shared::{Shared, Tenant};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
@@ -168,12 +168,7 @@ pub(super) async fn read(
     subject: &SubjectId,
     key: Option<&ProfileKey>,
 ) -> Result<Option<BehaviorSnapshot>, StoreError> {
-    let answer = read_once(shared, tenant, subject, key).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    read_once(shared, tenant, subject, key).await
+    settled(shared, || read_once(shared, tenant, subject, key)).await
 }
 
 async fn read_once(

@@ -10,7 +10,7 @@ use super::batch;
 use super::doc;
 use super::errors;
 use super::open;
-use super::read::{current, doubtful, filtered, list_binds, next_token, position};
+use super::read::{current, filtered, list_binds, next_token, position, settled};
 use super::schema;
 use super::shared::{Shared, Tenant};
 use super::table::{Row, Table, Value, select};
@@ -25,12 +25,7 @@ pub(super) async fn list(
     filter: &DecisionFilter,
     page: &PageRequest,
 ) -> Result<Page<DecisionRecord>, StoreError> {
-    let answer = list_once(shared, tenant, filter, page).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    list_once(shared, tenant, filter, page).await
+    settled(shared, || list_once(shared, tenant, filter, page)).await
 }
 
 async fn list_once(
@@ -82,12 +77,7 @@ pub(super) async fn one(
     tenant: &TenantId,
     decision: &DecisionId,
 ) -> Result<Option<DecisionRecord>, StoreError> {
-    let answer = one_once(shared, tenant, decision).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    one_once(shared, tenant, decision).await
+    settled(shared, || one_once(shared, tenant, decision)).await
 }
 
 async fn one_once(

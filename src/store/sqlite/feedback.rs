@@ -9,7 +9,7 @@ use super::audit_rows::word;
 use super::batch::{self, Batch};
 use super::doc::{self, OpenSubject};
 use super::errors;
-use super::read::{current, current_at, doubtful, filtered, list_binds, next_token, position};
+use super::read::{current, current_at, filtered, list_binds, next_token, position, settled};
 use super::shared::{Lookup, Shared, Tenant, short};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
@@ -161,12 +161,7 @@ pub(super) async fn one(
     tenant: &TenantId,
     decision: &DecisionId,
 ) -> Result<Option<StoredFeedback>, StoreError> {
-    let answer = one_once(shared, tenant, decision).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    one_once(shared, tenant, decision).await
+    settled(shared, || one_once(shared, tenant, decision)).await
 }
 
 async fn one_once(
@@ -202,12 +197,7 @@ pub(super) async fn list(
     filter: &FeedbackFilter,
     page: &PageRequest,
 ) -> Result<Page<StoredFeedback>, StoreError> {
-    let answer = list_once(shared, tenant, filter, page).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    list_once(shared, tenant, filter, page).await
+    settled(shared, || list_once(shared, tenant, filter, page)).await
 }
 
 async fn list_once(

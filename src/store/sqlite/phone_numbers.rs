@@ -4,7 +4,7 @@
 use super::batch;
 use super::doc::{self, NumberRef};
 use super::errors;
-use super::read::{current, doubtful};
+use super::read::{current, settled};
 use super::shared::{Shared, Tenant};
 use super::table::{Row, Table, Value, select};
 use super::work::Work;
@@ -123,12 +123,7 @@ pub(super) async fn household(
     tenant: &TenantId,
     number: &PhoneNumber,
 ) -> Result<Vec<SubjectId>, StoreError> {
-    let answer = household_once(shared, tenant, number).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    household_once(shared, tenant, number).await
+    settled(shared, || household_once(shared, tenant, number)).await
 }
 
 async fn household_once(

@@ -23,9 +23,17 @@ use crate::store::{
     SampleOrigin, StoreError, StoredVoiceprint, SubjectSnapshot, SubjectSummary, Voiceprint,
 };
 
-/// Whether an answer may come from a commit under way.
-pub(super) fn doubtful<T>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Integrity { .. }))
+/// Reads, and where the answer may come from a commit under way once more between commits.
+pub(super) async fn settled<T, F>(shared: &Shared, read: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    match read().await {
+        Err(StoreError::Integrity { .. }) => {}
+        answer => return answer,
+    }
+    let _gate = shared.gate.read().await;
+    read().await
 }
 
 /// Everything about one subject.
@@ -34,12 +42,7 @@ pub(super) async fn subject(
     tenant: &TenantId,
     id: &SubjectId,
 ) -> Result<Option<SubjectSnapshot>, StoreError> {
-    let answer = subject_once(shared, tenant, id).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    subject_once(shared, tenant, id).await
+    settled(shared, || subject_once(shared, tenant, id)).await
 }
 
 async fn subject_once(
@@ -258,12 +261,7 @@ pub(super) async fn subjects(
     tenant: &TenantId,
     page: &PageRequest,
 ) -> Result<Page<SubjectSummary>, StoreError> {
-    let answer = subjects_once(shared, tenant, page).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    subjects_once(shared, tenant, page).await
+    settled(shared, || subjects_once(shared, tenant, page)).await
 }
 
 async fn subjects_once(
@@ -297,12 +295,7 @@ pub(super) async fn voiceprints(
     tenant: &TenantId,
     page: &PageRequest,
 ) -> Result<Page<StoredVoiceprint>, StoreError> {
-    let answer = voiceprints_once(shared, tenant, page).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    voiceprints_once(shared, tenant, page).await
+    settled(shared, || voiceprints_once(shared, tenant, page)).await
 }
 
 async fn voiceprints_once(

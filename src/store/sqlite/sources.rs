@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::batch::{self, Batch};
 use super::doc;
 use super::errors;
-use super::read::doubtful;
+use super::read::settled;
 use super::shared::{Lookup, Shared, Tenant, short};
 use super::table::{Row, Table, Value};
 use super::work::{Work, seal_for_tenant};
@@ -74,12 +74,7 @@ pub(super) async fn read(
     tenant: &TenantId,
     source: &Source,
 ) -> Result<SourceAttempts, StoreError> {
-    let answer = read_once(shared, tenant, source).await;
-    if !doubtful(&answer) {
-        return answer;
-    }
-    let _gate = shared.gate.read().await;
-    read_once(shared, tenant, source).await
+    settled(shared, || read_once(shared, tenant, source)).await
 }
 
 async fn read_once(

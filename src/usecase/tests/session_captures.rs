@@ -23,6 +23,17 @@ async fn app(world: &World) -> Client {
     Client::open(world, quiet(world), Role::Admin).await
 }
 
+/// Types once and waits until that speaks for her.
+async fn types_like_anna(client: &mut Client) {
+    client.types(ANNA_MS, 20..21).await;
+    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
+    let evidence = |response: &SessionResponse| match response {
+        SessionResponse::Update(all) => all.iter().find_map(llr),
+        _ => None,
+    };
+    assert!(client.until(evidence).await > 4.6);
+}
+
 fn capture(hold_ms: f64, n: u32) -> SessionMessage {
     SessionMessage::Capture(Box::new(typed(TEXT, hold_ms, n)))
 }
@@ -164,13 +175,7 @@ async fn a_decision_is_not_recorded_on_what_was_withdrawn_just_before() {
     let world = world().await;
     world.with_profile("anna", ANNA_MS).await;
     let mut client = app(&world).await;
-    client.types(ANNA_MS, 20..21).await;
-    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
-    let evidence = |response: &SessionResponse| match response {
-        SessionResponse::Update(all) => all.iter().find_map(llr),
-        _ => None,
-    };
-    assert!(client.until(evidence).await > 4.6);
+    types_like_anna(&mut client).await;
     withdraw(&world, Purpose::BehaviorAuthentication).await;
     let (last, _) = later(&world, client.close()).await;
     assert_eq!(keys(&last.assessment), None);
@@ -182,13 +187,7 @@ async fn a_decision_is_not_recorded_on_somebody_erased_just_before() {
     let world = world().await;
     world.with_profile("anna", ANNA_MS).await;
     let mut client = app(&world).await;
-    client.types(ANNA_MS, 20..21).await;
-    client.send(SessionMessage::Plain(Message::WantUpdate)).await;
-    let evidence = |response: &SessionResponse| match response {
-        SessionResponse::Update(all) => all.iter().find_map(llr),
-        _ => None,
-    };
-    assert!(client.until(evidence).await > 4.6);
+    types_like_anna(&mut client).await;
     let c = OnSubject { subject: id("anna"), key: world.key() };
     world.vouch.erase_subject(&world.by(Role::Privacy), c).await.unwrap();
     let (last, _) = later(&world, client.close()).await;
