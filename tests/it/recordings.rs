@@ -114,7 +114,14 @@ fn the_demonstration_runs_to_a_sound_end() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for part in [": sound", "impostor attempts accepted 0 of", "found nowhere", "NOT_ENROLLED"] {
+    for part in [
+        ": sound",
+        "impostor attempts accepted 0 of",
+        "found nowhere",
+        "NOT_ENROLLED",
+        "final  ACCEPT",
+        "was noticed as another person",
+    ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
     assert!(!text.contains("genuine attempts accepted 0 of"), "{text}");

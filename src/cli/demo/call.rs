@@ -14,11 +14,13 @@ use pb::run_response::Message as Received;
 const CLIPS: usize = 2;
 
 impl<W: Write> Script<'_, W> {
-    /// The first person calls, the second takes over.
+    /// Somebody who is known calls, the first of the others takes over.
     pub(super) async fn call_that_goes_wrong(&mut self) -> Result<(), ScriptError> {
-        let (caller, other) = (&self.people[0], &self.people[1]);
-        let mine = &caller.folders[0].clips[self.used[0]..];
-        let theirs = &other.folders[0].clips[self.used[1]..];
+        let index = self.regular();
+        let another = usize::from(index == 0);
+        let (caller, other) = (&self.people[index], &self.people[another]);
+        let mine = &caller.folders[0].clips[self.used[index]..];
+        let theirs = &other.folders[0].clips[self.used[another]..];
         self.report.section(&format!(
             "A call that goes wrong: {} calls and asks for the balance; then {} takes over and asks \
              for a new SIM card",

@@ -65,6 +65,8 @@ pub struct Script<'a, W: Write> {
     pub(super) used: Vec<usize>,
     /// LLR of the stranger against each enrolled person.
     stranger_llr: Vec<f64>,
+    /// Accepted genuine attempts of each enrolled person.
+    accepted: Vec<u32>,
     calls: u32,
 }
 
@@ -78,6 +80,7 @@ impl<'a, W: Write> Script<'a, W> {
             tally: Tally::default(),
             used: Vec::new(),
             stranger_llr: Vec::new(),
+            accepted: Vec::new(),
             calls: 0,
         }
     }
@@ -103,6 +106,12 @@ impl<'a, W: Write> Script<'a, W> {
 
     fn stranger(&self) -> &'a Person {
         &self.people[self.people.len() - 1]
+    }
+
+    /// Place of the person whose calls are shown: who was known best, and so is not locked after unsure attempts.
+    pub(super) fn regular(&self) -> usize {
+        let most = self.accepted.iter().max();
+        self.accepted.iter().position(|accepted| Some(accepted) == most).unwrap_or(0)
     }
 
     /// A fresh idempotency key.
@@ -198,6 +207,7 @@ impl<'a, W: Write> Script<'a, W> {
         self.report.section("Verify: recordings not used above, whole, as G.711 mu-law")?;
         self.report.verification_head()?;
         for (index, claimed) in self.enrolled().iter().enumerate() {
+            let before = self.tally.genuine_accepted;
             for (number, folder) in claimed.folders.iter().enumerate() {
                 let unused = if number == 0 { self.used[index] } else { 0 };
                 for clip in folder.clips.iter().skip(unused).take(GENUINE_TESTS) {
@@ -207,6 +217,7 @@ impl<'a, W: Write> Script<'a, W> {
                     self.tally.genuine_accepted += u32::from(decision == pb::Decision::Accept);
                 }
             }
+            self.accepted.push(self.tally.genuine_accepted - before);
             for other in self.people.iter().filter(|p| p.name != claimed.name) {
                 let Some(clip) = other.folders[0].clips.last() else { continue };
                 let caller = format!("{} (impostor)", other.name);
@@ -248,11 +259,12 @@ impl<'a, W: Write> Script<'a, W> {
     }
 
     async fn live_call(&mut self) -> Result<(), ScriptError> {
-        let caller = &self.people[0];
+        let index = self.regular();
+        let caller = &self.people[index];
         let longest = caller.folders[0]
             .clips
             .iter()
-            .skip(self.used[0])
+            .skip(self.used[index])
             .max_by(|a, b| a.mulaw.len().cmp(&b.mulaw.len()));
         let Some(clip) = longest else { return Ok(()) };
         self.report.section(&format!(
