@@ -41,7 +41,7 @@ enum Action {
         /// Which.
         id: String,
     },
-    /// Fits the back-end of a model (centering, projection, cohort, calibration) on recordings.
+    /// Fits the back-end of a model (centering, projection, model of people, calibration) on recordings.
     #[command(disable_version_flag = true)] // --version is that of the back-end
     FitBackend {
         /// Which model.
@@ -197,11 +197,10 @@ fn fit(
     let full = &report.full.cross_validated;
     writeln!(
         stdout().lock(),
-        "{}: version {version}, {} speakers, calibrated on {} more; held out: EER {:.2} %, Cllr {:.3}, \
+        "{}: version {version}, {} speakers; held out: EER {:.2} %, Cllr {:.3}, \
          minCllr {:.3}",
         options.out.display(),
-        report.back_end_speakers,
-        report.calibration_speakers,
+        report.speakers,
         full.eer * 100.0,
         full.cllr,
         full.min_cllr

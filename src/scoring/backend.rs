@@ -1,23 +1,25 @@
-//! The back-end of a voice model: from raw embeddings to a normalized score.
+//! The back-end of a voice model: from raw embeddings to a score.
 //!
-//! Per utterance: length normalization, centring by the mean of its channel, projection, length
-//! normalization (Garcia-Romero and Espy-Wilson, Interspeech 2011). Per side: speech-weighted sum. Per
-//! trial: cosine, then adaptive symmetric score normalization against a cohort (AS-norm; Cumani et
-//! al., Interspeech 2011; Matějka et al., Interspeech 2017), then calibration.
+//! Per utterance: length normalization, centring by the mean of its channel, projection that evens out what
+//! varies within people, length normalization (Garcia-Romero and Espy-Wilson, Interspeech 2011). Per side:
+//! speech-weighted mean, and how much it varies. Per trial: log-likelihood ratio of the two-covariance model with
+//! the variances of both sides ([`crate::scoring::plda`]; after Kenny et al., ICASSP 2013, and Stafylakis et al.,
+//! Interspeech 2013, who let short recordings say less), less what strangers score ([`crate::scoring::cohort`]), then
+//! calibration.
 
 use std::fmt;
 
 use crate::domain::{ArtifactRef, Bandwidth, LicenseClass, Llr, RawScore};
 use crate::scoring::ScoringError;
 use crate::scoring::calibration::{Calibration, Conditions};
+use crate::scoring::cohort::mean_of_best;
+use crate::scoring::plda::Plda;
 use crate::scoring::side::{Half, Side};
+use crate::scoring::uncertainty::{MeanVariance, Uncertainty};
 use crate::scoring::vector::{add_scaled, dot, normalize};
 
 /// Most utterances in one side.
 pub const MAX_UTTERANCES: usize = 1_000;
-
-/// Least spread of cohort scores, so that a degenerate cohort cannot divide by zero. Cosine units.
-const MIN_COHORT_STD: f64 = 1e-3;
 
 /// One utterance as the back-end sees it.
 #[derive(Clone, Copy)]
@@ -53,7 +55,7 @@ pub struct BackEndInfo {
     pub model: ArtifactRef,
     /// Terms of the data it was fitted on.
     pub license: LicenseClass,
-    /// How many of the best cohort scores AS-norm uses.
+    /// How many of the best cohort scores count.
     pub top_k: usize,
     /// Seed of everything random in the fit.
     pub seed: u64,
@@ -68,9 +70,13 @@ pub struct BackEndParts {
     pub mean_wide: Vec<f32>,
     /// Mean of length-normalized telephone embeddings, `input_dim` values.
     pub mean_narrow: Vec<f32>,
-    /// Projection, row-major `dim × input_dim`; `None` leaves the space as it is.
-    pub projection: Option<Vec<f32>>,
-    /// Unit vectors of cohort speakers, row-major `speakers × dim`.
+    /// Projection, row-major `input_dim × input_dim`.
+    pub projection: Vec<f32>,
+    /// The model of people over projected unit vectors.
+    pub plda: Plda,
+    /// How much an utterance varies.
+    pub uncertainty: Uncertainty,
+    /// Cohort speakers in the space of the model, row-major `speakers × dim`.
     pub cohort: Vec<f32>,
 }
 
@@ -79,7 +85,6 @@ pub struct BackEndParts {
 pub struct BackEnd {
     info: BackEndInfo,
     parts: BackEndParts,
-    dim: usize,
     calibration: Calibration,
 }
 
@@ -87,7 +92,7 @@ impl fmt::Debug for BackEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BackEnd")
             .field("info", &self.info)
-            .field("dim", &self.dim)
+            .field("dim", &self.dim())
             .finish_non_exhaustive()
     }
 }
@@ -99,8 +104,13 @@ impl BackEnd {
         parts: BackEndParts,
         calibration: Calibration,
     ) -> Result<Self, ScoringError> {
-        let dim = check_shapes(&info, &parts)?;
-        Ok(Self { info, parts, dim, calibration })
+        parts.check()?;
+        let cohort = parts.cohort.len() / parts.plda.dim();
+        if !(1..=cohort).contains(&info.top_k) {
+            let why = "top_k must be at least 1 and at most the size of the cohort";
+            return Err(ScoringError::Artifact(why.into()));
+        }
+        Ok(Self { info, parts, calibration })
     }
 
     /// Its identity and settings.
@@ -131,7 +141,7 @@ impl BackEnd {
 
     /// Values of [`Side::unit`].
     pub fn dim(&self) -> usize {
-        self.dim
+        self.parts.plda.dim()
     }
 
     /// Back-end and calibration that produce its LLRs, as `campplus-open-b1@2`: version 1 of the
@@ -141,8 +151,8 @@ impl BackEnd {
         ArtifactRef::new(format!("{id}-b{version}"), self.calibration.version)
     }
 
-    /// Prepares one side from its utterances. Costs one product with the cohort, and another one where
-    /// there are telephone renditions: each is mixed in equal parts with its utterance.
+    /// Prepares one side from its utterances; telephone renditions are mixed in equal parts with their
+    /// utterances.
     ///
     /// # Errors
     /// No or too many utterances, a wrong dimension, or an embedding without direction.
@@ -156,21 +166,26 @@ impl BackEnd {
                 got: utterances.len(),
             });
         }
-        let mut own = vec![0f32; self.dim];
-        let mut telephone = vec![0f32; self.dim];
+        let mut own = Mean::of(self.dim());
+        let mut telephone = Mean::of(self.dim());
         let mut rendered = false;
         let (mut net, mut narrow) = (0u32, 0f64);
+        let mut scratch = Vec::new();
         for utterance in utterances {
             // An utterance without measured speech still counts a little.
             let weight = utterance.net_speech_ms.max(1);
-            let mut direction = self.direction(*utterance)?;
-            add_scaled(&mut own, weight as f32, &direction);
+            let heard = (utterance.bandwidth, utterance.net_speech_ms);
+            let mut variance = self.parts.uncertainty.of(heard);
+            let mut values = self.values(*utterance, &mut scratch)?;
+            own.add(weight, &values, variance);
             if let Some(rendition) = utterance.rendition() {
-                add_scaled(&mut direction, 1.0, &self.direction(rendition)?);
-                direction.iter_mut().for_each(|x| *x *= 0.5);
+                add_scaled(&mut values, 1.0, &self.values(rendition, &mut scratch)?);
+                values.iter_mut().for_each(|x| *x *= 0.5);
+                let heard = (rendition.bandwidth, rendition.net_speech_ms);
+                variance = 0.5 * (variance + self.parts.uncertainty.of(heard));
                 rendered = true;
             }
-            add_scaled(&mut telephone, weight as f32, &direction);
+            telephone.add(weight, &values, variance);
             net = net.saturating_add(weight);
             if utterance.bandwidth == Bandwidth::Narrow {
                 narrow += f64::from(weight);
@@ -184,54 +199,30 @@ impl BackEnd {
         })
     }
 
-    fn half(&self, mut unit: Vec<f32>) -> Result<Half, ScoringError> {
-        if !normalize(&mut unit) {
-            return Err(ScoringError::NoDirection);
-        }
-        let (cohort_mean, cohort_std) = self.cohort_statistics(&unit);
-        Ok(Half { unit, cohort_mean, cohort_std })
+    fn half(&self, mean: Mean) -> Result<Half, ScoringError> {
+        let (values, variance) = mean.finish()?;
+        let (plda, cohort) = (&self.parts.plda, &self.parts.cohort);
+        let cohort_mean = mean_of_best(plda, cohort, self.info.top_k, (&values, variance));
+        Ok(Half { values, variance, cohort_mean })
     }
 
-    /// Centred, projected unit vector of one utterance, [`BackEnd::dim`] values.
-    pub fn direction(&self, utterance: UtteranceView<'_>) -> Result<Vec<f32>, ScoringError> {
-        if utterance.embedding.len() != self.input_dim() {
-            return Err(ScoringError::Dimension {
-                expected: self.input_dim(),
-                got: utterance.embedding.len(),
-            });
-        }
-        let mut centred = utterance.embedding.to_vec();
-        if !normalize(&mut centred) {
-            return Err(ScoringError::NoDirection);
-        }
-        let mean = match utterance.bandwidth {
-            Bandwidth::Wide => &self.parts.mean_wide,
-            Bandwidth::Narrow => &self.parts.mean_narrow,
-        };
-        add_scaled(&mut centred, -1.0, mean);
-        let mut unit = match &self.parts.projection {
-            Some(rows) => {
-                rows.chunks_exact(self.input_dim()).map(|row| dot(row, &centred)).collect()
-            }
-            None => centred,
-        };
-        if !normalize(&mut unit) {
-            return Err(ScoringError::NoDirection);
-        }
-        Ok(unit)
+    /// One utterance in the space of the model, [`BackEnd::dim`] values.
+    fn values(
+        &self,
+        utterance: UtteranceView<'_>,
+        scratch: &mut Vec<f64>,
+    ) -> Result<Vec<f32>, ScoringError> {
+        let unit = self.parts.unit(utterance.embedding, utterance.bandwidth)?;
+        self.parts.plda.project(&unit, scratch)?;
+        Ok(scratch.iter().map(|x| *x as f32).collect())
     }
 
-    /// Cosine of two sides before normalization.
-    pub fn cosine(&self, a: &Side, b: &Side) -> f64 {
-        between(a.against(b), b.against(a))
-    }
-
-    /// Normalized score of a trial; symmetric.
+    /// Score of a trial: the log-likelihood ratio of the model, less the mean of what strangers score against the two
+    /// sides; symmetric.
     pub fn raw(&self, a: &Side, b: &Side) -> RawScore {
         let (a, b) = (a.against(b), b.against(a));
-        let cosine = between(a, b);
-        let by = |half: &Half| (cosine - half.cohort_mean) / half.cohort_std;
-        RawScore(0.5 * (by(a) + by(b)))
+        let score = self.parts.plda.llr((&a.values, a.variance), (&b.values, b.variance));
+        RawScore(score - 0.5 * (a.cohort_mean + b.cohort_mean))
     }
 
     /// Calibrated evidence of a trial; symmetric, rising with the raw score.
@@ -248,27 +239,9 @@ impl BackEnd {
     ) -> Result<IdentificationThreshold, ScoringError> {
         self.calibration.tail.identification_threshold(n, fpir)
     }
-
-    fn cohort_statistics(&self, unit: &[f32]) -> (f64, f64) {
-        let mut scores: Vec<f32> =
-            self.parts.cohort.chunks_exact(self.dim).map(|row| dot(row, unit)).collect();
-        let k = self.info.top_k.min(scores.len());
-        if k < scores.len() {
-            scores.select_nth_unstable_by(k, |a, b| b.total_cmp(a));
-        }
-        let top = &scores[..k];
-        let mean = top.iter().map(|s| f64::from(*s)).sum::<f64>() / k as f64;
-        let spread = |s: &f32| (f64::from(*s) - mean).powi(2);
-        let variance = top.iter().map(spread).sum::<f64>() / k as f64;
-        (mean, variance.sqrt().max(MIN_COHORT_STD))
-    }
 }
 
 pub use crate::scoring::tail::IdentificationThreshold;
-
-fn between(a: &Half, b: &Half) -> f64 {
-    f64::from(dot(&a.unit, &b.unit)).clamp(-1.0, 1.0)
-}
 
 /// What the calibration is told about a trial.
 pub fn conditions(a: &Side, b: &Side) -> Conditions {
@@ -278,32 +251,87 @@ pub fn conditions(a: &Side, b: &Side) -> Conditions {
     }
 }
 
-fn check_shapes(info: &BackEndInfo, parts: &BackEndParts) -> Result<usize, ScoringError> {
-    let bad = |why: &str| Err(ScoringError::Artifact(why.to_owned()));
-    let input = parts.mean_wide.len();
-    if input == 0 || parts.mean_narrow.len() != input {
-        return bad("the channel means must have the same, positive length");
+/// A mean in the making.
+struct Mean {
+    values: Vec<f32>,
+    weights: f32,
+    variance: MeanVariance,
+}
+
+impl Mean {
+    fn of(dim: usize) -> Self {
+        Self { values: vec![0.0; dim], weights: 0.0, variance: MeanVariance::default() }
     }
-    let dim = match &parts.projection {
-        Some(rows) if rows.is_empty() || !rows.len().is_multiple_of(input) => {
-            return bad("the projection is not a matrix over the embedding");
+
+    fn add(&mut self, weight: u32, values: &[f32], variance: f64) {
+        add_scaled(&mut self.values, weight as f32, values);
+        self.weights += weight as f32;
+        self.variance.add(f64::from(weight), variance);
+    }
+
+    fn finish(mut self) -> Result<(Vec<f32>, f64), ScoringError> {
+        self.values.iter_mut().for_each(|x| *x /= self.weights);
+        if !normalize(&mut self.values.clone()) {
+            return Err(ScoringError::NoDirection);
         }
-        Some(rows) => rows.len() / input,
-        None => input,
-    };
-    if parts.cohort.is_empty() || !parts.cohort.len().is_multiple_of(dim) {
-        return bad("the cohort is not a matrix over the projected embedding");
+        Ok((self.values, self.variance.value()))
     }
-    if !(2..=parts.cohort.len() / dim).contains(&info.top_k) {
-        return bad("top_k must be at least 2 and at most the size of the cohort");
+}
+
+impl BackEndParts {
+    /// Centered, projected unit vector of an embedding, `input_dim` values.
+    ///
+    /// # Errors
+    /// A wrong dimension, or an embedding without direction.
+    pub(super) fn unit(
+        &self,
+        embedding: &[f32],
+        bandwidth: Bandwidth,
+    ) -> Result<Vec<f32>, ScoringError> {
+        let input = self.mean_wide.len();
+        if embedding.len() != input {
+            return Err(ScoringError::Dimension { expected: input, got: embedding.len() });
+        }
+        let mut centred = embedding.to_vec();
+        if !normalize(&mut centred) {
+            return Err(ScoringError::NoDirection);
+        }
+        let mean = match bandwidth {
+            Bandwidth::Wide => &self.mean_wide,
+            Bandwidth::Narrow => &self.mean_narrow,
+        };
+        add_scaled(&mut centred, -1.0, mean);
+        let rows = self.projection.chunks_exact(input);
+        let mut unit: Vec<f32> = rows.map(|row| dot(row, &centred)).collect();
+        if !normalize(&mut unit) {
+            return Err(ScoringError::NoDirection);
+        }
+        Ok(unit)
     }
-    let projection = parts.projection.iter().flatten();
-    let mut numbers = parts.mean_wide.iter().chain(&parts.mean_narrow);
-    let mut rest = parts.cohort.iter().chain(projection);
-    if !numbers.all(|x| x.is_finite()) || !rest.all(|x| x.is_finite()) {
-        return bad("a number is not finite");
+
+    fn check(&self) -> Result<(), ScoringError> {
+        let bad = |why: &str| Err(ScoringError::Artifact(why.to_owned()));
+        let input = self.mean_wide.len();
+        if input == 0 || self.mean_narrow.len() != input {
+            return bad("the channel means must have the same, positive length");
+        }
+        if self.projection.len() != input * input {
+            return bad("the projection is not a square matrix over the embedding");
+        }
+        if self.plda.input() != input || self.plda.dim() == 0 {
+            return bad("the model of people is not over the projected embedding");
+        }
+        if self.cohort.is_empty() || !self.cohort.len().is_multiple_of(self.plda.dim()) {
+            return bad("the cohort is not a matrix over the space of the model");
+        }
+        let means = self.mean_wide.iter().chain(&self.mean_narrow);
+        let mut numbers = means.chain(&self.projection).chain(&self.cohort);
+        if !numbers.all(|x| x.is_finite()) {
+            return bad("a number is not finite");
+        }
+        self.plda.check()?;
+        self.uncertainty.check()
     }
-    Ok(dim)
 }
 
 #[cfg(test)]
@@ -334,14 +362,7 @@ pub(crate) mod testing {
         }
     }
 
-    pub fn back_end(projected: bool) -> BackEnd {
-        let dim = if projected { 6 } else { DIM };
-        let mut cohort = Vec::new();
-        for speaker in 0..20 {
-            let mut row = wave(100 + speaker, dim);
-            assert!(normalize(&mut row));
-            cohort.extend(row);
-        }
+    pub fn back_end() -> BackEnd {
         let info = BackEndInfo {
             id: "test".into(),
             version: 1,
@@ -352,11 +373,18 @@ pub(crate) mod testing {
             data: vec!["made-up".into()],
         };
         let scaled = |seed| wave(seed, DIM).iter().map(|x| 0.1 * x).collect();
+        let dim = 6;
         let parts = BackEndParts {
             mean_wide: scaled(1),
             mean_narrow: scaled(2),
-            projection: projected.then(|| wave(3, dim * DIM)),
-            cohort,
+            projection: wave(3, DIM * DIM),
+            plda: Plda {
+                mean: scaled(4),
+                projection: wave(5, dim * DIM),
+                between: (1..=dim).map(|i| 4.0 / i as f32).collect(),
+            },
+            uncertainty: Uncertainty { constant: 0.5, per_second: 1.0, telephone: 0.25 },
+            cohort: (0..20).flat_map(|speaker| wave(100 + speaker, dim)).collect(),
         };
         BackEnd::new(info, parts, calibration()).unwrap()
     }

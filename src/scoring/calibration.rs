@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_rescaled_calibration_moves_llrs_and_thresholds_alike() {
-        let base = back_end(false).calibration().clone();
+        let base = back_end().calibration().clone();
         let moved = base.rescaled(0.5, -1.25, 9).unwrap();
         assert_eq!(moved.version, 9);
         for (raw, speech, share) in [(0.3, 1_000, 0.0), (-2.0, 60_000, 1.0), (4.0, 5_000, 0.4)] {

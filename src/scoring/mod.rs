@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod backend;
 pub mod builtin;
 pub mod calibration;
+mod cohort;
 pub mod error;
 pub mod fusion;
 pub mod linear;
@@ -16,6 +17,7 @@ pub mod scorer;
 pub mod side;
 pub mod tail;
 pub mod train;
+pub mod uncertainty;
 pub mod vector;
 
 pub use backend::{
@@ -25,4 +27,5 @@ pub use calibration::{Calibration, Conditions};
 pub use error::ScoringError;
 pub use scorer::{Prepared, Scorer};
 pub use side::Side;
+pub use uncertainty::Uncertainty;
 pub use vector::cosine;

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::scoring::ScoringError;
 use crate::scoring::linear::{eigen, whitening};
 
+/// Dimensions whose ratios are multiplied before the logarithm is taken. Each is less than 1e16 (a `f64` would lose the
+/// determinant), so sixteen stay below 1e308.
+const DIMENSIONS_PER_LOGARITHM: usize = 16;
+
 /// A fitted model over vectors of `input` values, compared in `dim` of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plda {
@@ -115,26 +119,46 @@ impl Plda {
 
     /// LLR of two projected means being one person's. A `variance` is what a mean varies by within a person, in units of
     /// one sample's variance: 1/n for n independent samples.
-    pub fn llr(&self, a: (&[f64], f64), b: (&[f64], f64)) -> f64 {
-        self.terms(a, b).sum()
+    pub fn llr<T: Copy + Into<f64>>(&self, a: (&[T], f64), b: (&[T], f64)) -> f64 {
+        let (mut squares, mut ratio, mut logs) = (0.0, 1.0, 0.0);
+        for (i, (gained, ratio_here)) in self.parts(a, b).enumerate() {
+            squares += gained;
+            ratio *= ratio_here;
+            // One logarithm for many dimensions; each ratio is moderate, so that they cannot overflow.
+            if i % DIMENSIONS_PER_LOGARITHM == DIMENSIONS_PER_LOGARITHM - 1 {
+                logs += f64::ln(ratio);
+                ratio = 1.0;
+            }
+        }
+        0.5 * (logs + ratio.ln() + squares)
     }
 
     /// The LLR of each dimension; their sum is [`Self::llr`].
     pub fn terms<'a>(
         &'a self,
-        (a, variance_a): (&'a [f64], f64),
-        (b, variance_b): (&'a [f64], f64),
+        a: (&'a [f64], f64),
+        b: (&'a [f64], f64),
     ) -> impl Iterator<Item = f64> + 'a {
+        self.parts(a, b).map(|(squares, ratio)| 0.5 * (ratio.ln() + squares))
+    }
+
+    /// Of each dimension what speaks in squares, and the ratio of determinants (at least 1) whose logarithm
+    /// does.
+    fn parts<'a, T: Copy + Into<f64>>(
+        &'a self,
+        (a, variance_a): (&'a [T], f64),
+        (b, variance_b): (&'a [T], f64),
+    ) -> impl Iterator<Item = (f64, f64)> + 'a {
         self.between.iter().zip(a.iter().zip(b)).map(move |(between, (a, b))| {
-            let between = f64::from(*between);
+            let (between, a, b) = (f64::from(*between), (*a).into(), (*b).into());
             let (p, q) = (between + variance_a, between + variance_b);
             let determinant = p * q - between * between;
             if determinant <= 0.0 {
-                return 0.0;
+                return (0.0, 1.0);
             }
             let same = (q * a * a - 2.0 * between * a * b + p * b * b) / determinant;
             let other = a * a / p + b * b / q;
-            0.5 * ((p * q / determinant).ln() + other - same)
+            (other - same, p * q / determinant)
         })
     }
 }

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn systems_do_not_mix() {
-        let (plain, full) = (Scorer::Plain(calibration()), Scorer::Full(Box::new(back_end(false))));
+        let (plain, full) = (Scorer::Plain(calibration()), Scorer::Full(Box::new(back_end())));
         let e = [1.0, 2.0, 0.0, 0.0, 1.0, 0.0, 0.0, 3.0];
         let (a, b) = (plain.prepare(&[view(&e)]).unwrap(), full.prepare(&[view(&e)]).unwrap());
         assert!(plain.score(&a, &b).is_none());

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-/// A direction with what a cohort scores against it.
+use crate::scoring::vector::normalize;
+
+/// A mean of utterances in the space of the model.
 #[derive(Clone, PartialEq)]
 pub(super) struct Half {
-    /// Unit vector in the space of the back-end.
-    pub(super) unit: Vec<f32>,
-    /// Mean of the best cohort scores.
+    /// Its values.
+    pub(super) values: Vec<f32>,
+    /// What it varies by within a person, in units of the average embedding's variance.
+    pub(super) variance: f64,
+    /// Mean of the best scores of the cohort against it.
     pub(super) cohort_mean: f64,
-    /// Their deviation.
-    pub(super) cohort_std: f64,
 }
 
 /// One side of a trial (a template or a probe). A template that was enrolled over a microphone may have a
@@ -28,8 +30,11 @@ impl Side {
     /// Direction that a 1:N search goes by, a unit vector: that for calls where there are two. Calls are
     /// what is searched for; a probe from a microphone finds its hundred nearest by it as well, a little
     /// less well, and they are ranked by the half for its channel.
-    pub fn unit(&self) -> &[f32] {
-        &self.telephone.as_ref().unwrap_or(&self.own).unit
+    pub fn unit(&self) -> Vec<f32> {
+        let mut unit = self.telephone.as_ref().unwrap_or(&self.own).values.clone();
+        let _directed = normalize(&mut unit);
+        debug_assert!(_directed, "a side has a direction");
+        unit
     }
 
     /// Net speech of all its utterances, in milliseconds.
@@ -59,7 +64,7 @@ impl Side {
 }
 
 impl fmt::Debug for Side {
-    /// Conditions only: the vectors and their cohort statistics are biometric data.
+    /// Conditions only: the vectors are biometric data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Side")
             .field("net_speech_ms", &self.net_speech_ms)

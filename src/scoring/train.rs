@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::{DMatrix, DVector};
 
 use crate::domain::Bandwidth;
-use crate::scoring::vector::{add_scaled, normalize};
+use crate::scoring::linear::whitening;
+use crate::scoring::plda::{Plda, PldaOptions, PldaSample};
+use crate::scoring::uncertainty::{Heard, Uncertainty};
+use crate::scoring::vector::normalize;
 use crate::scoring::{BackEndParts, ScoringError};
+
+/// Least utterances of a speaker whose deviations say how much an utterance varies.
+const LEAST_REPEATED: usize = 4;
 
 /// One training utterance.
 #[derive(Clone, Copy)]
@@ -17,6 +23,8 @@ pub struct TrainUtterance<'a> {
     pub embedding: &'a [f32],
     /// Channel it came through.
     pub bandwidth: Bandwidth,
+    /// Its net speech, in milliseconds.
+    pub net_speech_ms: u32,
     /// Whether the speaker's cohort vector is averaged over it.
     pub in_cohort: bool,
 }
@@ -24,19 +32,19 @@ pub struct TrainUtterance<'a> {
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrainOptions {
-    /// Share of the identity in the within-speaker covariance, 0 to 1: 1 leaves the space as it is.
+    /// Share of the identity in the within-speaker covariance that the projection evens out, 0 to 1: 1 leaves the
+    /// space as it is.
     pub shrinkage: f64,
-    /// Directions that are kept, those in which speakers differ most for what they vary; `None` keeps
-    /// all.
-    pub directions: Option<usize>,
+    /// Share of its own diagonal in the within-speaker covariance of the model of people, 0 to 1.
+    pub model_shrinkage: f64,
     /// Most cohort speakers.
     pub cohort: usize,
 }
 
 /// Fits channel means, a projection that evens out within-speaker variation (WCCN: Hatch, Kajarekar and
-/// Stolcke, Interspeech 2006; here with shrinkage) and may keep the best directions only (linear
-/// discriminant analysis: Fisher 1936; Dehak et al., IEEE TASLP 2011), and a cohort of speaker means, even positions
-/// among the speakers from microphone, odd ones from telephone utterances.
+/// Stolcke, Interspeech 2006; here with shrinkage), the two-covariance model over what it makes of the utterances,
+/// how much an utterance varies, and a cohort of speaker means, even positions among the speakers from microphone,
+/// odd ones from telephone utterances.
 ///
 /// # Errors
 /// No utterance of a channel, an embedding without direction, dimensions that differ, or a
@@ -57,30 +65,91 @@ pub fn train(
         }
         units.push(unit);
     }
-    let mean_wide = channel_mean(utterances, &units, Bandwidth::Wide)?;
-    let mean_narrow = channel_mean(utterances, &units, Bandwidth::Narrow)?;
+    let mut parts = BackEndParts {
+        mean_wide: channel_mean(utterances, &units, Bandwidth::Wide)?,
+        mean_narrow: channel_mean(utterances, &units, Bandwidth::Narrow)?,
+        projection: Vec::new(),
+        plda: Plda { mean: Vec::new(), projection: Vec::new(), between: Vec::new() },
+        uncertainty: Uncertainty { constant: 1.0, per_second: 0.0, telephone: 0.0 },
+        cohort: Vec::new(),
+    };
     for (unit, utterance) in units.iter_mut().zip(utterances) {
         let mean = match utterance.bandwidth {
-            Bandwidth::Wide => &mean_wide,
-            Bandwidth::Narrow => &mean_narrow,
+            Bandwidth::Wide => &parts.mean_wide,
+            Bandwidth::Narrow => &parts.mean_narrow,
         };
-        add_scaled(unit, -1.0, mean);
+        crate::scoring::vector::add_scaled(unit, -1.0, mean);
     }
     let speakers = by_speaker(utterances);
     let covariance = within_covariance(&speakers, &units, dim, options.shrinkage)?;
-    let projection = inverse_cholesky(covariance, dim)
-        .ok_or(ScoringError::Fit("the within-speaker covariance is singular"))?;
-    let projection = match options.directions {
-        Some(directions) => discriminant(projection, &speakers, &units, directions)?,
-        None => projection,
-    };
-    let cohort = cohort(&speakers, utterances, &units, &projection, options.cohort);
-    Ok(BackEndParts {
-        mean_wide,
-        mean_narrow,
-        projection: Some(projection.iter().map(|x| *x as f32).collect()),
-        cohort,
-    })
+    // Column-major of the transpose is row-major.
+    let rows = whitening(covariance)?.transpose();
+    parts.projection = rows.iter().map(|x| *x as f32).collect();
+    let projected: Result<Vec<_>, _> =
+        utterances.iter().map(|u| parts.unit(u.embedding, u.bandwidth)).collect();
+    let projected = projected?;
+    let samples: Vec<PldaSample<'_>> = utterances
+        .iter()
+        .zip(&projected)
+        .map(|(u, x)| PldaSample { person: u.speaker, x })
+        .collect();
+    parts.plda = Plda::fit(&samples, &PldaOptions { dim, shrinkage: options.model_shrinkage })?;
+    let mut values = vec![Vec::new(); projected.len()];
+    for (x, out) in projected.iter().zip(&mut values) {
+        parts.plda.project(x, out)?;
+    }
+    parts.uncertainty = Uncertainty::fit(&deviations(utterances, &speakers, &values))?;
+    parts.cohort = cohort(utterances, &speakers, &values, options.cohort);
+    Ok(parts)
+}
+
+/// What was heard of each utterance of speakers with several, and its squared deviation from their mean.
+fn deviations(
+    utterances: &[TrainUtterance<'_>],
+    speakers: &BTreeMap<u32, Vec<usize>>,
+    values: &[Vec<f64>],
+) -> Vec<(Heard, f64)> {
+    let mut all = Vec::with_capacity(utterances.len());
+    for members in speakers.values().filter(|m| m.len() >= LEAST_REPEATED) {
+        let count = members.len() as f64;
+        let mean = mean_of(members.iter().map(|&i| &values[i]));
+        for &i in members {
+            let heard = (utterances[i].bandwidth, utterances[i].net_speech_ms);
+            let square: f64 = values[i].iter().zip(&mean).map(|(x, m)| (x - m).powi(2)).sum();
+            all.push((heard, square * count / (count - 1.0)));
+        }
+    }
+    all
+}
+
+/// Mean of the values of a speaker's utterances of one channel, for at most so many speakers.
+fn cohort(
+    utterances: &[TrainUtterance<'_>],
+    speakers: &BTreeMap<u32, Vec<usize>>,
+    values: &[Vec<f64>],
+    most: usize,
+) -> Vec<f32> {
+    let mut cohort = Vec::new();
+    for (position, members) in speakers.values().take(most).enumerate() {
+        let wanted = [Bandwidth::Wide, Bandwidth::Narrow][position % 2];
+        let chosen = members
+            .iter()
+            .filter(|&&i| utterances[i].in_cohort && utterances[i].bandwidth == wanted);
+        cohort.extend(mean_of(chosen.map(|&i| &values[i])).iter().map(|x| *x as f32));
+    }
+    cohort
+}
+
+/// Mean of vectors of one length; nothing without any.
+fn mean_of<'a>(vectors: impl Iterator<Item = &'a Vec<f64>>) -> Vec<f64> {
+    let (mut sum, mut count) = (Vec::new(), 0.0);
+    for vector in vectors {
+        sum.resize(vector.len(), 0.0);
+        sum.iter_mut().zip(vector).for_each(|(s, x)| *s += x);
+        count += 1.0;
+    }
+    sum.iter_mut().for_each(|s| *s /= count);
+    sum
 }
 
 fn channel_mean(
@@ -105,204 +174,106 @@ fn by_speaker(utterances: &[TrainUtterance<'_>]) -> BTreeMap<u32, Vec<usize>> {
     speakers
 }
 
-/// Row-major `dim × dim`, scaled to a mean variance of 1.
+/// Covariance within speakers, scaled to a mean variance of 1.
 fn within_covariance(
     speakers: &BTreeMap<u32, Vec<usize>>,
     units: &[Vec<f32>],
     dim: usize,
     shrinkage: f64,
-) -> Result<Vec<f64>, ScoringError> {
-    let mut covariance = vec![0f64; dim * dim];
-    let mut count = 0usize;
+) -> Result<DMatrix<f64>, ScoringError> {
+    let mut differences = Vec::new();
     for members in speakers.values().filter(|m| m.len() > 1) {
         let mean = crate::scoring::vector::mean(members.iter().map(|i| units[*i].as_slice()));
         let Some(mean) = mean else { continue };
-        for &i in members {
-            let mut difference = units[i].clone();
-            add_scaled(&mut difference, -1.0, &mean);
-            for (row, x) in covariance.chunks_exact_mut(dim).zip(&difference) {
-                for (sum, y) in row.iter_mut().zip(&difference) {
-                    *sum += f64::from(x * y);
-                }
-            }
-            count += 1;
-        }
+        differences.extend(members.iter().map(|&i| {
+            let pairs = units[i].iter().zip(&mean);
+            DVector::from_iterator(dim, pairs.map(|(x, m)| f64::from(x - m)))
+        }));
     }
-    let variance = (0..dim).map(|i| covariance[i * dim + i]).sum::<f64>() / dim.max(1) as f64;
-    if count == 0 || variance <= 0.0 {
-        return Err(ScoringError::TooFew {
-            what: "speakers with several, different utterances",
-            needed: 1,
-            got: 0,
-        });
+    let too_few = ScoringError::TooFew {
+        what: "speakers with several, different utterances",
+        needed: 1,
+        got: 0,
+    };
+    if differences.is_empty() {
+        return Err(too_few);
+    }
+    let differences = DMatrix::from_columns(&differences);
+    let covariance = &differences * differences.transpose();
+    let variance = covariance.trace() / dim.max(1) as f64;
+    if variance <= 0.0 {
+        return Err(too_few);
     }
     let keep = 1.0 - shrinkage.clamp(0.0, 1.0);
-    covariance.iter_mut().for_each(|x| *x *= keep / variance);
-    for i in 0..dim {
-        covariance[i * dim + i] += 1.0 - keep;
-    }
-    Ok(covariance)
-}
-
-/// Inverse of the lower Cholesky factor of a symmetric matrix: `W` with `W C Wᵀ = I`. `None` when the
-/// matrix is not positive definite.
-fn inverse_cholesky(mut c: Vec<f64>, n: usize) -> Option<Vec<f64>> {
-    for i in 0..n {
-        for j in 0..=i {
-            let inner: f64 = (0..j).map(|k| c[i * n + k] * c[j * n + k]).sum();
-            let rest = c[i * n + j] - inner;
-            if i == j {
-                if rest <= 1e-12 || !rest.is_finite() {
-                    return None;
-                }
-                c[i * n + i] = rest.sqrt();
-            } else {
-                c[i * n + j] = rest / c[j * n + j];
-            }
-        }
-    }
-    let mut inverse = vec![0f64; n * n];
-    for column in 0..n {
-        for i in column..n {
-            let unit = if i == column { 1.0 } else { 0.0 };
-            let inner: f64 = (column..i).map(|k| c[i * n + k] * inverse[k * n + column]).sum();
-            inverse[i * n + column] = (unit - inner) / c[i * n + i];
-        }
-    }
-    Some(inverse)
-}
-
-/// The first directions of a linear discriminant analysis, row-major `directions × dim`: `whitening` evens out
-/// the covariance within speakers, so that they are the principal ones of the whitened speaker means.
-fn discriminant(
-    whitening: Vec<f64>,
-    speakers: &BTreeMap<u32, Vec<usize>>,
-    units: &[Vec<f32>],
-    directions: usize,
-) -> Result<Vec<f64>, ScoringError> {
-    let dim = units.first().map_or(0, Vec::len);
-    if !(1..=dim).contains(&directions) {
-        return Err(ScoringError::Fit("the directions kept must be 1 to those of the embedding"));
-    }
-    let mean = |members: &Vec<usize>| {
-        crate::scoring::vector::mean(members.iter().map(|i| units[*i].as_slice()))
-    };
-    let means: Vec<Vec<f32>> = speakers.values().filter_map(mean).collect();
-    let middle = crate::scoring::vector::mean(means.iter().map(Vec::as_slice));
-    let middle = middle.ok_or(ScoringError::Fit("there are no speakers"))?;
-    let differences = DMatrix::from_fn(dim, means.len(), |row, speaker| {
-        f64::from(means[speaker][row]) - f64::from(middle[row])
-    });
-    let whitening = DMatrix::from_row_slice(dim, dim, &whitening);
-    let whitened = &whitening * differences;
-    let between = &whitened * whitened.transpose();
-    let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(between);
-    let mut order: Vec<usize> = (0..dim).collect();
-    order.sort_by(|a, b| eigenvalues[*b].total_cmp(&eigenvalues[*a]));
-    let kept = eigenvectors.select_columns(&order[..directions]);
-    // Column-major of the transpose is row-major.
-    Ok((kept.transpose() * whitening).transpose().as_slice().to_vec())
-}
-
-fn cohort(
-    speakers: &BTreeMap<u32, Vec<usize>>,
-    utterances: &[TrainUtterance<'_>],
-    units: &[Vec<f32>],
-    projection: &[f64],
-    most: usize,
-) -> Vec<f32> {
-    let dim = units.first().map_or(0, Vec::len);
-    let rows: Vec<f32> = projection.iter().map(|x| *x as f32).collect();
-    let mut cohort = Vec::new();
-    for (position, members) in speakers.values().take(most).enumerate() {
-        let wanted = [Bandwidth::Wide, Bandwidth::Narrow][position % 2];
-        let mut mean = vec![0f32; rows.len() / dim.max(1)];
-        for &i in members {
-            if utterances[i].in_cohort && utterances[i].bandwidth == wanted {
-                let mut unit: Vec<f32> = rows
-                    .chunks_exact(dim)
-                    .map(|row| crate::scoring::vector::dot(row, &units[i]))
-                    .collect();
-                if normalize(&mut unit) {
-                    add_scaled(&mut mean, 1.0, &unit);
-                }
-            }
-        }
-        if normalize(&mut mean) {
-            cohort.extend(mean);
-        }
-    }
-    cohort
+    Ok(covariance * (keep / variance) + DMatrix::identity(dim, dim) * (1.0 - keep))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scoring::backend::testing::wave;
 
-    #[test]
-    fn the_projection_whitens() {
-        // A symmetric positive definite matrix A Aᵀ + I.
-        let n = 5;
-        let a: Vec<f64> = wave(4, n * n).iter().map(|x| f64::from(*x)).collect();
-        let entry = |i: usize, j: usize| -> f64 {
-            let inner: f64 = (0..n).map(|k| a[i * n + k] * a[j * n + k]).sum();
-            inner + f64::from(u8::from(i == j))
-        };
-        let c: Vec<f64> = (0..n * n).map(|x| entry(x / n, x % n)).collect();
-        let w = inverse_cholesky(c.clone(), n).unwrap();
-        for i in 0..n {
-            for j in 0..n {
-                let sum: f64 = (0..n * n).map(|x| w[i * n + x / n] * c[x] * w[j * n + x % n]).sum();
-                let expected = if i == j { 1.0 } else { 0.0 };
-                assert!((sum - expected).abs() < 1e-9, "{i} {j} {sum}");
-            }
-        }
-        assert!(inverse_cholesky(vec![1.0, 2.0, 2.0, 1.0], 2).is_none());
-    }
-
-    #[test]
-    fn nuisance_directions_lose_weight() {
-        // Speakers differ in values 0 and 1; value 2 is noise within a speaker.
+    /// 30 speakers who differ in values 0 and 1; value 2 is noise within a speaker, twice as large in short
+    /// utterances.
+    fn data() -> Vec<(u32, Vec<f32>, Bandwidth, u32)> {
         let mut data = Vec::new();
         for speaker in 0..30u32 {
             for take in 0..4 {
                 let angle = f64::from(speaker) * 0.7;
-                let noise = [1.0, -1.0, 0.5, -0.5][take];
+                let short = take % 2 == 1;
+                let size = if short { 1.0 } else { 0.5 };
+                let noise = size * (f64::from(speaker) * 5.1 + take as f64 * 2.3).sin();
                 let bandwidth = [Bandwidth::Wide, Bandwidth::Narrow][take / 2];
-                let e = vec![angle.cos() as f32, angle.sin() as f32, noise];
-                data.push((speaker, e, bandwidth));
+                let e = vec![angle.cos() as f32, angle.sin() as f32, noise as f32];
+                data.push((speaker, e, bandwidth, if short { 1_000 } else { 10_000 }));
             }
         }
-        let utterances: Vec<_> = data
-            .iter()
-            .map(|(speaker, e, bandwidth)| TrainUtterance {
+        data
+    }
+
+    fn utterances(data: &[(u32, Vec<f32>, Bandwidth, u32)]) -> Vec<TrainUtterance<'_>> {
+        data.iter()
+            .map(|(speaker, embedding, bandwidth, net_speech_ms)| TrainUtterance {
                 speaker: *speaker,
-                embedding: e,
+                embedding,
                 bandwidth: *bandwidth,
+                net_speech_ms: *net_speech_ms,
                 in_cohort: true,
             })
-            .collect();
-        let options = TrainOptions { shrinkage: 0.1, directions: None, cohort: 20 };
-        let parts = train(&utterances, &options).unwrap();
-        assert_eq!(parts.cohort.len(), 20 * 3);
-        let p = parts.projection.unwrap();
+            .collect()
+    }
+
+    const OPTIONS: TrainOptions = TrainOptions { shrinkage: 0.1, model_shrinkage: 0.1, cohort: 20 };
+
+    #[test]
+    fn nuisance_directions_lose_weight_and_short_utterances_certainty() {
+        let data = data();
+        let parts = train(&utterances(&data), &OPTIONS).unwrap();
+        assert_eq!(parts.cohort.len(), 20 * parts.plda.dim());
+        let p = &parts.projection;
         assert!(p[8].abs() < 0.5 * p[0].abs(), "{p:?}");
-        // Two directions are enough for the speakers, and leave the noise out.
-        let two = TrainOptions { directions: Some(2), ..options };
-        let parts = train(&utterances, &two).unwrap();
-        assert_eq!(parts.cohort.len(), 20 * 2);
-        let p = parts.projection.unwrap();
-        assert_eq!(p.len(), 2 * 3);
-        let kept = |column: usize| p[column].hypot(p[3 + column]);
-        assert!(kept(2) < 0.05 * kept(0) && kept(2) < 0.05 * kept(1), "{p:?}");
-        for wrong in [0, 4] {
-            let wrong = TrainOptions { directions: Some(wrong), ..options };
-            assert!(train(&utterances, &wrong).is_err());
-        }
+        let of = |ms| parts.uncertainty.of((Bandwidth::Wide, ms));
+        assert!(of(1_000) > 1.2 * of(10_000), "{:?}", parts.uncertainty);
+        // The directions of the people stand out, the noise does not.
+        assert!(parts.plda.between[1] > 5.0, "{:?}", parts.plda.between);
+        assert!(parts.plda.between.get(2).is_none_or(|b| *b < 1.0), "{:?}", parts.plda.between);
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        let data = data();
+        let all = utterances(&data);
         let wide_only: Vec<_> =
-            utterances.iter().filter(|u| u.bandwidth == Bandwidth::Wide).copied().collect();
-        assert!(train(&wide_only, &options).is_err());
-        assert!(train(&[], &options).is_err());
+            all.iter().filter(|u| u.bandwidth == Bandwidth::Wide).copied().collect();
+        assert!(train(&wide_only, &OPTIONS).is_err());
+        assert!(train(&[], &OPTIONS).is_err());
+        let mut odd = all.clone();
+        odd[3].embedding = &odd[3].embedding[1..];
+        assert!(matches!(train(&odd, &OPTIONS), Err(ScoringError::Dimension { .. })));
+        let once: Vec<_> = all
+            .iter()
+            .enumerate()
+            .map(|(i, u)| TrainUtterance { speaker: i as u32, ..*u })
+            .collect();
+        assert!(matches!(train(&once, &OPTIONS), Err(ScoringError::TooFew { .. })));
     }
 }

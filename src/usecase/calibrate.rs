@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn trials_and_their_scores_give_a_calibration() {
-        let scorer = Scorer::Full(Box::new(back_end(false)));
+        let scorer = Scorer::Full(Box::new(back_end()));
         let (embed, root) = (ByName::default(), Path::new("."));
         let options = CalibrateOptions { version: 7, folds: 2, ..CalibrateOptions::default() };
         let bad = format!("{}bad1.wav 11.wav nontarget\n", list());
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn labels_are_needed() {
-        let scorer = Scorer::Full(Box::new(back_end(false)));
+        let scorer = Scorer::Full(Box::new(back_end()));
         let options = CalibrateOptions::default();
         let list = "11.wav 12.wav\n";
         let result = from_trials(&ByName::default(), &scorer, list, Path::new("."), &options);

@@ -14,7 +14,7 @@ use crate::usecase::parts::{Parts, VoiceParts};
 const NO_MODEL_DIM: usize = 1;
 /// Voiceprints read at once when a tenant is loaded.
 const LOAD_PAGE: u32 = 500;
-/// Candidates that are re-ranked with normalized scores.
+/// Candidates that are re-ranked by the score of the back-end.
 pub const RERANK: usize = 100;
 
 /// One subject's side and when it may be used.
@@ -63,7 +63,7 @@ pub(super) struct Gallery {
 pub(super) struct Found {
     /// Voiceprints compared, each of the list once.
     pub(super) searched: usize,
-    /// The nearest by back-end cosine, best first; at most [`RERANK`].
+    /// The nearest in the space of the back-end, by cosine, best first; at most [`RERANK`].
     pub(super) nearest: Vec<(SubjectId, Side)>,
 }
 
@@ -149,7 +149,7 @@ impl State {
             self.sweep_at = Some(self.sweep_at.map_or(change, |at| at.min(change)));
         }
         if entry.usable(now) {
-            self.index.insert(number, entry.side.unit())?;
+            self.index.insert(number, &entry.side.unit())?;
         } else {
             self.index.remove(&number);
         }
@@ -164,7 +164,7 @@ impl State {
             if !entry.usable(now) {
                 self.index.remove(number);
             } else if self.index.get(number).is_none() {
-                self.index.insert(*number, entry.side.unit())?;
+                self.index.insert(*number, &entry.side.unit())?;
             }
             if let Some(change) = entry.next_change(now) {
                 self.sweep_at = Some(self.sweep_at.map_or(change, |at| at.min(change)));
@@ -248,18 +248,17 @@ impl Gallery {
         if self.read().sweep_at.is_some_and(|at| at <= now) {
             self.write().sweep(now)?;
         }
-        let state = self.read();
+        let (query, state) = (probe.unit(), self.read());
         let (mut scratch, mut hits) = (SearchScratch::default(), Vec::new());
         let searched = match list {
             Some(list) => {
                 // Those who may not be found now have a number, but are not in the index.
                 let known: Vec<u32> =
                     list.iter().filter_map(|s| state.numbers.get(s).copied()).collect();
-                let query = probe.unit();
-                state.index.search_among(query, &known, RERANK, &mut scratch, &mut hits)?
+                state.index.search_among(&query, &known, RERANK, &mut scratch, &mut hits)?
             }
             None => {
-                state.index.search(probe.unit(), RERANK, &mut scratch, &mut hits)?;
+                state.index.search(&query, RERANK, &mut scratch, &mut hits)?;
                 state.index.len()
             }
         };

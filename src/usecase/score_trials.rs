@@ -230,7 +230,7 @@ mod tests {
 
     fn score(list: &str) -> (String, String, ScoreOutcome, ByName) {
         let embed = ByName::default();
-        let scorer = Scorer::Full(Box::new(back_end(true)));
+        let scorer = Scorer::Full(Box::new(back_end()));
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         let root = Path::new(".");
         let outcome = run(&embed, &scorer, list, root, &mut out, &mut errors).unwrap();
@@ -269,7 +269,7 @@ mod tests {
         // Only what is enrolled has a rendition.
         assert_ne!(raw("11.wav 13.wav#phone:0+all"), raw("13.wav#phone:0+all 11.wav"));
         let embed = ByName::default();
-        let full = Scorer::Full(Box::new(back_end(true)));
+        let full = Scorer::Full(Box::new(back_end()));
         let trials = parse("11.wav 13.wav#phone:0+all").unwrap();
         let scored = score_all(&embed, &full, &trials, Path::new("."), 1).unwrap();
         let samples = embed.decode(Path::new("11.wav")).unwrap();

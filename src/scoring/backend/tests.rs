@@ -1,74 +1,100 @@
 use super::testing::{DIM, back_end, wave};
 use super::*;
+use crate::scoring::cosine;
 
 fn view(embedding: &[f32], bandwidth: Bandwidth, net_speech_ms: u32) -> UtteranceView<'_> {
     UtteranceView { embedding, bandwidth, net_speech_ms, telephone: None }
 }
 
-/// The definition, in double precision and without any of the code under test.
+/// The definition, in double precision and without any of the code under test but what it stores.
 fn oracle(b: &BackEnd, sides: [&[UtteranceView<'_>]; 2]) -> f64 {
+    let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
     let unit = |v: Vec<f64>| {
         let n = v.iter().map(|x| x * x).sum::<f64>().sqrt();
         v.into_iter().map(|x| x / n).collect::<Vec<_>>()
     };
-    let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let less = |a: &[f64], b: &[f32]| {
+        a.iter().zip(b).map(|(x, y)| x - f64::from(*y)).collect::<Vec<f64>>()
+    };
+    let times = |rows: &[f32], x: &[f64]| {
+        let inner = |r: &[f32]| wide(r).iter().zip(x).map(|(a, b)| a * b).sum::<f64>();
+        rows.chunks(DIM).map(inner).collect::<Vec<f64>>()
+    };
+    let p = b.parts();
     let side = |us: &[UtteranceView<'_>]| {
-        let mut sum = vec![0f64; b.dim()];
+        let (mut sum, mut net) = (vec![0f64; b.dim()], 0.0);
+        let mut variances = Vec::new();
         for u in us {
-            let mean = match u.bandwidth {
-                Bandwidth::Wide => &b.parts().mean_wide,
-                Bandwidth::Narrow => &b.parts().mean_narrow,
-            };
-            let e = unit(wide(u.embedding));
-            let c: Vec<f64> = e.iter().zip(mean).map(|(x, m)| x - f64::from(*m)).collect();
-            let p = match &b.parts().projection {
-                Some(rows) => rows.chunks(DIM).map(|r| inner(&wide(r), &c)).collect(),
-                None => c,
-            };
-            for (s, x) in sum.iter_mut().zip(unit(p)) {
-                *s += f64::from(u.net_speech_ms) * x;
-            }
+            let narrow = u.bandwidth == Bandwidth::Narrow;
+            let mean = if narrow { &p.mean_narrow } else { &p.mean_wide };
+            let x = unit(times(&p.projection, &less(&unit(wide(u.embedding)), mean)));
+            let y = times(&p.plda.projection, &less(&x, &p.plda.mean));
+            let seconds = f64::from(u.net_speech_ms) / 1_000.0;
+            let band = if narrow { p.uncertainty.telephone } else { 0.0 };
+            let square = p.uncertainty.constant + p.uncertainty.per_second / seconds + band;
+            variances.push((seconds, square.sqrt()));
+            sum.iter_mut().zip(y).for_each(|(s, y)| *s += seconds * y);
+            net += seconds;
         }
-        unit(sum)
+        let shared: f64 = variances.iter().map(|(s, v)| s / net * v).sum();
+        let own: f64 = variances.iter().map(|(s, v)| (s / net).powi(2) * v).sum();
+        (sum.iter().map(|x| x / net).collect::<Vec<_>>(), 0.4 * shared + 0.6 * own)
     };
-    let statistics = |x: &[f64]| {
-        let rows = b.parts().cohort.chunks(b.dim());
-        let mut s: Vec<f64> = rows.map(|r| inner(&wide(r), x)).collect();
-        s.sort_by(|a, b| b.total_cmp(a));
-        s.truncate(b.info().top_k);
-        let m = s.iter().sum::<f64>() / s.len() as f64;
-        let v = s.iter().map(|x| (x - m).powi(2)).sum::<f64>() / s.len() as f64;
-        (m, v.sqrt())
+    let score = |(x, v): &(Vec<f64>, f64), (y, w): &(Vec<f64>, f64)| {
+        let terms = x.iter().zip(y).zip(&p.plda.between).map(|((x, y), between)| {
+            let c = f64::from(*between);
+            // Densities of a pair with covariance c, and of two that have nothing to do with each other.
+            let log_density = |c: f64, a: f64, b: f64| {
+                let determinant = a * b - c * c;
+                let squares = b * x * x - 2.0 * c * x * y + a * y * y;
+                -0.5 * determinant.ln() - 0.5 * squares / determinant
+            };
+            log_density(c, c + v, c + w) - log_density(0.0, c + v, c + w)
+        });
+        terms.sum::<f64>()
     };
-    let (x, y) = (side(sides[0]), side(sides[1]));
-    let s = inner(&x, &y);
-    let ((mx, sx), (my, sy)) = (statistics(&x), statistics(&y));
-    0.5 * ((s - mx) / sx + (s - my) / sy)
+    let strangers = |side: &(Vec<f64>, f64)| {
+        let rows = p.cohort.chunks(b.dim());
+        let mut scores: Vec<f64> = rows.map(|row| score(side, &(wide(row), 1.0))).collect();
+        scores.sort_by(|a, b| b.total_cmp(a));
+        scores.truncate(b.info().top_k);
+        scores.iter().sum::<f64>() / scores.len() as f64
+    };
+    let (one, two) = (side(sides[0]), side(sides[1]));
+    score(&one, &two) - 0.5 * (strangers(&one) + strangers(&two))
 }
 
 #[test]
 fn scores_agree_with_the_definition() {
-    for projected in [false, true] {
-        let b = back_end(projected);
-        let (e, f, g) = (wave(11, DIM), wave(12, DIM), wave(13, DIM));
-        let enroll = [view(&e, Bandwidth::Wide, 7_000), view(&f, Bandwidth::Narrow, 2_000)];
-        let test = [view(&g, Bandwidth::Narrow, 3_000)];
-        let (x, y) = (b.side(&enroll).unwrap(), b.side(&test).unwrap());
-        let raw = b.raw(&x, &y).0;
-        let expected = oracle(&b, [&enroll, &test]);
-        assert!((raw - expected).abs() < 1e-3, "{raw} {expected}");
-        assert_eq!(raw, b.raw(&y, &x).0, "symmetric");
-        assert_eq!(b.llr(RawScore(raw), &x, &y), b.llr(RawScore(raw), &y, &x));
-        assert_eq!(x.net_speech_ms(), 9_000);
-        assert!((x.narrow_share() - 2.0 / 9.0).abs() < 1e-12);
-        assert!((dot(x.unit(), x.unit()) - 1.0).abs() < 1e-5);
-    }
+    let b = back_end();
+    let (e, f, g) = (wave(11, DIM), wave(12, DIM), wave(13, DIM));
+    let enroll = [view(&e, Bandwidth::Wide, 7_000), view(&f, Bandwidth::Narrow, 2_000)];
+    let test = [view(&g, Bandwidth::Narrow, 3_000)];
+    let (x, y) = (b.side(&enroll).unwrap(), b.side(&test).unwrap());
+    let raw = b.raw(&x, &y).0;
+    let expected = oracle(&b, [&enroll, &test]);
+    assert!((raw - expected).abs() < 1e-4, "{raw} {expected}");
+    assert_eq!(raw, b.raw(&y, &x).0, "symmetric");
+    assert_eq!(b.llr(RawScore(raw), &x, &y), b.llr(RawScore(raw), &y, &x));
+    assert_eq!(x.net_speech_ms(), 9_000);
+    assert!((x.narrow_share() - 2.0 / 9.0).abs() < 1e-12);
+    assert!((dot(&x.unit(), &x.unit()) - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn the_same_difference_says_less_in_short_and_telephone_speech() {
+    let b = back_end();
+    let (e, f) = (wave(11, DIM), wave(12, DIM));
+    let variance = |views: &[UtteranceView<'_>]| b.side(views).unwrap().own.variance;
+    let wide = |e, ms| view(e, Bandwidth::Wide, ms);
+    assert!(variance(&[wide(&e, 1_000)]) > variance(&[wide(&e, 20_000)]));
+    assert!(variance(&[view(&e, Bandwidth::Narrow, 5_000)]) > variance(&[wide(&e, 5_000)]));
+    assert!(variance(&[wide(&e, 5_000), wide(&f, 5_000)]) < variance(&[wide(&e, 5_000)]));
 }
 
 #[test]
 fn calls_are_compared_with_the_telephone_half_and_nothing_else_is() {
-    let b = back_end(true);
+    let b = back_end();
     let (e, r, n) = (wave(11, DIM), wave(14, DIM), wave(12, DIM));
     let wide = view(&e, Bandwidth::Wide, 7_000);
     let mixed = UtteranceView { telephone: Some(&r), ..wide };
@@ -83,16 +109,18 @@ fn calls_are_compared_with_the_telephone_half_and_nothing_else_is() {
     assert_ne!(b.raw(&both, &call), b.raw(&plain, &call));
     assert_eq!(b.raw(&both, &call), b.raw(&call, &both), "symmetric");
     assert_eq!(both.narrow_share(), plain.narrow_share());
-    // The mix: both directions in equal parts, weighted as their utterance.
+    // The mix: both in equal parts, weighted as their utterance.
     let rendition = view(&r, Bandwidth::Narrow, 7_000);
-    let mut unit = vec![0f32; b.dim()];
-    for (weight, one) in [(3_500.0, wide), (3_500.0, rendition), (2_000.0, narrow)] {
-        add_scaled(&mut unit, weight, &b.direction(one).unwrap());
+    let mut mean = vec![0f32; b.dim()];
+    for (weight, one) in [(3.5, wide), (3.5, rendition), (2.0, narrow)] {
+        add_scaled(&mut mean, weight / 9.0, &b.values(one, &mut Vec::new()).unwrap());
     }
-    assert!(normalize(&mut unit));
-    let expected = f64::from(dot(&unit, call.unit()));
-    assert!((b.cosine(&both, &call) - expected).abs() < 1e-6);
-    assert!((f64::from(dot(both.unit(), call.unit())) - expected).abs() < 1e-6, "searched by");
+    let telephone = both.telephone.as_ref().unwrap();
+    let close = |x: &[f32], y: &[f32]| x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-4);
+    assert!(close(&telephone.values, &mean));
+    assert!(telephone.variance > both.own.variance, "a telephone is less certain");
+    assert!(normalize(&mut mean));
+    assert!(close(&both.unit(), &mean), "searched by");
     // A rendition of a call means nothing.
     let odd = UtteranceView { telephone: Some(&r), ..narrow };
     assert_eq!(b.side(&[odd]).unwrap(), b.side(&[narrow]).unwrap());
@@ -100,17 +128,17 @@ fn calls_are_compared_with_the_telephone_half_and_nothing_else_is() {
 
 #[test]
 fn length_of_an_embedding_does_not_matter() {
-    let b = back_end(false);
+    let b = back_end();
     let e = wave(11, DIM);
     let louder: Vec<f32> = e.iter().map(|x| 3.0 * x).collect();
     let one = b.side(&[view(&e, Bandwidth::Wide, 1_000)]).unwrap();
     let two = b.side(&[view(&louder, Bandwidth::Wide, 1_000)]).unwrap();
-    assert!(b.cosine(&one, &two) > 0.999_999);
+    assert!(cosine(&one.unit(), &two.unit()).unwrap() > 0.999_999);
 }
 
 #[test]
 fn unusable_input_is_a_typed_error() {
-    let b = back_end(true);
+    let b = back_end();
     let e = wave(11, DIM);
     let one = view(&e, Bandwidth::Wide, 1);
     assert_eq!(b.side(&[]).unwrap_err(), ScoringError::NoUtterances);
@@ -130,26 +158,33 @@ fn unusable_input_is_a_typed_error() {
 
 #[test]
 fn bad_shapes_are_refused() {
-    let good = back_end(true);
-    let with = |change: &dyn Fn(&mut BackEndInfo, &mut BackEndParts)| {
-        let (mut info, mut parts) = (good.info().clone(), good.parts().clone());
-        change(&mut info, &mut parts);
-        BackEnd::new(info, parts, good.calibration().clone())
+    let good = back_end();
+    let with = |change: &dyn Fn(&mut BackEndParts)| {
+        let mut parts = good.parts().clone();
+        change(&mut parts);
+        BackEnd::new(good.info().clone(), parts, good.calibration().clone())
     };
-    assert!(with(&|_, _| ()).is_ok());
-    assert!(with(&|i, _| i.top_k = 1).is_err());
-    assert!(with(&|i, _| i.top_k = 21).is_err());
-    assert!(with(&|_, p| p.cohort.truncate(7)).is_err());
-    assert!(with(&|_, p| p.cohort[0] = f32::NAN).is_err());
-    assert!(with(&|_, p| p.mean_wide.clear()).is_err());
-    assert!(with(&|_, p| p.projection = Some(vec![1.0; 9])).is_err());
+    for top_k in [0, 21] {
+        let info = BackEndInfo { top_k, ..good.info().clone() };
+        assert!(BackEnd::new(info, good.parts().clone(), good.calibration().clone()).is_err());
+    }
+    assert!(with(&|_| ()).is_ok());
+    assert!(with(&|p| p.mean_wide.clear()).is_err());
+    assert!(with(&|p| p.mean_narrow[0] = f32::NAN).is_err());
+    assert!(with(&|p| p.projection.truncate(9)).is_err());
+    assert!(with(&|p| p.plda.between.clear()).is_err());
+    assert!(with(&|p| p.plda.between[0] = -1.0).is_err());
+    assert!(with(&|p| p.plda.mean.truncate(7)).is_err());
+    assert!(with(&|p| p.uncertainty.constant = -1.0).is_err());
+    assert!(with(&|p| p.cohort.truncate(7)).is_err());
+    assert!(with(&|p| p.cohort[0] = f32::NAN).is_err());
 }
 
 #[test]
 fn a_side_is_not_written_out() {
-    let b = back_end(false);
+    let b = back_end();
     let side = b.side(&[view(&wave(11, DIM), Bandwidth::Wide, 1_500)]).unwrap();
     let text = format!("{side:?}");
     assert!(text.contains("1500") && !text.contains('['), "{text}");
-    assert!(!format!("{b:?}").contains("cohort"));
+    assert!(!format!("{b:?}").contains("projection"));
 }

@@ -39,7 +39,7 @@ fn options(folder: &Path) -> EvaluateOptions {
 }
 
 fn systems() -> Systems {
-    Systems { plain: Scorer::Plain(calibration()), full: Scorer::Full(Box::new(back_end(true))) }
+    Systems { plain: Scorer::Plain(calibration()), full: Scorer::Full(Box::new(back_end())) }
 }
 
 fn judge(baseline: &Baseline<'_>, options: &EvaluateOptions) -> Result<Evaluation, EvaluateError> {

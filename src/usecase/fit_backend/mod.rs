@@ -1,5 +1,5 @@
-//! Fits a whole back-end artefact from speech sets in one go: means, projection, cohort, calibrations,
-//! each on speakers of its own, with a report.
+//! Fits a whole back-end artefact from speech sets in one go, with a report: the model of people on everybody, the
+//! calibration on everybody, too, each scored by a model that was fitted without them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -61,16 +61,16 @@ pub struct FitBackEndOptions {
     pub license: LicenseClass,
     /// Seed of everything random.
     pub seed: u64,
-    /// Speakers for means, projection and cohort; the rest calibrate.
-    pub back_end_speakers: usize,
-    /// Most of them in the cohort.
+    /// Parts of the speakers: the trials of each are scored by a back-end fitted on the others.
+    pub parts: usize,
+    /// Share of the identity in the within-speaker covariance that the projection evens out.
+    pub shrinkage: f64,
+    /// Share of its own diagonal in that of the model of people.
+    pub model_shrinkage: f64,
+    /// Most speakers in the cohort.
     pub cohort: usize,
     /// Best cohort scores used.
     pub top_k: usize,
-    /// Share of the identity in the within-speaker covariance.
-    pub shrinkage: f64,
-    /// Directions of the discriminant analysis that are kept; `None` keeps all.
-    pub directions: Option<usize>,
     /// Penalty on the quality measures of the calibration.
     pub ridge: f64,
 }
@@ -93,11 +93,11 @@ impl FitBackEndOptions {
             model,
             license: LicenseClass::Open,
             seed: 1,
-            back_end_speakers: 700,
+            parts: 3,
+            shrinkage: 0.6,
+            model_shrinkage: 0.5,
             cohort: 600,
             top_k: 100,
-            shrinkage: 0.2,
-            directions: None,
             ridge: 1e-3,
         }
     }
@@ -144,10 +144,8 @@ pub struct FitReport {
     pub failed: Vec<String>,
     /// Speakers left out as second ids of a person.
     pub left_out: Vec<String>,
-    /// Speakers behind means, projection and cohort.
-    pub back_end_speakers: usize,
-    /// Speakers behind the calibrations.
-    pub calibration_speakers: usize,
+    /// Speakers.
+    pub speakers: usize,
     /// Target trials of the calibration.
     pub target_trials: u64,
     /// Non-target trials of the calibration.
@@ -200,23 +198,30 @@ pub fn fit_artifact(
         pieces.filter_map(|(item, e)| Some(format!("{item}: {}", e.as_ref().err()?))).collect();
     let (mut speakers, left_out) = speakers(recordings, embeddings, options);
     speakers.shuffle(&mut ChaCha8Rng::seed_from_u64(options.seed));
-    let split = options.back_end_speakers.min(speakers.len());
-    let (fitting, calibrating) = speakers.split_at(split);
-    let back_end = fit_back_end(fitting, options)?;
-    let pieces: Vec<Vec<Piece<'_>>> = calibrating.iter().map(|(_, p)| p.clone()).collect();
-    let populations: Vec<String> = calibrating.iter().map(|(p, _)| p.clone()).collect();
     let corpora: Vec<String> =
-        populations.iter().map(|p| p.split('/').next().unwrap_or_default().to_owned()).collect();
-    let trials = build(&pieces, &populations, options.seed);
-    let scored = trials.score(&Scorer::Full(Box::new(back_end.clone())));
-    let (calibration, full) = calibrate(&scored, &corpora, options)?;
-    let plain_scored = trials.score(&Scorer::Plain(Calibration::identity()));
-    let (plain_calibration, plain) = calibrate(&plain_scored, &corpora, options)?;
+        speakers.iter().map(|(p, _)| p.split('/').next().unwrap_or_default().to_owned()).collect();
+    let mut of_full = Scored::default();
+    let mut of_plain = Scored::default();
+    let size = speakers.len().div_ceil(options.parts.max(2)).max(1);
+    for first in (0..speakers.len()).step_by(size) {
+        let last = (first + size).min(speakers.len());
+        let others: Vec<Speaker<'_>> = [&speakers[..first], &speakers[last..]].concat();
+        let back_end = fit_back_end(&others, options)?;
+        let pieces: Vec<Vec<Piece<'_>>> =
+            speakers[first..last].iter().map(|(_, p)| p.clone()).collect();
+        let populations: Vec<String> =
+            speakers[first..last].iter().map(|(p, _)| p.clone()).collect();
+        let trials = build(&pieces, &populations, options.seed);
+        of_full.extend(trials.score(&Scorer::Full(Box::new(back_end))), first);
+        of_plain.extend(trials.score(&Scorer::Plain(Calibration::identity())), first);
+    }
+    let back_end = fit_back_end(&speakers, options)?;
+    let (calibration, full) = calibrate(&of_full, &corpora, options)?;
+    let (plain_calibration, plain) = calibrate(&of_plain, &corpora, options)?;
     let report = FitReport {
         failed,
         left_out,
-        back_end_speakers: fitting.len(),
-        calibration_speakers: calibrating.len(),
+        speakers: speakers.len(),
         target_trials: calibration.fitted_on.target_trials,
         non_target_trials: calibration.fitted_on.non_target_trials,
         full,
@@ -291,12 +296,13 @@ fn fit_back_end(
                 speaker: speaker as u32,
                 embedding: &p.embedded.embedding,
                 bandwidth: p.embedded.bandwidth,
+                net_speech_ms: p.embedded.net_speech_ms,
                 in_cohort: p.long,
             })
         })
         .collect();
-    let FitBackEndOptions { shrinkage, directions, cohort, .. } = *options;
-    let train_options = TrainOptions { shrinkage, directions, cohort };
+    let FitBackEndOptions { shrinkage, model_shrinkage, cohort, .. } = *options;
+    let train_options = TrainOptions { shrinkage, model_shrinkage, cohort };
     let info = BackEndInfo {
         id: options.id.clone(),
         version: options.version,
@@ -307,13 +313,13 @@ fn fit_back_end(
         data: options.corpora.clone(),
     };
     let parts = train(&utterances, &train_options)?;
-    // Through the bytes, so that the calibration sees the cohort as it will be read.
+    // Through the bytes, so that the calibration sees the numbers as they will be read.
     let parts = crate::scoring::BackEndParts::from_bytes(&parts.to_bytes()?)?;
     BackEnd::new(info, parts, Calibration::identity())
 }
 
 fn calibrate(
-    (trials, speakers): &Scored,
+    Scored { trials, speakers }: &Scored,
     corpora: &[String],
     options: &FitBackEndOptions,
 ) -> Result<(Calibration, SystemReport), ScoringError> {

@@ -55,7 +55,6 @@ fn options(folder: &Path) -> FitBackEndOptions {
     FitBackEndOptions {
         corpora: vec!["made-up".into()],
         doubtful_corpora: Vec::new(),
-        back_end_speakers: 40,
         cohort: 30,
         top_k: 10,
         cache: Some(folder.join("cache.safetensors")),
@@ -78,8 +77,9 @@ fn an_artefact_is_fitted_written_and_read() {
     let origin = Origin { model: options.model.to_string(), seed: options.seed };
     embedding_cache::save(options.cache.as_ref().unwrap(), &origin, &embeddings).unwrap();
     let report = run(None, &options).unwrap();
-    assert_eq!((report.back_end_speakers, report.calibration_speakers), (40, 60));
-    assert_eq!(report.non_target_trials, 4 * 60 * 59 / 2);
+    assert_eq!(report.speakers, 100);
+    // Parts of 34, 34 and 32.
+    assert_eq!(report.non_target_trials, 4 * (2 * 34 * 33 + 32 * 31) / 2);
     assert!(report.full.cross_validated.cllr < 0.7, "{report:?}");
     assert!(report.failed.is_empty(), "{:?}", report.failed);
 
@@ -96,7 +96,7 @@ fn an_artefact_is_fitted_written_and_read() {
     let held = (0..100).filter(|i| held_back(&format!("s{i}"))).count();
     assert!(held > 0);
     let fewer = run(None, &without).unwrap();
-    assert_eq!(fewer.back_end_speakers + fewer.calibration_speakers, 100 - held);
+    assert_eq!(fewer.speakers, 100 - held);
 
     let side = |name: &str| {
         let e = embeddings[&Item::whole(name)].as_ref().ok().unwrap();

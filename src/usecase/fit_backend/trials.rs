@@ -178,7 +178,22 @@ impl<'a> Builder<'a, '_> {
 }
 
 /// Scored trials and the speakers on both sides of each.
-pub type Scored = (Vec<LabeledTrial>, Vec<[u32; 2]>);
+#[derive(Default)]
+pub struct Scored {
+    /// The trials.
+    pub trials: Vec<LabeledTrial>,
+    /// Who is on either side of each.
+    pub speakers: Vec<[u32; 2]>,
+}
+
+impl Scored {
+    /// Adds trials of speakers who are numbered from `first` here, and balances all of them.
+    pub fn extend(&mut self, others: Self, first: usize) {
+        self.trials.extend(others.trials);
+        self.speakers.extend(others.speakers.iter().map(|ids| ids.map(|id| id + first as u32)));
+        balance(&mut self.trials);
+    }
+}
 
 impl CalibrationTrials<'_> {
     /// Scores all trials with a system (its calibration plays no part). Sides without direction
@@ -204,7 +219,7 @@ impl CalibrationTrials<'_> {
             speakers.push(*ids);
         }
         balance(&mut trials);
-        (trials, speakers)
+        Scored { trials, speakers }
     }
 }
 
@@ -282,7 +297,7 @@ mod tests {
         }
         let scorer = Scorer::Plain(Calibration::identity());
         let populations: Vec<String> = (0..12).map(|s| format!("p{}", s / 8)).collect();
-        let (trials, ids) = build(&speakers, &populations, 5).score(&scorer);
+        let Scored { trials, speakers: ids } = build(&speakers, &populations, 5).score(&scorer);
         let non_targets = trials.iter().filter(|t| !t.target).count();
         let pairs = 8 * 7 / 2 + 4 * 3 / 2;
         assert_eq!(non_targets, 4 * pairs, "pairs of a population, four ways");

@@ -22,7 +22,7 @@ fn collected(genuine: usize, fraud: usize) -> Collected {
 
 fn made(genuine: usize, fraud: usize) -> Result<Candidate, RecalibrateError> {
     let at = Timestamp::from_unix_ms(7);
-    candidate(&tenant(), &collected(genuine, fraud), &back_end(false), None, at)
+    candidate(&tenant(), &collected(genuine, fraud), &back_end(), None, at)
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_candidate_corrects_what_is_too_sure_and_shifted() {
     let fitted = &made.calibration;
     assert!(fitted.scale < 0.8 && fitted.shift < -0.5, "{fitted:?}");
     assert_eq!((fitted.genuine, fitted.fraud, fitted.subjects), (300, 200, 20));
-    assert_eq!(fitted.version, back_end(false).reference().version + 1);
+    assert_eq!(fitted.version, back_end().reference().version + 1);
     assert!(made.after.cllr < made.before.cllr - 0.1, "{made:?}");
     // A rising map does not change the order.
     assert!((made.after.min_cllr - made.before.min_cllr).abs() < 1e-9);
@@ -59,14 +59,14 @@ fn scores_that_say_nothing_are_refused() {
     let mut wrong = collected(40, 40);
     wrong.trials.iter_mut().for_each(|trial| trial.genuine = !trial.genuine);
     let at = Timestamp::from_unix_ms(7);
-    let refused = candidate(&tenant(), &wrong, &back_end(false), None, at);
+    let refused = candidate(&tenant(), &wrong, &back_end(), None, at);
     assert!(matches!(refused, Err(RecalibrateError::Scoring(_) | RecalibrateError::Unfit(_))));
 }
 
 #[test]
 fn only_a_newer_candidate_for_what_is_in_force_is_activated() {
     let made = made(40, 40).unwrap();
-    let here = back_end(false);
+    let here = back_end();
     assert!(check(&made, &tenant(), &here, None).is_ok());
     let other = TenantId::parse("other").unwrap();
     let refused = check(&made, &other, &here, None);
@@ -92,7 +92,7 @@ fn only_a_newer_candidate_for_what_is_in_force_is_activated() {
 
 #[test]
 fn the_llr_of_the_base_is_found_from_what_a_record_keeps() {
-    let here = back_end(false);
+    let here = back_end();
     let (base, model) = (here.reference(), here.info().model.clone());
     let conditions = Conditions { net_speech_ms: [4_000, 20_000], narrow_share: [1.0, 0.0] };
     let raw = RawScore(1.5);

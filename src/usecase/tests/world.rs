@@ -14,8 +14,9 @@ use crate::features::{FbankSpec, Frontend};
 use crate::policy::VoicePolicy;
 use crate::scoring::calibration::{FitCounts, SpeechRange};
 use crate::scoring::fusion::Fusion;
+use crate::scoring::plda::Plda;
 use crate::scoring::tail::ImpostorTail;
-use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration};
+use crate::scoring::{BackEnd, BackEndInfo, BackEndParts, Calibration, Uncertainty};
 use crate::usecase::age_head::AgeHeads;
 use crate::usecase::command::*;
 use crate::usecase::conversation::Conversation;
@@ -166,12 +167,6 @@ static COMMON: LazyLock<Vec<f32>> = LazyLock::new(|| {
 /// A back-end that removes what is common and whose calibration makes the voices clear. With `pairs`
 /// of impostors its tail supports about `pairs` / 3000 candidates at a rate of 0.01.
 pub(super) fn back_end(model: &ArtifactRef, pairs: u64) -> BackEnd {
-    let wave = |i: usize| ((i * i) as f32 * 0.37 + i as f32 * 1.3).sin();
-    let mut cohort: Vec<f32> = (0..60 * BINS).map(wave).collect();
-    for row in cohort.chunks_exact_mut(BINS) {
-        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
-        row.iter_mut().for_each(|x| *x /= length);
-    }
     let info = BackEndInfo {
         id: "test-back-end".into(),
         version: 3,
@@ -181,18 +176,35 @@ pub(super) fn back_end(model: &ArtifactRef, pairs: u64) -> BackEnd {
         seed: 1,
         data: vec![],
     };
+    let wave = |i: usize| ((i * i) as f32 * 0.37 + i as f32 * 1.3).sin();
+    let identity: Vec<f32> =
+        (0..BINS * BINS).map(|i| f32::from(u8::from(i % (BINS + 1) == 0))).collect();
+    // From unit vectors to the space of the model.
+    let scale = (10.0 * BINS as f32).sqrt();
+    let mut cohort: Vec<f32> = (0..60 * BINS).map(wave).collect();
+    for row in cohort.chunks_exact_mut(BINS) {
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x *= scale / length);
+    }
     let parts = BackEndParts {
         mean_wide: COMMON.clone(),
         mean_narrow: COMMON.clone(),
-        projection: None,
+        projection: identity.clone(),
+        // Unit vectors: people vary by 1 / BINS in each value, recordings of one by a tenth of it.
+        plda: Plda {
+            mean: vec![0.0; BINS],
+            projection: identity.iter().map(|x| x * scale).collect(),
+            between: vec![10.0; BINS],
+        },
+        uncertainty: Uncertainty { constant: 1.0, per_second: 0.0, telephone: 0.0 },
         cohort,
     };
     let llrs: Vec<f64> = (0..100_000).map(|i| -((f64::from(i) + 0.5) / 1e5).ln()).collect();
     let range = SpeechRange { from_ms: 1_000, to_ms: 60_000 };
     let calibration = Calibration {
         version: 1,
-        offset: [-12.0, 0.0, 0.0, 0.0, 0.0],
-        slope: [2.0, 0.0, 0.0, 0.0, 0.0],
+        offset: [-8.0, 0.0, 0.0, 0.0, 0.0],
+        slope: [0.05, 0.0, 0.0, 0.0, 0.0],
         shorter: range,
         longer: range,
         fitted_on: FitCounts { target_trials: 1, non_target_trials: 1, speakers: 4 },

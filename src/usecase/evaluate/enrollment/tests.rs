@@ -65,10 +65,8 @@ fn measure(
     options: &EnrollmentOptions,
     embed: Option<&ByName>,
 ) -> Result<(EnrollmentEvaluation, String), EvaluateError> {
-    let systems = Systems {
-        plain: Scorer::Plain(calibration()),
-        full: Scorer::Full(Box::new(back_end(true))),
-    };
+    let systems =
+        Systems { plain: Scorer::Plain(calibration()), full: Scorer::Full(Box::new(back_end())) };
     let model = EvaluatedModel {
         name: "by-name@1".into(),
         systems: &systems,
