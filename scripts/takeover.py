@@ -33,16 +33,17 @@ import augment  # noqa: E402
 RATE = augment.RATE_HZ
 WINDOW_S, HOP_S, OTHER_S = 3, 1.5, 15
 REAL_CALLS = {"hyke"}
+SHARED = 0.4  # of the variance of windows, by src/scoring/uncertainty.rs
 KEPT = 20  # windows that later ones are held against
-USUAL_LLR, USUAL_WINDOWS = 4.5, 2
-FOLLOWS = "0.5, then 2 under usual alone"  # no floor once the usual is known
+USUAL_LLR, USUAL_WINDOWS = 3.25, 2
+FOLLOWS = "0, then 2.25 under usual alone"  # no floor once the usual is known
 # name: floor, drop, agreement
 RULES = {
-    "floor -1 (before)": (-1.0, None, None),
-    "floor 1.25": (1.25, None, None),
-    "and 2 under usual": (1.25, 2.0, None),
-    FOLLOWS: (0.5, 2.0, 1.0),
-    "and the odd two alike": (1.25, 2.0, 1.0),
+    "floor -1": (-1.0, None, None),
+    "floor 0.75": (0.75, None, None),
+    "and 2.25 under usual": (0.75, 2.25, None),
+    FOLLOWS: (0.0, 2.25, 1.0),
+    "and the odd two alike": (0.75, 2.25, 1.0),
 }
 
 
@@ -146,31 +147,45 @@ def unit(x):
 
 
 class BackEnd:
-    """The shipped back-end for telephone speech: centring, projection, AS-norm, calibration."""
+    """The shipped back-end for telephone speech: centring, projection, two-covariance model, cohort, calibration."""
 
     def __init__(self, model):
         folder = os.path.join(HERE, "..", "models", model)
-        tensors = load_file(os.path.join(folder, "backend.safetensors"))
-        self.mean, self.projection = tensors["mean_narrow"].astype(float), tensors["projection"].astype(float)
-        self.cohort = unit(tensors["cohort"].astype(float))
+        tensors = {k: t.astype(float) for k, t in load_file(os.path.join(folder, "backend.safetensors")).items()}
+        self.mean, self.projection = tensors["mean_narrow"], tensors["projection"]
+        self.people, self.middle = tensors["people.projection"], tensors["people.mean"]
+        self.between = tensors["people.between"]
+        self.cohort = tensors["cohort"] * tensors["cohort_scale"][:, None]
+        constant, per_second, telephone = tensors["uncertainty"]
+        self.variance = math.sqrt(constant + per_second / WINDOW_S + telephone)
         with open(os.path.join(folder, "calibration.json")) as f:
             self.calibration = json.load(f)
 
-    def directions(self, embeddings):
-        return unit((unit(embeddings) - self.mean) @ self.projection.T)
+    def values(self, embeddings):
+        projected = unit((unit(embeddings) - self.mean) @ self.projection.T)
+        return (projected - self.middle) @ self.people.T
 
-    def spread(self, side):
-        top = np.sort(self.cohort @ side)[-100:]
-        return top.mean(), top.std()
+    def side(self, windows):
+        """Mean of windows, its variance, what strangers score against it, and its net speech."""
+        mean, variance = windows.mean(axis=0), self.variance * (SHARED + (1 - SHARED) / len(windows))
+        strangers = np.sort(self.score((mean, variance), (self.cohort, 1.0)))[-100:].mean()
+        return mean, variance, strangers, WINDOW_S * len(windows)
 
-    def llr(self, a, b, net_speech_s):
-        raw = np.mean([(a @ b - mean) / std for mean, std in (self.spread(a), self.spread(b))])
+    def score(self, a, b):
+        (x, v), (y, w), c = a, b, self.between
+        p, q = c + v, c + w
+        determinant = p * q - c * c
+        same = (q * x * x - 2 * c * x * y + p * y * y) / determinant
+        return 0.5 * (np.log(p * q / determinant) + x * x / p + y * y / q - same).sum(axis=-1)
+
+    def llr(self, a, b):
+        raw = self.score(a[:2], b[:2]) - (a[2] + b[2]) / 2
 
         def place(span, ms):
             low, high = math.log(max(span["from_ms"], 1)), math.log(span["to_ms"])
             return min(max((math.log(ms) - low) / (high - low), 0), 1)
 
-        low, high = (1_000 * s for s in sorted(net_speech_s))
+        low, high = (1_000 * s for s in sorted((a[3], b[3])))
         q = [1, place(self.calibration["shorter"], low), place(self.calibration["longer"], high), 0, 1]
         return np.dot(self.calibration["offset"], q) + raw * np.dot(self.calibration["slope"], q)
 
@@ -179,12 +194,12 @@ def watch(back_end, windows, ends_s, takeover_s, rule, follows=False):
     """False alarms in the first person's speech, and how long after the takeover it was noticed."""
     floor, drop, agreement = rule
     kept, usual, odd, alarms = [], [], None, 0
-    for i, window in enumerate(windows):
+    sides = [back_end.side(windows[i : i + 1]) for i in range(len(windows))]
+    for i, window in enumerate(sides):
         if not kept:
             kept.append(i)
             continue
-        known = unit(windows[kept[-KEPT:]].sum(axis=0))
-        llr = back_end.llr(known, window, (WINDOW_S, WINDOW_S * len(kept[-KEPT:])))
+        llr = back_end.llr(back_end.side(windows[kept[-KEPT:]]), window)
         mean = (USUAL_LLR + sum(usual)) / (1 + len(usual))
         dropped = drop is not None and len(usual) >= USUAL_WINDOWS and llr < mean - drop
         above = llr >= floor or (follows and len(usual) >= USUAL_WINDOWS)
@@ -194,7 +209,7 @@ def watch(back_end, windows, ends_s, takeover_s, rule, follows=False):
             odd = None
             continue
         alike = odd is not None and (
-            agreement is None or back_end.llr(windows[i - 1], window, (WINDOW_S, WINDOW_S)) >= llr + agreement
+            agreement is None or back_end.llr(sides[i - 1], window) >= llr + agreement
         )
         if not alike:
             odd = i
@@ -223,12 +238,12 @@ def main():
         calls, cuts = list(sessions(args, corpus))[: args.most], []
         for _, call, _ in calls:
             cuts.append([call[s:s + WINDOW_S * RATE] for s in range(0, len(call) - WINDOW_S * RATE + 1, WINDOW_S * RATE)])
-        sides = back_end.directions(embedded(args, [window for cut in cuts for window in cut]))
+        values = back_end.values(embedded(args, [window for cut in cuts for window in cut]))
         hours = sum(takeover for _, _, takeover in calls) / RATE / 3_600
         for name, rule in RULES.items():
             alarms, late, start = 0, [], 0
             for (_, _, takeover), cut in zip(calls, cuts):
-                windows = sides[start:start + len(cut)]
+                windows = values[start:start + len(cut)]
                 start += len(cut)
                 ends_s = [WINDOW_S * (i + 1) for i in range(len(cut))]
                 more, delay = watch(back_end, windows, ends_s, takeover / RATE, rule, name == FOLLOWS)

@@ -22,7 +22,7 @@ pub struct ChangeRule {
 
 /// LLR of a window that is usual before a session has shown its own, in nats: about the mean over telephone calls of
 /// one person. It counts as one window.
-const USUAL_LLR: f64 = 4.5;
+const USUAL_LLR: f64 = 3.25;
 /// Windows of a person from which on their own usual LLR is known well enough for a drop to mean something.
 const USUAL_WINDOWS: u32 = 2;
 
@@ -34,7 +34,7 @@ impl ChangeRule {
 
     /// For a voice: windows of three seconds against the windows before them on the same line. Chosen on training
     /// speakers (ARCHITECTURE.md, "A change of speaker").
-    pub const VOICE: Self = Self { floor: Llr(1.25), drop: Some(2.0), agreement: 1.0, windows: 2 };
+    pub const VOICE: Self = Self { floor: Llr(0.75), drop: Some(2.25), agreement: 1.0, windows: 2 };
 }
 
 /// What a window came to.
@@ -151,13 +151,13 @@ mod tests {
                 &[
                     (5.0, like, Same),
                     (5.4, like, Same),
-                    (2.5, unlike, Doubtful),
-                    (2.6, like, Changed { from: 2_000 }),
+                    (2.2, unlike, Doubtful),
+                    (2.25, like, Changed { from: 2_000 }),
                 ],
             ),
             (
                 "before anything is usual the floor is all",
-                &[(9.0, like, Same), (2.5, unlike, Same), (1.2, unlike, Doubtful)],
+                &[(9.0, like, Same), (2.5, unlike, Same), (0.7, unlike, Doubtful)],
             ),
             (
                 "one odd window is forgotten, and is not usual",
@@ -166,7 +166,7 @@ mod tests {
                     (5.0, like, Same),
                     (-3.0, unlike, Doubtful),
                     (4.8, unlike, Same),
-                    (2.7, unlike, Doubtful),
+                    (2.2, unlike, Doubtful),
                 ],
             ),
             (
