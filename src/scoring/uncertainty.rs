@@ -1,7 +1,5 @@
 //! How much an embedding varies within a person, by what was heard of them.
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::Bandwidth;
 use crate::scoring::ScoringError;
 
@@ -19,17 +17,16 @@ const SHARED: f64 = 0.4;
 const ROUNDS: usize = 2_000;
 
 /// Variance of an embedding within a person, relative to the average of the fit: the square root of
-/// `constant + per_recording_second / net speech + telephone`. What is left of a difference after length
+/// `constant + per_second / net speech + telephone`. What is left of a difference after length
 /// normalization grows slower than the noise that made it, hence the root (exponents of 0.35 to 0.65 are
 /// alike, 0 and 1 worse).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Uncertainty {
     /// What there is always.
     pub constant: f64,
-    /// What falls with net speech, times seconds.
+    /// What falls with net speech: it is divided by the seconds of it.
     pub per_second: f64,
-    /// What the telephone band adds.
+    /// What the telephone band adds. All three in units of the average squared deviation of the fit.
     pub telephone: f64,
 }
 

@@ -61,7 +61,8 @@ pub struct FitBackEndOptions {
     pub license: LicenseClass,
     /// Seed of everything random.
     pub seed: u64,
-    /// Parts of the speakers: the trials of each are scored by a back-end fitted on the others.
+    /// Parts of the speakers, at least 2 (fewer are taken as 2): the trials of each are scored by a back-end fitted on the
+    /// others.
     pub parts: usize,
     /// Share of the identity in the within-speaker covariance that the projection evens out.
     pub shrinkage: f64,
