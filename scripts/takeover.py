@@ -135,8 +135,10 @@ def embedded(args, windows):
             paths = []
             for i, window in enumerate(windows[start:start + 300]):
                 paths.append(os.path.join(folder, f"{i}.wav"))
-                soundfile.write(paths[-1], np.clip(window, -1, 1), RATE, subtype="PCM_16")
-            command = [args.vouch, "embed", "--model", args.model, "--vad", "off", *paths]
+                # At the rate of a call: what interpolation leaves above 4 kHz may hide that it is one.
+                line = resample_poly(window, 1, 2)
+                soundfile.write(paths[-1], np.clip(line, -1, 1), augment.LINE_HZ, subtype="PCM_16")
+            command = [args.vouch, "embed", "--model", args.model, "--adapter", "on", "--vad", "off", *paths]
             lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
             found += [json.loads(line)["embedding"] for line in lines]
     return np.array(found)

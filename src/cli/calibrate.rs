@@ -12,8 +12,6 @@ use crate::cli::serve::ConfigArg;
 use crate::cli::{CliError, Done};
 use crate::usecase::back_end;
 use crate::usecase::calibrate::{CalibrateOptions, Calibrated, Figures, from_scores, from_trials};
-use crate::usecase::file_embedder::FileEmbedder;
-use crate::usecase::hear::Vad;
 
 /// Fits score → natural-log LLR on labeled trials and reports it on held-out people; or a tenant's own calibration on what
 /// became of its decisions, as a candidate that is judged and then activated (the server must be stopped).
@@ -90,12 +88,11 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             let list = read(trials)?;
             let systems = back_end::load_systems(&args.model.model, &args.model.dir())
                 .map_err(CliError::failed)?;
+            let embedder = args.system.embedder(&args.model)?;
             let scorer = match args.system {
                 SystemArg::Plain => systems.plain,
                 SystemArg::Full => systems.full,
             };
-            let embedder =
-                FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
             from_trials(&embedder, &scorer, &list, &args.root, &options)
         }
         (None, Some(scores)) => from_scores(&read(scores)?, &options),

@@ -250,12 +250,18 @@ impl BaselineParts {
         if args.baseline_scores.is_some() {
             return Ok(Self::Earlier(model, system));
         }
-        if model == args.set.model.model {
+        // A plain baseline is the model as it was published.
+        let other = system == System::Plain && install_model::is_adapted(&model);
+        if model == args.set.model.model && !other {
             return Ok(Self::Own(system));
         }
         let dir = args.set.model.dir();
         let load = || -> Result<(FileEmbedder, Systems), CliError> {
-            let extractor = install_model::load(&model, &dir).map_err(CliError::failed)?;
+            let extractor = match system {
+                System::Plain => install_model::load_published(&model, &dir),
+                System::Full => install_model::load(&model, &dir),
+            };
+            let extractor = extractor.map_err(CliError::failed)?;
             let embedder = FileEmbedder::new(extractor, Vad::On, None).map_err(CliError::failed)?;
             let systems = back_end::load_systems(&model, &dir).map_err(CliError::failed)?;
             Ok((embedder, systems))

@@ -8,10 +8,11 @@ use crate::cli::{CliError, Done};
 use crate::domain::{ArtifactRef, LicenseClass};
 use crate::usecase::age_head::{self, AgeHeadError};
 use crate::usecase::backgrounds;
+use crate::usecase::embed_file::Embed;
 use crate::usecase::file_embedder::FileEmbedder;
 use crate::usecase::fit_backend::{self, FitBackEndOptions};
 use crate::usecase::hear::Vad;
-use crate::usecase::install_model::{self, DEFAULT_MODEL, Extractor, Place};
+use crate::usecase::install_model::{self, Adapter, DEFAULT_MODEL, Extractor, ModelError, Place};
 use crate::usecase::model_dir::models_dir_from_environment;
 
 /// Lists, installs and checks voice models.
@@ -97,6 +98,11 @@ impl ModelArgs {
     pub fn load(&self) -> Result<Extractor, CliError> {
         install_model::load(&self.model, &self.dir()).map_err(CliError::failed)
     }
+
+    /// Loads the model as it was published, without an adapter of this project.
+    pub fn load_published(&self) -> Result<Extractor, CliError> {
+        install_model::load_published(&self.model, &self.dir()).map_err(CliError::failed)
+    }
 }
 
 /// Runs the command.
@@ -122,6 +128,9 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                     manifest.description
                 )
                 .map_err(CliError::failed)?;
+                if let Some(adapter) = &manifest.adapter {
+                    list_adapter(adapter, &manifest.id, &mut out)?;
+                }
                 list_age_heads(&manifest.artifact(), &dir, &mut out)?;
             }
             list_backgrounds(&mut out)?;
@@ -146,6 +155,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         }
     }
     Ok(Done::All)
+}
+
+/// One line for the telephone adapter of a model.
+fn list_adapter(adapter: &Adapter, model: &str, out: &mut dyn Write) -> Result<(), CliError> {
+    let Adapter { id, version, license_class, .. } = adapter;
+    writeln!(out, "{id}@{version}\tbuilt in\t-\t{license_class:?}\ttelephone adapter of {model}")
+        .map_err(CliError::failed)
 }
 
 /// One line for each background model of behavior.
@@ -189,11 +205,20 @@ fn fit(
     version: u32,
     cache: Option<PathBuf>,
 ) -> Result<Done, CliError> {
-    let extractor = install_model::load(id, dir).map_err(CliError::failed)?;
-    let embedder = FileEmbedder::new(extractor, Vad::On, None).map_err(CliError::failed)?;
+    let embedder = |extractor: Result<Extractor, ModelError>| {
+        let extractor = extractor.map_err(CliError::failed)?;
+        FileEmbedder::new(extractor, Vad::On, None).map_err(CliError::failed)
+    };
+    let published = match install_model::is_adapted(id) {
+        true => Some(embedder(install_model::load_published(id, dir))?),
+        false => None,
+    };
+    let published = published.as_ref().map(|e| (e as &dyn Embed, e.artifact()));
+    let embedder = embedder(install_model::load(id, dir))?;
     let shipped = FitBackEndOptions::shipped(data, to, embedder.artifact().clone());
     let options = FitBackEndOptions { version, cache, ..shipped };
-    let report = fit_backend::run(Some(&embedder), &options).map_err(CliError::failed)?;
+    let report =
+        fit_backend::run(Some(&embedder), published, &options).map_err(CliError::failed)?;
     let full = &report.full.cross_validated;
     writeln!(
         stdout().lock(),

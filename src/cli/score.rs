@@ -31,10 +31,21 @@ pub struct Args {
 /// How trials are scored.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum SystemArg {
-    /// raw: cosine of mean embeddings; llr: its own calibration.
+    /// raw: cosine of mean embeddings of the model as it was published; llr: its own calibration.
     Plain,
     /// raw: back-end score; llr: calibrated.
     Full,
+}
+
+impl SystemArg {
+    /// What makes the embeddings that the system takes.
+    pub fn embedder(self, model: &ModelArgs) -> Result<FileEmbedder, CliError> {
+        let extractor = match self {
+            Self::Plain => model.load_published()?,
+            Self::Full => model.load()?,
+        };
+        FileEmbedder::new(extractor, Vad::On, None).map_err(CliError::failed)
+    }
 }
 
 /// Runs the command.
@@ -43,12 +54,11 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         .map_err(|error| CliError::failed(format!("{}: {error}", args.trials.display())))?;
     let systems =
         back_end::load_systems(&args.model.model, &args.model.dir()).map_err(CliError::failed)?;
+    let embedder = args.system.embedder(&args.model)?;
     let scorer = match args.system {
         SystemArg::Plain => systems.plain,
         SystemArg::Full => systems.full,
     };
-    let embedder =
-        FileEmbedder::new(args.model.load()?, Vad::On, None).map_err(CliError::failed)?;
     let mut out = BufWriter::new(stdout().lock());
     let outcome =
         score_trials::run(&embedder, &scorer, &list, &args.root, &mut out, &mut stderr().lock())

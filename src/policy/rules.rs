@@ -77,8 +77,8 @@ pub struct EnrollmentRules {
     /// Share of speech samples at full scale, at most.
     pub max_clipped_share: f32,
     /// LLR of an utterance against those before it, at least. Measured on held-back speakers
-    /// (`vouch evaluate enrollment`, 133 utterances, 17,917 of others of the same sex): 0 refuses 3 %
-    /// and lets 6 % of others pass with CAM++, 11 % and 5 % with the built-in model.
+    /// (`vouch evaluate enrollment`, 133 utterances, 17,917 of others of the same sex): 0 refuses 4 %
+    /// and lets 4 % of others pass with CAM++, 11 % and 5 % with the built-in model.
     pub consistency_llr: Llr,
     /// LLR of one part of a recording against the rest, at least. Lower than `consistency_llr`: the
     /// parts are short. Measured alike: −1 refuses none of 29 recordings of one speaker and lets 33 to

@@ -106,7 +106,7 @@ mod tests {
     fn a_live_call_gives_the_embedding_of_the_recording() {
         let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
         let weights = manifest.built_in_weights().unwrap();
-        let extractor = Extractor::from_safetensors(manifest, weights).unwrap();
+        let extractor = Extractor::from_safetensors(manifest, weights, None).unwrap();
         let pool = Arc::new(ExtractorPool::new(extractor).unwrap());
         let format = AudioFormat {
             encoding: AudioEncoding::Wav,

@@ -161,7 +161,7 @@ mod tests {
     fn embedder(vad: Vad) -> FileEmbedder {
         let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
         let weights = manifest.built_in_weights().unwrap();
-        let extractor = Extractor::from_safetensors(manifest, weights).unwrap();
+        let extractor = Extractor::from_safetensors(manifest, weights, None).unwrap();
         FileEmbedder::new(extractor, vad, None).unwrap()
     }
 

@@ -82,7 +82,7 @@ mod tests {
     fn extractor() -> Extractor {
         let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
         let weights = manifest.built_in_weights().unwrap();
-        Extractor::from_safetensors(manifest, weights).unwrap()
+        Extractor::from_safetensors(manifest, weights, None).unwrap()
     }
 
     fn format() -> AudioFormat {

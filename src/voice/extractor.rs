@@ -1,10 +1,11 @@
 //! From features to an embedding.
 
-use candle_core::Device;
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
 
 use crate::domain::ArtifactRef;
-use crate::features::subtract_mean;
-use crate::voice::campplus::{self, CamPlusPlus};
+use crate::voice::campplus::{self, Adapted};
 use crate::voice::tdnn::{self, Tdnn};
 use crate::voice::{Architecture, Embedding, Manifest, VoiceError};
 
@@ -25,7 +26,7 @@ pub struct Extractor {
 
 /// One of the networks this program can run.
 pub(super) enum Network {
-    Campplus(Box<CamPlusPlus>),
+    Campplus(Box<Adapted>),
     MfccTdnn(Box<Tdnn>),
 }
 
@@ -39,13 +40,25 @@ pub struct Scratch {
 }
 
 impl Extractor {
-    /// From a manifest and the bytes of its weights file, whose hash the caller has checked.
-    pub fn from_safetensors(manifest: Manifest, weights: &[u8]) -> Result<Self, VoiceError> {
-        let tensors = candle_core::safetensors::load_buffer(weights, &Device::Cpu)
-            .map_err(|e| VoiceError::Weights(e.to_string()))?;
+    /// From a manifest and the bytes of its weights file, whose hash the caller has checked; with the bytes of its
+    /// adapter's file, where it has one.
+    ///
+    /// # Errors
+    /// Tensors that are not those of the manifest's architecture; an adapter too many or too few.
+    pub fn from_safetensors(
+        manifest: Manifest,
+        weights: &[u8],
+        adapter: Option<&[u8]>,
+    ) -> Result<Self, VoiceError> {
+        if manifest.adapter.is_some() != adapter.is_some() {
+            let is = if adapter.is_some() { "no" } else { "an" };
+            return Err(VoiceError::Weights(format!("the manifest says there is {is} adapter")));
+        }
+        let tensors = read(weights)?;
         let network = match manifest.architecture {
             Architecture::Campplus => {
-                Network::Campplus(Box::new(CamPlusPlus::from_tensors(&tensors)?))
+                let adapter = adapter.map(read).transpose()?;
+                Network::Campplus(Box::new(Adapted::from_tensors(tensors, adapter)?))
             }
             Architecture::MfccTdnn => Network::MfccTdnn(Box::new(Tdnn::from_tensors(&tensors)?)),
         };
@@ -74,7 +87,12 @@ impl Extractor {
             return Err(VoiceError::TooLong { maximum: MAX_FRAMES, found: frames });
         }
         let values = match &self.network {
-            Network::Campplus(network) => self.in_parts(network, features, scratch),
+            Network::Campplus(network) => {
+                scratch.features.clear();
+                scratch.features.extend_from_slice(features);
+                let Scratch { features, means, campplus, .. } = scratch;
+                network.forward(features, means, campplus, MAX_FRAMES_AT_ONCE).to_vec()
+            }
             Network::MfccTdnn(network) => network.embed(features, &mut scratch.tdnn).to_vec(),
         };
         Embedding::new(values, self.artifact.clone())
@@ -91,24 +109,9 @@ impl Extractor {
             None => Ok(features.len() / width),
         }
     }
+}
 
-    /// CAM++ on parts of bounded length, their embeddings averaged.
-    fn in_parts(&self, network: &CamPlusPlus, features: &[f32], scratch: &mut Scratch) -> Vec<f32> {
-        let bins = self.manifest.front_end.values();
-        let frames = features.len() / bins;
-        scratch.features.clear();
-        scratch.features.extend_from_slice(features);
-        subtract_mean(&mut scratch.features, bins, &mut scratch.means);
-        let parts = frames.div_ceil(MAX_FRAMES_AT_ONCE);
-        let mut sum = vec![0.0f32; self.manifest.dimensions];
-        for part in 0..parts {
-            let (from, to) = (frames * part / parts, frames * (part + 1) / parts);
-            let part = &scratch.features[from * bins..to * bins];
-            let values = network.forward(part, &mut scratch.campplus);
-            for (sum, value) in sum.iter_mut().zip(values) {
-                *sum += value / parts as f32;
-            }
-        }
-        sum
-    }
+fn read(file: &[u8]) -> Result<HashMap<String, Tensor>, VoiceError> {
+    candle_core::safetensors::load_buffer(file, &Device::Cpu)
+        .map_err(|e| VoiceError::Weights(e.to_string()))
 }

@@ -9,6 +9,8 @@ struct BuiltIn {
     manifest: &'static str,
     /// Absent for weights that must be installed.
     weights: Option<&'static [u8]>,
+    /// Of a manifest with an adapter.
+    adapter: Option<&'static [u8]>,
 }
 
 /// Every model, the default one first.
@@ -16,8 +18,13 @@ const BUILT_IN: [BuiltIn; 2] = [
     BuiltIn {
         manifest: include_str!("../../models/mfcc-tdnn/model.toml"),
         weights: Some(include_bytes!("../../models/mfcc-tdnn/weights.safetensors")),
+        adapter: None,
     },
-    BuiltIn { manifest: include_str!("../../models/campplus/model.toml"), weights: None },
+    BuiltIn {
+        manifest: include_str!("../../models/campplus/model.toml"),
+        weights: None,
+        adapter: Some(include_bytes!("../../models/campplus/telephone.safetensors")),
+    },
 ];
 
 /// A model's manifest, checked.
@@ -42,6 +49,8 @@ pub struct Manifest {
     pub front_end: FrontEnd,
     /// The weights as this program reads them.
     pub weights: Weights,
+    /// What makes another network of them for speech of the telephone band; absent where nothing does.
+    pub adapter: Option<Adapter>,
     /// Where the weights come from; absent for weights that travel with the project.
     pub source: Option<Source>,
 }
@@ -141,6 +150,20 @@ pub struct Weights {
     pub sha256: String,
 }
 
+/// A few parameters of a network that differ where speech is of the telephone band. They are compiled in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapter {
+    /// Its name.
+    pub id: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Version of the model without it: the weights as they were published.
+    pub version_without: u32,
+    /// Terms under which it was trained.
+    pub license_class: LicenseClass,
+}
+
 /// A public checkpoint inside a Python wheel.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -187,6 +210,20 @@ impl Manifest {
         BUILT_IN.iter().find(|model| model.parsed().id == self.id)?.weights
     }
 
+    /// The adapter's file, where there is one.
+    pub fn built_in_adapter(&self) -> Option<&'static [u8]> {
+        self.adapter.as_ref()?;
+        BUILT_IN.iter().find(|model| model.parsed().id == self.id)?.adapter
+    }
+
+    /// The same model as it was published, without an adapter.
+    pub fn as_published(mut self) -> Self {
+        if let Some(adapter) = self.adapter.take() {
+            self.version = adapter.version_without;
+        }
+        self
+    }
+
     /// Id and version.
     pub fn artifact(&self) -> ArtifactRef {
         ArtifactRef::new(self.id.clone(), self.version)
@@ -205,8 +242,12 @@ impl Manifest {
         if !plain(&self.id) {
             return refuse("id is not a plain name".to_owned());
         }
-        if self.version == 0 {
+        let without = self.adapter.as_ref().map_or(self.version, |a| a.version_without);
+        if self.version == 0 || without == 0 {
             return refuse("version counts from 1".to_owned());
+        }
+        if self.adapter.is_some() && without == self.version {
+            return refuse("with an adapter it is another version than without".to_owned());
         }
         if !plain(&self.weights.file) {
             return refuse("weights.file is not a plain file name".to_owned());
@@ -262,8 +303,11 @@ mod tests {
             Manifest::parse(model.manifest).unwrap();
         }
         let campplus = Manifest::built_in("campplus").unwrap();
-        assert_eq!(campplus.artifact(), ArtifactRef::new("campplus", 1));
-        assert!(campplus.built_in_weights().is_none());
+        assert_eq!(campplus.artifact(), ArtifactRef::new("campplus", 2));
+        assert!(campplus.built_in_weights().is_none() && campplus.built_in_adapter().is_some());
+        let published = campplus.as_published();
+        assert_eq!(published.artifact(), ArtifactRef::new("campplus", 1));
+        assert!(published.built_in_adapter().is_none());
         assert!(Manifest::built_in("nobody").is_none());
     }
 
@@ -294,7 +338,9 @@ mod tests {
         for (from, to) in [
             ("\"weights.safetensors\"", "\"../weights.safetensors\""),
             ("id = \"campplus\"", "id = \"a/b\""),
-            ("version = 1", "version = 0"),
+            ("version = 2", "version = 0"),
+            ("version = 2", "version = 1"),
+            ("version_without = 1", "version_without = 0"),
             ("bins = 80", "bins = 40"),
             ("bins = 80", "bins = 80\nceps = 80"),
             ("bins = 80", "bins = 80\nlow_hz = 9000"),

@@ -21,6 +21,6 @@ pub use embedding::Embedding;
 pub use error::VoiceError;
 pub use extractor::{Extractor, MAX_FRAMES, MAX_FRAMES_AT_ONCE, MIN_FRAMES, Scratch};
 pub use manifest::{
-    Architecture, FrontEnd, FrontEndKind, Manifest, MeanSubtraction, Source, Weights,
+    Adapter, Architecture, FrontEnd, FrontEndKind, Manifest, MeanSubtraction, Source, Weights,
 };
 pub use stream::VoiceStream;

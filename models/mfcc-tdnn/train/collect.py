@@ -21,12 +21,21 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+csv.field_size_limit(10**7)
 RATE_HZ = 16_000
 OPEN = {"commonvoice", "speechocean762", "libri_tc100", "speechcmd", "coswara"}
 LONGEST_S = 20.0
 SHORTEST_S = 1.5
 JOIN_S = 5.0  # clips of one word are joined to about this much
-MOST_S = {"asterisk": 1_500.0, "arabic_commands": 240.0, "spoken_digits": 240.0}  # of one voice
+MOST_S = {"asterisk": 1_500.0, "arabic_commands": 240.0, "spoken_digits": 240.0, "dsp_words": 300.0,
+          "cv_more": 40.0}  # of one voice
+# Later parts of Common Voice (CC0) in other repositories.
+COMMON_VOICE = ("shubhra-cv_17", "shubhra-cv_18", "shubhra-cv_19", "korliu_whisper", "leeqingming-BOL_mychinesemultipa",
+                "puri-gagan_speechdataset")
+# Copies of Google's Speech Commands (CC BY 4.0) in other repositories: parts that overlap.
+SPEECH_COMMANDS = ("Kemanth_Tensorflow-Speech-Recognition-using-convolution-neural-networks", "RoyzLevy_SpeechCommandClassifier",
+                   "anshulgupta0803_isolated-speech-commands", "thegtagamer_PICO-tinyML-benchmark",
+                   "vinsis_speech-commands-recognition", "chaeyoung-lee_wids_tutorial")
 AGES = {"teens": "13-19", "twenties": "20-29", "thirties": "30-39", "fourties": "40-49",
         "fifties": "50-59", "sixties": "60-69", "seventies": "70-79", "eighties": "80-89"}
 
@@ -39,8 +48,21 @@ def held_back(speaker):
     return value % 10 == 0
 
 
+def opened(path):
+    """What soundfile needs beside the name: calls without a header are G.711 mu-law at 8 kHz."""
+    if path.endswith(".ulaw"):
+        return {"samplerate": 8_000, "channels": 1, "format": "RAW", "subtype": "ULAW"}
+    return {}
+
+
+def duration_s(path):
+    if path.endswith(".ulaw"):
+        return os.path.getsize(path) / 8_000
+    return soundfile.info(path).duration
+
+
 def read(path):
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True, **opened(path))
     samples = samples[:, 0]
     if rate != RATE_HZ:
         common = np.gcd(rate, RATE_HZ)
@@ -93,7 +115,7 @@ def common_voice(root, known, corpus):
     """Clips of a Common Voice checkout that the manifest lacks, by client id."""
     clients = {}
     for path in walk(root, ".tsv"):
-        with open(path, newline="") as f:
+        with open(path, newline="", encoding="utf-8", errors="replace") as f:
             for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE):
                 if r.get("client_id") and r.get("path"):
                     clip = os.path.splitext(os.path.basename(r["path"]))[0]
@@ -105,7 +127,9 @@ def common_voice(root, known, corpus):
         if clip in known or clip not in clients:
             continue
         client, age, gender = clients[clip]
-        speaker = names.get(client, "cv" + client[:16])
+        # The manifest names people like this, too.
+        prefix = "CV" if corpus == "cv_more" else "cv"
+        speaker = names.get(client, prefix + client[:16])
         if not held_back(speaker):
             yield corpus, speaker, path, age, gender
 
@@ -136,6 +160,24 @@ def extras(root, known):
     for file in walk(os.path.join(root, "Jakobovski_free-spoken-digit-dataset"), ".wav"):
         if match := re.match(r"\d_(\w+)_\d+\.wav", os.path.basename(file)):
             yield "spoken_digits", "fsdd-" + match[1], file, "", ""
+    for name in COMMON_VOICE:
+        yield from common_voice(os.path.join(root, name), known, "cv_more")
+    for file in walk(os.path.join(root, "leeyide96_transcription-generator", "asr", "data"), ".mp3"):
+        yield "cv_first", "", file, "", ""
+    seen = set()
+    for name in SPEECH_COMMANDS:
+        for file in walk(os.path.join(root, name), ".wav"):
+            if match := re.search(r"(?:^|_)([0-9a-f]{8})_nohash_", os.path.basename(file)):
+                content = hashlib.sha256(open(file, "rb").read()).digest()
+                if content not in seen:
+                    seen.add(content)
+                    yield "speechcmd", match[1], file, "", ""
+    # Several calls of one person have no common name there: without speakers.
+    for file in walk(os.path.join(root, "wake-up-word_wuw-corpus-ii", "calls"), ".ulaw"):
+        if not file.endswith("_000.ulaw"):  # says the caller's name
+            yield "wuw_calls", "", file, "", ""
+    for file in walk(os.path.join(root, "zhongyuchen_DSPSpeech-20", "speech_data"), ".wav"):
+        yield "dsp_words", "dsp" + os.path.basename(os.path.dirname(file)), file, "", ""
 
 
 def rows_of(args):
@@ -153,7 +195,7 @@ def rows_of(args):
             single.append(("asterisk", voice, file, "", ""))
     words = defaultdict(list)
     for corpus, speaker, path, age, gender in single:
-        seconds = soundfile.info(path).duration
+        seconds = duration_s(path)
         if corpus == "asterisk" and seconds < SHORTEST_S:
             continue
         if speaker and seconds < SHORTEST_S:

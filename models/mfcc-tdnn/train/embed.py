@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Embeddings of the training speech by the product's own `vouch embed`: as it is, or after drawn journeys.
 
-usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--aged] [--voice V]
+usage: embed.py DIR --vouch PATH --model ID [--journeys N ...] [--noise DIR] [--longest S] [--several N] [--aged] [--voice V] [--adapted]
 
 DIR is what collect.py made. Journey 0 is the speech as it is (the teacher's targets are those of campplus), every
 other number is the seed of a degraded version of each recording (augment.py). --several takes only people
-with two recordings or more, --aged recordings of people whose age is known, --voice makes another voice of each (voices.py). Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
+with two recordings or more, --aged recordings of people whose age is known, --voice makes another voice of each (voices.py). --adapted
+takes the model with its telephone adapter, and MODEL-adapted stands for MODEL in names. Writes DIR/embed-MODEL-N.npz: index (rows of list.tsv), embedding (raw), net_speech_s,
 narrow (telephone band was measured), snr_db. Blocks done are kept in DIR/parts, so that it can be interrupted.
 """
 import argparse
@@ -69,14 +70,14 @@ class Journeys:
         return sorted(own[k * len(own) // min(most, len(own))] for own in several for k in range(min(most, len(own))))
 
 
-def embed(vouch, model, journeys, journey, block):
+def embed(vouch, options, journeys, journey, block):
     """Fields of one block of rows, NaN where there is no speech."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, f"{index}.wav") for index in block]
         for index, path in zip(block, paths):
             soundfile.write(path, journeys.speech(journey, index), augment.RATE_HZ, subtype="PCM_16")
         # Exit code 3: some have no speech; they have no line.
-        run = subprocess.run([vouch, "embed", "--model", model, *paths], stdout=subprocess.PIPE,
+        run = subprocess.run([vouch, "embed", *options, *paths], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True)
         if run.returncode not in (0, 3):
             raise SystemExit(f"vouch embed failed with {run.returncode}")
@@ -99,24 +100,28 @@ def main():
     parser.add_argument("--longest", type=float, default=20.0)
     parser.add_argument("--several", type=int, default=0)
     parser.add_argument("--aged", action="store_true")
+    parser.add_argument("--adapted", action="store_true")
     parser.add_argument("--voice", default=voices.AS_IT_IS)
     args = parser.parse_args()
     journeys = Journeys(args.folder, args.noise, args.longest, args.voice)
     suffix = voices.suffix(args.voice)
+    name, options = args.model, ["--model", args.model]
+    if args.adapted:
+        name, options = name + "-adapted", options + ["--adapter", "on"]
     parts = os.path.join(args.folder, "parts")
     os.makedirs(parts, exist_ok=True)
     rows = journeys.chosen(args.several, args.aged)
     for journey in args.journeys:
         done = []
         for start in range(0, len(rows), AT_ONCE):
-            part = os.path.join(parts, f"{args.model}-{journey}{suffix}-{start}.npz")
+            part = os.path.join(parts, f"{name}-{journey}{suffix}-{start}.npz")
             if not os.path.exists(part):
-                fields = embed(args.vouch, args.model, journeys, journey, rows[start : start + AT_ONCE])
+                fields = embed(args.vouch, options, journeys, journey, rows[start : start + AT_ONCE])
                 np.savez(part + ".tmp.npz", **fields)
                 os.rename(part + ".tmp.npz", part)
             done.append(np.load(part))
-        whole = {name: np.concatenate([d[name] for d in done if len(d["index"])]) for name in done[0].files}
-        np.savez(os.path.join(args.folder, f"embed-{args.model}-{journey}{suffix}.npz"), **whole)
+        whole = {field: np.concatenate([d[field] for d in done if len(d["index"])]) for field in done[0].files}
+        np.savez(os.path.join(args.folder, f"embed-{name}-{journey}{suffix}.npz"), **whole)
         print(f"journey {journey}: {len(whole['index'])} of {len(rows)}", flush=True)
 
 

@@ -2,6 +2,7 @@
 """Fits an age head on embeddings: a distribution over ages, from which years, an interval and classes follow.
 
 usage: fit_age.py OUT DIR [DIR ...] --model ID [--journeys N ...] [--license open|research] [--version N]
+       [--model-version N] [--embeddings NAME]
 
 Each DIR holds list.tsv with an `age` (exact, or a band such as 30-39) and embed-MODEL-N.npz (collect.py, embed.py).
 Two steps. Years are regressed on the embedding by a kernel ridge regression over landmarks (Nystroem's method; Williams
@@ -212,11 +213,12 @@ def main():
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--model", required=True)
     parser.add_argument("--model-version", type=int, default=1)
+    parser.add_argument("--embeddings", help="what stands for MODEL in the names of the files of embeddings")
     parser.add_argument("--journeys", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--license", default="open")
     parser.add_argument("--version", type=int, default=1)
     args = parser.parse_args()
-    data = Data(args.folders, args.model, args.journeys)
+    data = Data(args.folders, args.embeddings or args.model, args.journeys)
     bins, weight = torch.from_numpy(data.bins), torch.from_numpy(data.weight)
     middle, weights = data.age.mean(1), data.weight.astype(np.float64)
     held_out = np.zeros(len(middle))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes passes over the training speech: MFCC of degraded audio, speech frames only.
 
-usage: passes.py DIR PASS [PASS ...] [--noise DIR] [--voice V]
+usage: passes.py DIR PASS [PASS ...] [--noise DIR] [--voice V] [--first ROW]
 
 DIR is what collect.py made. Pass 0 is the speech as it is, every other number is the seed of another
 drawn journey for each recording. Writes DIR/pass-N.f16 (frames x 40) and DIR/pass-N.frames.npy (frames of each
-recording). --voice makes another voice of each recording first (voices.py).
+recording). --voice makes another voice of each recording first (voices.py). A pass that is there goes on with the recordings
+that came since; a new one begins with ROW.
 """
 import argparse
 import csv
@@ -28,34 +29,44 @@ ABOVE_FLOOR_DB = 5.0
 HANGOVER = 8  # frames on both sides
 
 
-class Mfcc:
-    """Kaldi's MFCC with the settings of the model; the same numbers as kaldi-native-fbank to 1e-3."""
+class LogMel:
+    """Kaldi's log-mel energies, without dither; the same numbers as kaldi-native-fbank to 1e-3 (1e-2 at the floor)."""
 
-    def __init__(self):
+    def __init__(self, bins, low_hz, high_hz):
         n = np.arange(WINDOW)
         self.window = ((0.5 - 0.5 * np.cos(2 * np.pi * n / (WINDOW - 1))) ** 0.85).astype(np.float32)
         mel = lambda hz: 1127 * np.log1p(np.asarray(hz) / 700)
-        edges = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), CEPS + 2)
+        edges = np.linspace(mel(low_hz), mel(high_hz), bins + 2)
         at = mel(np.arange(FFT // 2) * augment.RATE_HZ / FFT)[:, None]
         rise, fall = (at - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - at) / np.diff(edges)[1:]
         self.bank = np.maximum(0, np.minimum(rise, fall)).astype(np.float32)
-        k, n = np.arange(CEPS)[:, None], np.arange(CEPS)[None]
-        dct = np.sqrt(2 / CEPS) * np.cos(np.pi / CEPS * (n + 0.5) * k)
-        dct[0] = np.sqrt(1 / CEPS)
-        self.dct = dct.T.astype(np.float32)
 
     def __call__(self, samples):
-        """Frames x 40 of float samples at 16 kHz, which are rounded to 16 bits first."""
+        """Frames x bins of float samples at 16 kHz, which are rounded to 16 bits first."""
         samples = np.round(samples * 32_767).astype(np.float32)
         if len(samples) < WINDOW:
-            return np.zeros((0, CEPS), np.float32)
+            return np.zeros((0, self.bank.shape[1]), np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::SHIFT]
         frames = frames - frames.mean(1, keepdims=True)
         shifted = np.concatenate([frames[:, :1], frames[:, :-1]], 1)
         frames = (frames - 0.97 * shifted) * self.window
         spectrum = rfft(frames, FFT, axis=1)[:, : FFT // 2]
         energies = (spectrum.real**2 + spectrum.imag**2) @ self.bank
-        return np.log(np.maximum(energies, np.finfo(np.float32).eps)) @ self.dct
+        return np.log(np.maximum(energies, np.finfo(np.float32).eps))
+
+
+class Mfcc:
+    """Kaldi's MFCC with the settings of the model."""
+
+    def __init__(self):
+        self.log_mel = LogMel(CEPS, LOW_HZ, HIGH_HZ)
+        k, n = np.arange(CEPS)[:, None], np.arange(CEPS)[None]
+        dct = np.sqrt(2 / CEPS) * np.cos(np.pi / CEPS * (n + 0.5) * k)
+        dct[0] = np.sqrt(1 / CEPS)
+        self.dct = dct.T.astype(np.float32)
+
+    def __call__(self, samples):
+        return self.log_mel(samples) @ self.dct
 
 
 def speech_frames(samples):
@@ -72,13 +83,13 @@ def speech_frames(samples):
 
 
 class Work:
-    def __init__(self, folder, noise, voice):
+    def __init__(self, folder, noise, voice, seed=1):
         with open(os.path.join(folder, "list.tsv"), newline="") as f:
             self.rows = list(csv.DictReader(f, delimiter="\t"))
         self.audio = np.memmap(os.path.join(folder, "audio.i16"), np.int16, "r")
         self.voice = voice
-        self.rooms = augment.rooms(200, 1)
-        self.noises = augment.noises(noise, 1)
+        self.rooms = augment.rooms(200, seed)
+        self.noises = augment.noises(noise, seed)
         self.mfcc = Mfcc()
 
     def samples(self, index):
@@ -117,6 +128,7 @@ def main():
     parser.add_argument("passes", type=int, nargs="+")
     parser.add_argument("--noise")
     parser.add_argument("--voice", default=voices.AS_IT_IS)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     rows = sum(1 for _ in open(os.path.join(args.folder, "list.tsv"))) - 1
@@ -124,13 +136,14 @@ def main():
     with Pool(args.workers, start, (args.folder, args.noise, args.voice)) as pool:
         for number in args.passes:
             name = os.path.join(args.folder, f"pass-{number}{suffix}")
-            lengths = []
-            with open(name + ".f16.tmp", "wb") as out:
-                for block in pool.imap(features, ((number, i) for i in range(rows)), chunksize=32):
+            lengths = list(np.load(name + ".frames.npy")) if os.path.exists(name + ".f16") else [0] * args.first
+            with open(name + ".f16", "ab") as out:
+                out.truncate(2 * CEPS * int(sum(lengths)))
+                jobs = ((number, i) for i in range(len(lengths), rows))
+                for block in pool.imap(features, jobs, chunksize=32):
                     lengths.append(len(block))
                     out.write(block.tobytes())
             np.save(name + ".frames.npy", np.array(lengths))
-            os.rename(name + ".f16.tmp", name + ".f16")
             print(f"{name}: {sum(lengths) / 360_000:.2f} h of speech", flush=True)
 
 

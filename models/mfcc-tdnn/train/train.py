@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains `mfcc-tdnn` by channel-robust distillation.
 
-usage: train.py DIR OUT [--steps N] [--seed S] [--start WEIGHTS [--rate R]]
+usage: train.py DIR OUT [--steps N] [--seed S] [--threads N] [--start WEIGHTS [--rate R]]
 
 The student hears degraded speech (DIR/pass-*.f16, made by passes.py; passes that appear later are taken in) and
 must say what the teacher (DIR/embed-campplus-0*.npz, made by embed.py; those that appear later too) says of the clean recording: the direction of the teacher's
@@ -30,6 +30,7 @@ from voices import AS_IT_IS
 
 BATCH = 128
 SHORTEST, LONGEST = 120, 320  # frames of a crop
+FEWEST = 30  # frames of a recording
 PEAK_RATE, WARM_UP, DECAY = 2e-3, 400, 0.02
 CLEAN_SHARE = 0.2  # of the crops
 TEMPERATURE = 0.1
@@ -142,10 +143,11 @@ class Passes:
 
     def refresh(self):
         for path in sorted(glob.glob(os.path.join(self.folder, "pass-*.f16"))):
-            if path not in self.found:
+            counts = path.removesuffix(".f16") + ".frames.npy"  # written last
+            if path not in self.found and os.path.exists(counts):
                 number, voice = re.search(r"pass-(\d+)(?:-(\w+))?\.f16", path).groups()
-                frames = np.load(path.removesuffix(".f16") + ".frames.npy")
-                data = np.memmap(path, np.float16, "r").reshape(-1, COEFFICIENTS)
+                frames = np.load(counts)
+                data = np.memmap(path, np.float16, "r", shape=(int(frames.sum()), COEFFICIENTS))
                 self.found[path] = (int(number), voice or AS_IT_IS, np.concatenate([[0], np.cumsum(frames)]), data)
 
     def ready(self, voices):
@@ -154,13 +156,17 @@ class Passes:
         return [p for p in usable if p[0] == 0], [p for p in usable if p[0] != 0]
 
 
+def holds(taken, index):
+    """Whether a pass has enough of a recording; it may have been made before the recording was there."""
+    ends = taken[2]
+    return index + 1 < len(ends) and ends[index + 1] - ends[index] >= FEWEST
+
+
 def crop(taken, index, frames, rng):
-    _, _, ends, data = taken
-    if index + 1 >= len(ends):
-        return None  # the pass was made before this recording was there
-    first, last = ends[index], ends[index + 1]
-    if last - first < 30:
+    if not holds(taken, index):
         return None
+    _, _, ends, data = taken
+    first, last = ends[index], ends[index + 1]
     if last - first > frames:
         first += rng.integers(last - first - frames + 1)
         return np.asarray(data[first : first + frames], np.float32)
@@ -177,6 +183,9 @@ def batch_of(recordings, passes, rng):
     while len(x) < BATCH:
         i = int(candidates[rng.integers(len(candidates))])
         source = clean if rng.random() < CLEAN_SHARE or not degraded else degraded
+        source = [taken for taken in source if holds(taken, i)]
+        if not source:
+            continue
         taken = source[rng.integers(len(source))]
         piece = crop(taken, i, frames, rng)
         target = recordings.targets[taken[1]][i]

@@ -125,7 +125,9 @@ struct Columns {
 impl Columns {
     fn of(evaluation: &Evaluation) -> Self {
         let own = format!("{}:plain", evaluation.model_id());
-        Self { baseline: evaluation.baseline.clone().filter(|name| *name != own) }
+        // Without its adapter it is another version of the model.
+        let other = evaluation.baseline_model.as_ref().is_some_and(|m| *m != evaluation.model);
+        Self { baseline: evaluation.baseline.clone().filter(|name| *name != own || other) }
     }
 
     fn head<'a>(&'a self, first: &[&'a str]) -> Vec<&'a str> {

@@ -157,9 +157,11 @@ pub struct FitReport {
     pub plain: SystemReport,
 }
 
-/// Fits and writes an artefact. `embed` may be absent when the cache file exists.
+/// Fits and writes an artefact. `embed` may be absent when the cache file exists. `published` is the model without
+/// its adapter, of a model that has one: the calibration of the plain cosine is for its embeddings.
 pub fn run(
     embed: Option<&dyn Embed>,
+    published: Option<(&dyn Embed, &ArtifactRef)>,
     options: &FitBackEndOptions,
 ) -> Result<FitReport, FitBackEndError> {
     let mut recordings = speech_set::read(&options.data)?;
@@ -168,12 +170,19 @@ pub fn run(
     recordings.retain(|r| options.corpora.contains(&r.corpus) && !excluded(r) && !held(r));
     let items: BTreeSet<Item> = recordings.iter().flat_map(|r| pieces(r, options.seed)).collect();
     let enrolled = items.iter().filter(|i| is_long(i)).cloned().collect();
-    let origin = Origin { model: options.model.to_string(), seed: options.seed };
-    let cache = options.cache.as_deref();
-    let from = (&origin, cache);
-    let embeddings =
-        embedding_cache::obtain_enrolled(embed, &options.data, items, &enrolled, from)?;
-    let (back_end, plain, report) = fit_artifact(&recordings, &embeddings, options)?;
+    let fitted = |embed: Option<&dyn Embed>, model: &ArtifactRef| {
+        let origin = Origin { model: model.to_string(), seed: options.seed };
+        let from = (&origin, options.cache.as_deref());
+        let items = items.clone();
+        let embeddings =
+            embedding_cache::obtain_enrolled(embed, &options.data, items, &enrolled, from)?;
+        fit_artifact(&recordings, &embeddings, options)
+    };
+    let (back_end, mut plain, mut report) = fitted(embed, &options.model)?;
+    if let Some((embed, model)) = published {
+        let (_, of_published, its) = fitted(Some(embed), model)?;
+        (plain, report.plain) = (of_published, its.plain);
+    }
     write(&options.out, &back_end, &plain, &report)?;
     Ok(report)
 }
@@ -334,7 +343,7 @@ fn calibrate(
     let calibration = fit(trials, &fit_options)?;
     let mut held_out = cross_validate(trials, speakers, &fit_options, FOLDS, options.seed)?;
     let mut unseen = unseen(trials, speakers, corpora, &fit_options);
-    let (scale, shift) = toward_unseen(&unseen, &fit_options)?;
+    let (scale, shift) = toward_unseen(&unseen, trials.len(), &fit_options)?;
     let calibration = calibration.rescaled(scale, shift, options.version)?;
     held_out.iter_mut().for_each(|t| t.score = scale * t.score + shift);
     let judged = unseen.iter_mut().filter_map(|(name, trials)| {
@@ -383,15 +392,17 @@ fn unseen(
     all
 }
 
-/// Scale and shift that calibrate the LLRs of data sets that were not seen, each of which counts the same: what a
-/// caller brings is of no data set of the fit either, and a calibration is too sure of itself there. Nothing
-/// is done where it is not.
+/// Scale and shift that calibrate the LLRs of data sets that were not seen: what a caller brings is of no data set of
+/// the fit either, and a calibration is too sure of itself there. Each counts as much as was left to fit on without it: a
+/// fit without most of `all` trials says little of the fit on them. Nothing is done where a calibration is not too sure.
 fn toward_unseen(
     unseen: &BTreeMap<String, Vec<Trial>>,
+    all: usize,
     options: &FitOptions,
 ) -> Result<(f64, f64), ScoringError> {
     let mut trials = Vec::new();
     for of_set in unseen.values() {
+        let left = (all - of_set.len()) as f64 / all as f64;
         let targets = of_set.iter().filter(|t| t.target).count();
         let counts = [of_set.len() - targets, targets];
         // One that has no trials of a kind says nothing.
@@ -402,7 +413,7 @@ fn toward_unseen(
             raw: RawScore(t.score),
             conditions: Conditions::ALIKE,
             target: t.target,
-            weight: 1.0 / counts[usize::from(t.target)] as f64,
+            weight: left / counts[usize::from(t.target)] as f64,
         }));
     }
     if trials.is_empty() {

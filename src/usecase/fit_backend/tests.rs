@@ -73,10 +73,10 @@ fn an_artefact_is_fitted_written_and_read() {
         manifest += &format!("{}\t{}\t{}\t{}\t\n", r.corpus, r.speaker, r.file, r.seconds);
     }
     std::fs::write(options.data.join("manifest.tsv"), manifest).unwrap();
-    assert!(matches!(run(None, &options), Err(FitBackEndError::Embed(_))));
+    assert!(matches!(run(None, None, &options), Err(FitBackEndError::Embed(_))));
     let origin = Origin { model: options.model.to_string(), seed: options.seed };
     embedding_cache::save(options.cache.as_ref().unwrap(), &origin, &embeddings).unwrap();
-    let report = run(None, &options).unwrap();
+    let report = run(None, None, &options).unwrap();
     assert_eq!(report.speakers, 100);
     // Parts of 34, 34 and 32.
     assert_eq!(report.non_target_trials, 4 * (2 * 34 * 33 + 32 * 31) / 2);
@@ -89,13 +89,13 @@ fn an_artefact_is_fitted_written_and_read() {
     let loaded = BackEnd::from_files(&manifest, &tensors, &text(CALIBRATION_FILE)).unwrap();
     assert_eq!(loaded.info().license, LicenseClass::Open);
     Calibration::from_json(&text(PLAIN_CALIBRATION_FILE)).unwrap();
-    let again = run(None, &options).unwrap();
+    let again = run(None, None, &options).unwrap();
     assert_eq!(again, report);
     assert_eq!(read(TENSORS_FILE), tensors, "repeats to the byte");
     let without = FitBackEndOptions { held_back: vec!["made-up".into()], ..options.clone() };
     let held = (0..100).filter(|i| held_back(&format!("s{i}"))).count();
     assert!(held > 0);
-    let fewer = run(None, &without).unwrap();
+    let fewer = run(None, None, &without).unwrap();
     assert_eq!(fewer.speakers, 100 - held);
 
     let side = |name: &str| {
@@ -157,10 +157,10 @@ fn llrs_of_unseen_sets_lose_their_excess() {
     let options = FitOptions { version: 1, ridge: 1e-3, prior: 0.5, speakers: 2, pairs: 1 };
     let sure = [("a", of_set(4_000, 2.0)), ("b", of_set(400, 2.0))];
     let sure: BTreeMap<_, _> = sure.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
-    let (scale, shift) = toward_unseen(&sure, &options).unwrap();
+    let (scale, shift) = toward_unseen(&sure, 4_400, &options).unwrap();
     assert!((scale - 0.5).abs() < 0.06 && (shift + 0.5).abs() < 0.2, "{scale} {shift}");
     // Too modest ones are left as they are, and so is what nothing is known of.
     let modest = BTreeMap::from([("c".to_owned(), of_set(2_000, 0.5))]);
-    assert_eq!(toward_unseen(&modest, &options).unwrap(), (1.0, 0.0));
-    assert_eq!(toward_unseen(&BTreeMap::new(), &options).unwrap(), (1.0, 0.0));
+    assert_eq!(toward_unseen(&modest, 4_000, &options).unwrap(), (1.0, 0.0));
+    assert_eq!(toward_unseen(&BTreeMap::new(), 4_000, &options).unwrap(), (1.0, 0.0));
 }

@@ -6,7 +6,9 @@
 //! part (`direct`, `winograd`), a time-delay layer and 1 × 1 convolutions (`linear`), the masked
 //! dense layers (`context`), statistics pooling (`pooling`). Batch norms that follow a convolution
 //! are folded into its weights; those that precede one run as the input is copied into cache.
+//! `adapted` has a copy for speech of the telephone band.
 
+mod adapted;
 mod context;
 mod direct;
 mod linear;
@@ -26,6 +28,7 @@ use pulp::Arch;
 use crate::voice::VoiceError;
 use crate::voice::kernel::AlignedBuf;
 
+pub(crate) use adapted::Adapted;
 use context::{CONTEXT_PAD, Masked, RunMasked, masks_len};
 use direct::{Direct, FirstConv, Shortcut};
 use linear::{ActivatedLinear, Linear, RunActivatedLinear, TimeDelay, activated_len};

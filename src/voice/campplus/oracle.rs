@@ -10,7 +10,7 @@ use pulp::Arch;
 use super::context::{CONTEXT_PAD, RunMasked, masks_len};
 use super::params::Params;
 use super::shape::{BINS, BLOCKS, BOTTLENECK, EMBEDDING, GROWTH, Lengths, POOLED, SEGMENT};
-use super::{Buffers, CamPlusPlus, load};
+use super::{Adapted, Buffers, CamPlusPlus, load};
 
 /// Largest difference allowed, relative to the largest value: f32 sums of up to 1,600 terms.
 const TOLERANCE: f64 = 2e-5;
@@ -384,4 +384,52 @@ fn missing_and_misshapen_weights_are_named() {
     let mut weights = random_weights(1);
     weights.get_mut("head.bn2.weight").unwrap().1[3] = f32::NAN;
     assert!(CamPlusPlus::from_tensors(&tensors(&weights)).is_err());
+}
+
+/// Features whose bins from 60 on hold `high` and the others noise.
+fn banded(frames: usize, high: f32) -> Vec<f32> {
+    let mut features = Noise(23).features(frames);
+    for frame in features.chunks_exact_mut(BINS) {
+        frame[60..].fill(high);
+    }
+    features
+}
+
+fn adapted(weights: &Weights, adapter: &Weights, features: &[f32]) -> Vec<f32> {
+    let network = Adapted::from_tensors(tensors(weights), Some(tensors(adapter))).unwrap();
+    let (mut features, mut means) = (features.to_vec(), Vec::new());
+    network.forward(&mut features, &mut means, &mut Buffers::default(), 1_000).to_vec()
+}
+
+#[test]
+fn an_adapter_speaks_for_the_telephone_band_alone() {
+    let weights = random_weights(7);
+    let mut adapter: Weights = random_weights(8)
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("head") && !name.contains("running"))
+        .collect();
+    let last = "xvector.dense.nonlinear.batchnorm";
+    adapter.insert(format!("{last}.weight"), (vec![EMBEDDING], vec![1.5; EMBEDDING]));
+    adapter.insert(format!("{last}.bias"), (vec![EMBEDDING], vec![0.25; EMBEDDING]));
+    let mut replaced = weights.clone();
+    replaced.extend(adapter.clone());
+    for (high, judge) in [(-12.0, &replaced), (0.0, &weights)] {
+        let features = banded(33, high);
+        let mut centered = features.clone();
+        crate::features::subtract_mean(&mut centered, BINS, &mut Vec::new());
+        let exact = Oracle(judge).forward(&centered);
+        assert_agree(&adapted(&weights, &adapter, &features), &exact, &format!("high {high}"));
+    }
+}
+
+#[test]
+fn an_adapter_of_another_network_is_refused_by_name() {
+    let weights = tensors(&random_weights(7));
+    let norm = |name: &str| Weights::from([(name.to_owned(), (vec![32], vec![1.0; 32]))]);
+    for name in ["head.bn9.weight", "head.conv1.bias", "head.bn1.running", "bias"] {
+        let error = Adapted::from_tensors(weights.clone(), Some(tensors(&norm(name))));
+        assert!(error.err().unwrap().to_string().contains(name));
+    }
+    let wide = Weights::from([("head.bn1.bias".to_owned(), (vec![4, 8], vec![1.0; 32]))]);
+    assert!(Adapted::from_tensors(weights, Some(tensors(&wide))).is_err());
 }

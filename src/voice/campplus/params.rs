@@ -32,13 +32,16 @@ impl Params<'_> {
         self.normalization(name, &weight, &bias)
     }
 
-    /// A batch norm without learned scale and shift.
+    /// A batch norm that was trained without scale and shift; an adapter may add them.
     pub(super) fn plain_batch_norm(
         &self,
         name: &str,
         channels: usize,
     ) -> Result<Affine, VoiceError> {
-        self.normalization(name, &vec![1.0; channels], &vec![0.0; channels])
+        match self.0.contains_key(&format!("{name}.weight")) {
+            true => self.batch_norm(name, channels),
+            false => self.normalization(name, &vec![1.0; channels], &vec![0.0; channels]),
+        }
     }
 
     fn normalization(

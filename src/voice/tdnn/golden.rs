@@ -34,7 +34,7 @@ fn extractor() -> Extractor {
     let manifest = Manifest::built_in("mfcc-tdnn").unwrap();
     let weights = manifest.built_in_weights().unwrap();
     assert!(weights.len() < MAX_WEIGHTS_BYTES, "{} bytes", weights.len());
-    Extractor::from_safetensors(manifest, weights).unwrap()
+    Extractor::from_safetensors(manifest, weights, None).unwrap()
 }
 
 /// Largest difference between two lists of one length.
@@ -103,7 +103,7 @@ fn odd_input_is_refused_by_name_and_changes_nothing() {
     assert_eq!(stream.frames(), MIN_FRAMES - 1);
     let other = Manifest { version: 9, ..extractor.manifest().clone() };
     let weights = extractor.manifest().built_in_weights().unwrap();
-    let other = Extractor::from_safetensors(other, weights).unwrap();
+    let other = Extractor::from_safetensors(other, weights, None).unwrap();
     let crossed = other.push(&mut stream, &[], scratch);
     assert!(matches!(crossed, Err(VoiceError::ModelMismatch { .. })));
 }
